@@ -1,0 +1,45 @@
+# Needs CPython 3.11 or later, make and a package index; everything else goes into .venv.
+#   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it)
+#   make lint     ruff                                          make types    mypy --strict
+#   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
+
+# The first of these that is new enough: python3 is 3.9 on some systems that have a python3.11 beside it.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+VENV := .venv
+IN_VENV := $(CURDIR)/$(VENV)/bin/
+ARGS ?=
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types clean
+
+demo: $(VENV)/.installed
+	"$(IN_VENV)slither-actors" demo $(ARGS)
+
+test: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	"$(IN_VENV)ruff" check .
+
+types: $(VENV)/.installed-dev
+	"$(IN_VENV)mypy"
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# The environment is made anew when pyproject.toml changed, so that what it no longer names is gone too. The install is
+# editable: a change of the code needs none. Each file is touched last, so that an interrupted install is made again.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No CPython 3.11 or later found; say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
+	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,276 @@
+"""What may be said on the command line, checked and turned into frozen records."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from slither_actors import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PROGRAM = "slither-actors"
+
+# A slow pipe (`tail -f`) is seen through at once to a person's eye, and a fast one still fills its batches.
+LINGER = 0.05
+
+DEFAULT_ATTEMPTS = 3
+
+MAP_EPILOG = """\
+Each line of INPUT is one JSON value; each result is one line of OUTPUT. The workers keep running between batches.
+
+--on-error says what becomes of a batch whose function raised, whose worker died or which took longer than --timeout:
+  halt       results of what came before are written, then the run fails (exit code 1)
+  skip       its inputs are left out of the output and counted
+  retry[:N]  it is run again, N times in all (3 unless said); then as skip where --errors is given, else as halt
+--split isolates the one bad input of a batch: a batch that failed is halved, and its halves are run on their own.
+
+exit codes: 0 done, 1 the run failed, 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM
+
+examples:
+  printf '1\\n2\\n3\\n' | slither-actors map operator:neg --each
+  slither-actors map my_model:predict_batch rows.jsonl -o scores.jsonl --batch-size 32 --workers 4
+  tail -f events.jsonl | slither-actors map enrich:batch --on-error retry:5 --split --errors failed.jsonl
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OnError:
+    """``--on-error`` and ``--split``, before there is a policy of the library's."""
+
+    kind: Literal["halt", "skip", "retry"]
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MapArguments:
+    """``slither-actors map``."""
+
+    module: str
+    function: str
+    input: str | None
+    output: str | None
+    errors: str | None
+    each: bool
+    workers: int
+    batch_size: int | None
+    max_in_flight: int
+    ordering: Literal["preserve", "as_completed"]
+    on_error: OnError
+    split: bool
+    timeout: float | None
+    linger: float
+    path: tuple[str, ...]
+    python: str | None
+
+    @property
+    def failures_end_the_run(self) -> bool:
+        """Whether an input that cannot be served, at last, fails the run (else it is left out and counted)."""
+        if self.on_error.kind == "retry":
+            return self.errors is None
+        return self.on_error.kind == "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoArguments:
+    """``slither-actors demo``."""
+
+    directory: str | None
+    workers: int
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """One command with its arguments; only that command's field may be read."""
+
+    command: Literal["map", "demo"]
+    _map: MapArguments | None = None
+    _demo: DemoArguments | None = None
+
+    @property
+    def map(self) -> MapArguments:
+        """The arguments of ``map``."""
+        assert self._map is not None
+        return self._map
+
+    @property
+    def demo(self) -> DemoArguments:
+        """The arguments of ``demo``."""
+        assert self._demo is not None
+        return self._demo
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """The command that `argv` asks for.
+
+    Args:
+        argv: the arguments, without the program's name.
+
+    Raises:
+        SystemExit: with code 2 and a message on stderr on bad usage; with code 0 after help and version.
+    """
+    parser, map_parser = _parsers()
+    given = parser.parse_args(argv)
+    if given.command == "demo":
+        return Arguments("demo", _demo=DemoArguments(given.directory, given.workers, given.kill))
+    module, function = given.target
+    return Arguments("map", _map=_map_arguments(given, module, function, map_parser.error))
+
+
+def _map_arguments(
+    given: argparse.Namespace, module: str, function: str, refuse: Callable[[str], NoReturn]
+) -> MapArguments:
+    python = given.python
+    if python is not None:
+        python = shutil.which(python)
+        if python is None:
+            refuse(f"argument --python: no such program: {given.python!r}")
+    for folder in given.path:
+        if not os.path.isdir(folder):
+            refuse(f"argument --path: no such folder: {folder!r}")
+    return MapArguments(
+        module=module,
+        function=function,
+        input=_unless_dash(given.input),
+        output=_unless_dash(given.output),
+        errors=given.errors,
+        each=given.each,
+        workers=given.workers,
+        batch_size=given.batch_size,
+        # 8 is the library's own default; more workers than that would stand idle under it.
+        max_in_flight=given.max_in_flight if given.max_in_flight is not None else max(8, given.workers),
+        ordering=given.ordering.replace("-", "_"),
+        on_error=given.on_error,
+        split=given.split,
+        timeout=given.timeout,
+        linger=given.linger,
+        path=tuple(os.path.abspath(folder) for folder in given.path),
+        python=python,
+    )
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Batched work on long-lived Python worker processes.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    map_parser = commands.add_parser(
+        "map",
+        help="call a function on every line of a JSON Lines file or pipe",
+        description="Call a function on batches of JSON Lines, in worker processes.",
+        epilog=MAP_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_map(map_parser)
+    demo = commands.add_parser(
+        "demo",
+        help="read the whole standard library of this Python and say what is in it",
+        description="Parse every Python source file of the standard library in worker processes, and count.",
+        allow_abbrev=False,
+    )
+    demo.add_argument("directory", nargs="?", metavar="DIRECTORY", type=_folder, help="read this folder instead")
+    demo.add_argument("--kill", action="store_true", help="kill workers at random meanwhile; the table is the same")
+    demo.add_argument("--workers", type=_at_least_one, default=_processors(), metavar="N", help="(one a processor)")
+    return parser, map_parser
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", type=_target, metavar="MODULE:FUNCTION", help="takes a list of inputs, returns a list of results")
+    add("input", nargs="?", metavar="INPUT", help="JSON Lines file (standard input)")
+    add("-o", "--output", metavar="OUTPUT", help="where results go (standard output)")
+    add("--errors", metavar="FILE", help="where inputs that failed go, with their reasons, as JSON Lines")
+    add("--each", action="store_true", help="the function takes one input at a time, not a list")
+    add("--workers", type=_at_least_one, default=_processors(), metavar="N", help="worker processes (one a processor)")
+    add("--batch-size", type=_at_least_one, metavar="N", help="inputs a batch (64)")
+    add("--max-in-flight", type=_at_least_one, metavar="N", help="batches executing at once (8, or --workers if more)")
+    add(
+        "--ordering",
+        choices=("preserve", "as-completed"),
+        default="preserve",
+        # Python's spelling is taken too: it is what the library's own option wants.
+        type=lambda text: text.replace("_", "-"),
+        help="results in the order of the inputs, or as they come (preserve)",
+    )
+    add("--on-error", type=_on_error, default=OnError("halt"), metavar="skip|halt|retry[:N]", help="see below (halt)")
+    add("--split", action="store_true", help="halve a batch that failed, to find the one bad input")
+    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS", help="for one batch; 'none' lifts it (30)")
+    add("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=f"a part-filled batch waits ({LINGER})")
+    add(
+        "--path",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="put first on the workers' sys.path; may be repeated (the current directory is always there)",
+    )
+    add("--python", metavar="PROGRAM", help="the workers' interpreter; it needs msgpack (this one)")
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def _unless_dash(name: str | None) -> str | None:
+    return None if name == "-" else name
+
+
+def _target(text: str) -> tuple[str, str]:
+    module, colon, function = text.partition(":")
+    for part in (module, function):
+        if not colon or not all(word.isidentifier() for word in part.split(".")):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form MODULE:FUNCTION, like 'package.module:name'")
+    return module, function
+
+
+def _at_least_one(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not math.isfinite(number) or number <= 0:
+        raise argparse.ArgumentTypeError(f"must be a finite number of seconds above 0, not {text}")
+    return number
+
+
+def _seconds_or_none(text: str) -> float | None:
+    return None if text == "none" else _seconds(text)
+
+
+def _on_error(text: str) -> OnError:
+    kind, colon, attempts = text.partition(":")
+    if kind == "retry":
+        return OnError("retry", _at_least_one(attempts) if colon else DEFAULT_ATTEMPTS)
+    if text == "halt":
+        return OnError("halt")
+    if text == "skip":
+        return OnError("skip")
+    raise argparse.ArgumentTypeError(f"{text!r} is none of halt, skip, retry, retry:N")
+
+
+def _folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"no such folder: {text!r}")
+    return text

@@ -1,0 +1,110 @@
+"""Lines out: gathered into large writes, flushed when nothing more comes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FLUSH_BYTES = 1 << 16
+"""Bytes gathered before they are written: as much as a Linux pipe takes at once."""
+
+# The least that a POSIX pipe which is ready takes without waiting; select.PIPE_BUF is not there on every system.
+_ALWAYS_FITS = 512
+
+
+class WriteFailed(Exception):
+    """What was written could not go where it should.
+
+    Attributes:
+        name: of the file, for people.
+        closed: nobody reads the pipe any more (``| head``), which is no fault of anybody.
+    """
+
+    def __init__(self, name: str, closed: bool, reason: str) -> None:
+        super().__init__(name, closed, reason)
+        self.name = name
+        self.closed = closed
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class LineWriter:
+    """Lines to a descriptor. May be used by several threads.
+
+    What is written waits in memory until there is `FLUSH_BYTES` of it; somebody calls `flush` now and then, so that
+    a line never waits for the next one.
+
+    Args:
+        fd: an open descriptor; stays the caller's.
+        name: of what is behind it, for errors.
+        before_write: called before each write, for a terminal that shows something else on the same line.
+    """
+
+    def __init__(self, fd: int, name: str, *, before_write: Callable[[], None] | None = None) -> None:
+        self._fd = fd
+        self._name = name
+        self._before_write = before_write
+        # Whoever is in a write that blocks keeps it, and so keeps the next writer waiting: that is the backpressure.
+        self._lock = threading.Lock()
+        self._gathered = bytearray()
+        self._failure: OSError | None = None
+
+    def write(self, line: bytes) -> None:
+        """Add one line.
+
+        Raises:
+            WriteFailed: it could not be written, or an earlier one could not.
+        """
+        with self._lock:
+            self._gathered += line
+            if self._failure is not None or len(self._gathered) >= FLUSH_BYTES:
+                self._write_out()
+
+    def flush(self) -> None:
+        """Write what was gathered. Raises as `write` does, also when an earlier write failed."""
+        with self._lock:
+            self._write_out()
+
+    def flush_what_fits(self) -> None:
+        """Write what the descriptor takes without waiting and forget the rest: for an end that cannot wait."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            while self._gathered and self._failure is None and self._ready(0):
+                del self._gathered[: os.write(self._fd, self._gathered[:_ALWAYS_FITS])]
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._gathered.clear()
+            self._lock.release()
+
+    def _write_out(self) -> None:
+        try:
+            if self._failure is not None:
+                raise self._failure
+            if self._gathered and self._before_write is not None:
+                self._before_write()
+            while self._gathered:
+                try:
+                    # What was written is taken off at once, so that a signal handler which raises doubles nothing.
+                    del self._gathered[: os.write(self._fd, self._gathered)]
+                except BlockingIOError:  # whoever shares the terminal or pipe with us made it non-blocking
+                    self._ready(None)
+        except OSError as error:
+            self._failure = error
+            self._gathered.clear()
+            closed = error.errno == errno.EPIPE
+            raise WriteFailed(self._name, closed, error.strerror or str(error)) from None
+
+    def _ready(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        return bool(poll.poll(timeout))

@@ -1,0 +1,1 @@
+"""Demonstrations on real input. Imported by workers too: this file imports nothing."""

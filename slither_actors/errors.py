@@ -1,0 +1,364 @@
+"""What can go wrong, as exceptions: each says whose fault it is, where, and what to do next.
+
+All of them survive pickling with their attributes. What ends a run is always a :class:`DispatchError`, whose ``reason``
+is one of the others, or the exception that the caller's own code raised.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.wire.frames import ProtocolError
+from slither_actors.wording import known_names, nearest, shown
+
+if TYPE_CHECKING:
+    from slither_actors.item import Item
+
+__all__ = [
+    "BatchTimeout",
+    "DispatchError",
+    "ForkedSystemError",
+    "LoadError",
+    "OptionError",
+    "OptionTypeError",
+    "PayloadError",
+    "PoolUnavailable",
+    "ProtocolError",
+    "SessionBusy",
+    "SessionLost",
+    "SlitherError",
+    "StartTimeout",
+    "StrategyError",
+    "StreamClosed",
+    "SystemStopped",
+    "UnexpectedResponse",
+    "UnknownCommand",
+    "UnknownOption",
+    "UnknownPool",
+    "WorkerCrashed",
+    "WorkerError",
+]
+
+
+class SlitherError(Exception):
+    """Base of what this package raises (but for :class:`ProtocolError`, which workers share, and wrong calls)."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way calls the class with `args` alone, which fails for constructors that take more.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[SlitherError], args: tuple[Any, ...], state: dict[str, Any]) -> SlitherError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+# What the caller has to mend before anything runs
+
+
+class OptionError(SlitherError, ValueError):
+    """An option has a value that it cannot have; raised by the call that was given it, before anything is started."""
+
+
+class OptionTypeError(OptionError, TypeError):
+    """An option has a value of a wrong type."""
+
+
+class UnknownOption(OptionError):
+    """There is no such option, or not with this executor and strategy.
+
+    Args:
+        name: the option that was given.
+        known: the options that there are.
+        hint: what to do instead, where more is known than a name that looks alike.
+    """
+
+    def __init__(self, name: str, known: Iterable[str], hint: str | None = None) -> None:
+        self.name = name
+        self.known = tuple(known)
+        self.hint = hint
+        if hint is not None:
+            super().__init__(f"unknown option {shown(name)}: {hint}")
+        else:
+            super().__init__(f"unknown option {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}")
+
+
+class UnknownPool(OptionError):
+    """The System has no pool of this name.
+
+    Args:
+        name: the name that was given; None where none was, and there is more than one to choose from.
+        known: the System's pools.
+    """
+
+    def __init__(self, name: str | None, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        if name is None:
+            message = f"pool is not given and this System has no pool 'default'; {known_names(self.known)}"
+        else:
+            message = f"there is no pool {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}"
+        super().__init__(message)
+
+
+class UnknownCommand(OptionError):
+    """The adapter of the pool's workers has no such command.
+
+    Args:
+        name: the command that was given.
+        known: the adapter's commands; none where the pool has no adapter.
+        pool: the pool's name.
+    """
+
+    def __init__(self, name: str, known: Iterable[str], pool: str | None = None) -> None:
+        self.name = name
+        self.known = tuple(known)
+        self.pool = pool
+        where = "the workers" if pool is None else f"the workers of pool {shown(pool)}"
+        if self.known:
+            message = f"{where} have no command {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}"
+        else:
+            message = (
+                f"{where} have no commands, so not {shown(name)} either: give the pool an adapter "
+                f"(PoolSpec(adapter='package.module:Class')) whose methods are marked with @command"
+            )
+        super().__init__(message)
+
+
+# What ends a run
+
+
+class DispatchError(SlitherError):
+    """A run has failed.
+
+    Args:
+        message: what failed and why, for people.
+        reason: the exception behind it; of this module, or one that the caller's code raised.
+        batch_ref: the number of the batch that failed; None where it was no batch.
+        partial_results: results not handed out before: all so far of ``run``, none already yielded of ``stream``.
+        unfinished: the ids of the items that were pulled and have no result.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: BaseException | None = None,
+        batch_ref: int | None = None,
+        partial_results: Sequence[Item] = (),
+        unfinished: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.batch_ref = batch_ref
+        self.partial_results = list(partial_results)
+        self.unfinished = list(unfinished)
+
+
+class BatchTimeout(SlitherError):
+    """A batch took longer than its run's ``timeout``; its worker was killed and is being replaced.
+
+    Args:
+        timeout: seconds that it had.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(f"not done within its timeout of {timeout:g} s; the worker was killed and is replaced")
+        self.timeout = timeout
+
+
+class WorkerCrashed(SlitherError):
+    """A worker process ended in the middle of a batch.
+
+    Args:
+        exit_code: of the process; None if a signal ended it, or where it is not known.
+        signal: the number of the signal that ended it, else None.
+        stderr_tail: the last lines that it wrote to its standard error.
+    """
+
+    def __init__(self, exit_code: int | None = None, signal: int | None = None, stderr_tail: str = "") -> None:
+        if signal is not None:
+            how = f"was killed by {_signal_name(signal)}"
+        elif exit_code is not None:
+            how = f"exited with code {exit_code}"
+        else:
+            how = "died"
+        tail = stderr_tail.strip("\n")
+        said = f"; its last words on stderr:\n{tail}" if tail else "; it wrote nothing to stderr"
+        super().__init__(f"the worker {how} in mid-batch{said}")
+        self.exit_code = exit_code
+        self.signal = signal
+        self.stderr_tail = stderr_tail
+
+
+class WorkerError(SlitherError):
+    """A worker's function raised: its exception as data, as classes of a worker need not exist in the host.
+
+    Args:
+        type: qualified name of the exception's class.
+        message: its text.
+        traceback: as the worker's Python prints it; empty where there is none.
+        kind: "user" (the function raised), "load", "encode", "decode", "unexpected" or "start".
+    """
+
+    def __init__(self, type: str, message: str, traceback: str = "", *, kind: str = "user") -> None:  # noqa: A002
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+        self.kind = kind
+        text = f"{type.removeprefix('builtins.')}: {message}" if message else type.removeprefix("builtins.")
+        if traceback:
+            text = f"{text}\n\nIn the worker:\n{traceback.rstrip()}"
+        super().__init__(text)
+
+
+class LoadError(SlitherError):
+    """A worker could not import the function, or could not get ready; the next one could not either.
+
+    Args:
+        target: what was to be loaded.
+        reason: why that failed.
+    """
+
+    def __init__(self, target: str, reason: BaseException) -> None:
+        remedy = ""
+        kind = getattr(reason, "type", "")
+        if kind == "builtins.ModuleNotFoundError":
+            remedy = " (a module is found if its folder is in the pool's path: PoolSpec(path=[...]))"
+        super().__init__(f"cannot load {target}{remedy}: {reason}")
+        self.target = target
+        self.reason = reason
+
+
+class UnexpectedResponse(SlitherError):
+    """What came back is not one result for each item. The function, or the executor, breaks its contract.
+
+    Args:
+        message: what was to come and what came.
+        expected: number of results, where it was a matter of numbers.
+        got: number of results that came.
+    """
+
+    def __init__(self, message: str, *, expected: int | None = None, got: int | None = None) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.got = got
+
+
+class PayloadError(SlitherError):
+    """A payload has no form on the wire, so it cannot be sent to a worker.
+
+    Args:
+        item_id: of the item; None where it is not known which.
+        path: the place inside the payload, as one would write it: ``['user'][3]``; empty: the payload itself.
+        reason: what is there, and what to send in its place.
+    """
+
+    def __init__(self, item_id: Any, path: str, reason: str) -> None:
+        whose = "a payload" if item_id is None else f"the payload of item {shown(item_id)}"
+        where = f", at {path}" if path else ""
+        super().__init__(f"{whose} cannot be sent to a worker{where}: {reason}")
+        self.item_id = item_id
+        self.path = path
+        self.reason = reason
+
+
+class PoolUnavailable(SlitherError):
+    """A pool has given up, or its own actor failed: nothing can run on it until it is started again.
+
+    Args:
+        pool: its name.
+        why: what happened to it.
+    """
+
+    def __init__(self, pool: str, why: str) -> None:
+        super().__init__(f"pool {shown(pool)} is unavailable: {why}")
+        self.pool = pool
+        self.why = why
+
+
+class StartTimeout(SlitherError):
+    """A worker was not ready, or had not imported the function, within the pool's ``start_timeout``.
+
+    Args:
+        timeout: seconds that it had.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)")
+        self.timeout = timeout
+
+
+class StrategyError(SlitherError):
+    """A strategy, or a function that it asks, broke its contract: an item lost, doubled, or without weight or key.
+
+    Args:
+        message: what it did.
+        ids: the items concerned.
+    """
+
+    def __init__(self, message: str, ids: Iterable[Any] = ()) -> None:
+        self.ids = list(ids)
+        named = ", ".join(map(shown, self.ids[:_IDS_SHOWN]))
+        if len(self.ids) > _IDS_SHOWN:
+            named = f"{named} and {len(self.ids) - _IDS_SHOWN} more"
+        super().__init__(f"{message} (item{'s' if len(self.ids) > 1 else ''} {named})" if self.ids else message)
+
+
+_IDS_SHOWN = 10  # an error that names ten items shows the pattern; the attribute has them all
+
+
+class SessionLost(SlitherError):
+    """With strict affinity, the worker that held a session has died, and what the session had stored with it.
+
+    Args:
+        session_id: the session, which begins anew on another worker.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"session {shown(session_id)} was lost with its worker and begins anew, with an empty store, on another one"
+        )
+        self.session_id = session_id
+
+
+class SessionBusy(SlitherError):
+    """With affinity "fail_fast", the worker that holds a session had no room.
+
+    Args:
+        session_id: the session.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"the worker of session {shown(session_id)} is busy; affinity 'strict' waits for it")
+        self.session_id = session_id
+
+
+# The end of what was used
+
+
+class SystemStopped(SlitherError):
+    """The System was stopped, before or during the call."""
+
+
+class StreamClosed(SlitherError):
+    """The stream was closed, so there is nothing more to read from it."""
+
+
+class ForkedSystemError(SlitherError):
+    """A System, or what belongs to it, was used in a process forked from the one that started it."""
+
+    def __init__(
+        self, message: str = "this System was started before the process forked; start one in the child"
+    ) -> None:
+        super().__init__(message)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signals.Signals(number).name} (signal {number})"
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,78 @@
+"""What an executor is: the behaviours that users implement for their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from slither_actors import checks
+from slither_actors.item import Item
+
+if TYPE_CHECKING:
+    from slither_actors.context import Context
+    from slither_actors.options import RunOptions
+
+AFFINITIES = ("none", "hint", "strict", "fail_fast")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: call a function with a list of payloads.
+
+    Args:
+        module: dotted name of the module; workers import it.
+        function: its name in the module, dotted for attributes (``Class.method``).
+        each: call it with one payload at a time.
+        payload: the list of payloads; as many results are expected.
+    """
+
+    module: str
+    function: str
+    each: bool
+    payload: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request: call a command of the workers' adapter.
+
+    Args:
+        name: of the command.
+        payload: a mapping with ``items``, the list of payloads; as many items are expected in the mapping returned.
+    """
+
+    name: str
+    payload: dict[str, Any]
+
+
+@runtime_checkable
+class RemoteExecutor(Protocol):
+    """Says what a batch is to a worker, and what the worker's answer is to the caller. Pure: no I/O."""
+
+    def request(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Call | Command:
+        """The request for a batch; called on a thread of the run."""
+        ...
+
+    def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
+        """The Items for a reply, as many as the batch has; called in the consumer's thread."""
+        ...
+
+
+@runtime_checkable
+class InlineExecutor(Protocol):
+    """Executes batches itself, in this process, on up to ``max_in_flight`` threads of the run at a time."""
+
+    def execute_batch(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Iterable[Item]:
+        """The results of a batch, as many Items as it has, in its order."""
+        ...
+
+
+def check_pool(pool: Any) -> str | None:
+    """The option ``pool``: a name, or None."""
+    return None if pool is None else checks.text("pool", pool)
+
+
+def check_affinity(affinity: Any) -> str | None:
+    """The option ``affinity``: one of `AFFINITIES`, or None for the pool's own."""
+    return None if affinity is None else checks.choice("affinity", affinity, AFFINITIES)

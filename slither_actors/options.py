@@ -1,0 +1,278 @@
+"""The options of a run: one validated record, and how keyword arguments become it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from slither_actors import checks
+from slither_actors.context import Context
+from slither_actors.errors import OptionError, OptionTypeError, UnknownOption
+from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
+from slither_actors.executors.base import check_affinity, check_pool
+from slither_actors.policies import Policy, parse_on_error
+from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
+from slither_actors.strategies.fixed import MAX_BATCH
+from slither_actors.wording import nearest, shown
+
+Executor = RemoteExecutor | InlineExecutor
+
+ORDERINGS = ("preserve", "as_completed")
+PREFETCH = 3
+"""Batches that may wait, for each that a worker is at: what is pulled while a consumer of results is at one."""
+
+# Bounds that no sane run meets; they keep products of options within what timers and counters can hold.
+_MOST_IN_FLIGHT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of one run. Made by :func:`parse_options`; bad values cannot be built.
+
+    Args:
+        executor: what a batch is to a worker, or an InlineExecutor.
+        strategy: how items are grouped; serves this run only.
+        max_in_flight: workers that the run may occupy at a time.
+        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`.
+        max_in_flight_bytes: nothing new is encoded while requests and held replies exceed it; None: no such limit.
+        ordering: "preserve" (results in the order of the input) or "as_completed".
+        on_error: what becomes of a batch that failed: "halt", "skip", Retry(...) or Route(fn).
+        timeout: seconds a batch may take on its worker; None: no limit.
+        linger: seconds after which a part-filled batch is sent; None: when it is full, or nothing else is left to do.
+        context: session, pipeline and stage; None: a new one.
+        pool: name of the pool; None: the one that the executor names, "default", or the only one.
+        affinity: what a session means to the choice of worker; None: as the pool says.
+
+    Raises:
+        OptionError: a value is out of range or of a wrong type; the message names the option.
+    """
+
+    executor: Executor
+    strategy: Strategy
+    max_in_flight: int = 8
+    prefetch: int = None  # type: ignore[assignment]  # None is replaced at once: readers never see it
+    max_in_flight_bytes: int | None = None
+    ordering: Literal["preserve", "as_completed"] = "preserve"
+    on_error: Policy = "halt"  # type: ignore[assignment]  # parsed at once
+    timeout: float | None = 30.0
+    linger: float | None = None
+    context: Context = None  # type: ignore[assignment]  # None is replaced at once
+    pool: str | None = None
+    affinity: str | None = None
+    inline: bool = field(init=False)
+    """Whether the executor is an InlineExecutor."""
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("inline", _is_inline(self.executor))
+        put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
+        prefetch: Any = self.prefetch
+        if prefetch is None:
+            put("prefetch", PREFETCH * self.max_in_flight)
+        else:
+            put("prefetch", checks.whole("prefetch", prefetch, 0, PREFETCH * _MOST_IN_FLIGHT))
+        if self.max_in_flight_bytes is not None:
+            put("max_in_flight_bytes", checks.whole("max_in_flight_bytes", self.max_in_flight_bytes, 1))
+        checks.choice("ordering", self.ordering, ORDERINGS)
+        put("on_error", parse_on_error(self.on_error))
+        if self.timeout is not None:
+            put("timeout", checks.seconds("timeout", self.timeout))
+        if self.linger is not None:
+            put("linger", checks.seconds("linger", self.linger, zero=True))
+            if self.strategy.whole_input:
+                raise OptionError(
+                    f"linger has no meaning with {type(self.strategy).__name__} as given here: it holds the whole "
+                    "input until its end; give batch_size, too, or leave linger out"
+                )
+        context: Any = self.context
+        if context is None:
+            put("context", Context.new())
+        elif not isinstance(context, Context):
+            raise OptionTypeError(f"context must be a Context, not {shown(context)}; say Context.new(session_id=...)")
+        for name, check in (("pool", check_pool), ("affinity", check_affinity)):
+            given = check(getattr(self, name))
+            if self.inline and given is not None:
+                raise OptionError(
+                    f"{name} has no meaning with {type(self.executor).__name__}, which executes in this process"
+                )
+            put(name, check(getattr(self.executor, name, None)) if given is None else given)
+
+    @property
+    def batch_size(self) -> int | None:
+        """Most items in a batch; None where the strategy closes batches by other means."""
+        return self.strategy.batch_size
+
+
+def parse_options(options: Mapping[str, Any]) -> RunOptions:
+    """The options of a run from keyword arguments.
+
+    Args:
+        options: those of `RunOptions`, ``batch_size``, and the keyword parameters of the constructors of executor and
+            strategy, which are made here if they were given as classes.
+
+    Raises:
+        OptionError: a value is out of range or of a wrong type, or an option is unknown, missing, or belongs to
+            another executor or strategy; the message names it and what to do.
+    """
+    given = dict(options)
+    executor, strategy = given.pop("executor", None), given.pop("strategy", None)
+    executor = _part(_default_executor(given) if executor is None else executor, "executor")
+    strategy = _part(FixedBatch if strategy is None else strategy, "strategy")
+    parts = {"executor": executor, "strategy": strategy}
+    parameters = {what: _parameters(part) if isinstance(part, type) else {} for what, part in parts.items()}
+    own = {name: given.pop(name) for name in list(given) if name in _RUN}
+    batch_size = given.get("batch_size")
+    if batch_size is None:  # unset: the strategy's own
+        given.pop("batch_size", None)
+    else:
+        given["batch_size"] = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
+    arguments: dict[str, dict[str, Any]] = {"executor": {}, "strategy": {}}
+    for name, value in given.items():
+        takers = [what for what, known in parameters.items() if name in known or _ANYTHING in known]
+        # Who names an option is its taker; **options of another takes what nobody names.
+        takers = [what for what in takers if name in parameters[what]] or takers[:1]
+        if not takers:
+            raise _unknown(name, parts, parameters)
+        for what in takers:
+            arguments[what][name] = value
+    for name in ("pool", "affinity"):  # options of the run; an executor that has such parameters is told, too
+        if name in own and name in parameters["executor"]:
+            arguments["executor"][name] = own[name]
+    made = {what: _make(what, part, parameters[what], arguments[what]) for what, part in parts.items()}
+    result = RunOptions(executor=made["executor"], strategy=made["strategy"], **own)
+    _take(result.strategy)
+    return result
+
+
+_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy"}
+_ANYTHING = "**"  # stands for **options among the names of parameters
+
+
+def _default_executor(given: dict[str, Any]) -> type[Any]:
+    """Which of our own is meant, from the option that only it has."""
+    function, command = "function" in given, "command" in given
+    if function and command:
+        raise OptionError("function is an option of SnakeBridge and command one of Snakepit; give one of them")
+    if function:
+        return SnakeBridge
+    if command:
+        return Snakepit
+    near = next((f" (is {name!r} meant as {like!r}?)" for name in given for like in _like(name)), "")
+    raise OptionError(
+        f"executor is not given{near}; say module='package.module', function='name' for a function that workers "
+        "import, command='name' for a command of their adapter, or executor=..."
+    )
+
+
+def _like(name: str) -> list[str]:
+    return [like for like in ("function", "command", "executor") if nearest(name, [like])]
+
+
+def _part(value: Any, what: str) -> Any:
+    """The executor or strategy as given, if it is one: a class or an instance."""
+    cls = value if isinstance(value, type) else type(value)
+    example = "SnakeBridge" if what == "executor" else "WeightedBatch"
+    if isinstance(value, str):
+        raise OptionTypeError(
+            f"{what} must be a class or an instance, not the text {shown(value)}; "
+            f"from slither_actors.{_FOLDER[what]} import {value if value.isidentifier() else example}"
+        )
+    if what == "strategy":
+        if not issubclass(cls, Strategy):
+            raise OptionTypeError(
+                f"strategy must be a Strategy, not {shown(value)}; subclass slither_actors.strategies.Strategy"
+            )
+        return value
+    _is_inline(value)
+    return value
+
+
+_FOLDER = {"executor": "executors", "strategy": "strategies"}
+
+
+def _is_inline(executor: Any) -> bool:
+    """Whether an executor, or a class of one, is an inline one.
+
+    Raises:
+        OptionTypeError: it is neither that nor a remote one, or both.
+    """
+    inline = callable(getattr(executor, "execute_batch", None))
+    remote = callable(getattr(executor, "request", None)) and callable(getattr(executor, "results", None))
+    if inline is remote:
+        has = "both of them" if inline else "neither"
+        raise OptionTypeError(
+            f"executor must have request() and results() (a RemoteExecutor) or execute_batch() (an InlineExecutor), "
+            f"{shown(executor)} has {has}"
+        )
+    return inline
+
+
+def _parameters(cls: type[Any]) -> dict[str, bool]:
+    """The keyword parameters of a class's constructor, each with whether it must be given."""
+    known = _OURS.get(cls)
+    if known is not None:
+        return known
+    try:
+        signature = inspect.signature(cls)
+    except (TypeError, ValueError):  # written in C, without a signature
+        return {}
+    return {
+        _ANYTHING if p.kind is p.VAR_KEYWORD else p.name: p.kind is not p.VAR_KEYWORD and p.default is p.empty
+        for p in signature.parameters.values()
+        if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)
+    }
+
+
+# Our own are read once: a signature costs as much as the rest of parse_options. Users' classes may come and go.
+_OURS: dict[type[Any], dict[str, bool]] = {}
+_OURS.update({cls: _parameters(cls) for cls in (SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition)})
+
+
+def _make(what: str, part: Any, parameters: dict[str, bool], arguments: dict[str, Any]) -> Any:
+    """The executor or strategy: the instance as given, or one made of the class."""
+    if not isinstance(part, type):
+        return part
+    for name, required in parameters.items():
+        if required and name not in arguments:
+            raise OptionError(f"{part.__name__} needs the option {name}: {what}={part.__name__}, {name}=...")
+    return part(**arguments)
+
+
+def _take(strategy: Strategy) -> None:
+    """Mark a strategy as this run's. `setdefault` is atomic, so of two runs at once only one gets it."""
+    mine = object()
+    if vars(strategy).setdefault("_run", mine) is not mine:
+        raise OptionError(
+            f"this {type(strategy).__name__} serves another run already; give the class, or a new instance for each run"
+        )
+
+
+def _unknown(name: str, parts: dict[str, Any], parameters: dict[str, dict[str, bool]]) -> UnknownOption:
+    """The error for an option that neither the run nor its executor or strategy has."""
+    taken = {option for names in parameters.values() for option in names} - {_ANYTHING}
+    known = sorted({"executor", "strategy", "batch_size", *_RUN, *taken})
+    for what, part in parts.items():
+        if not isinstance(part, type) and name in _parameters(type(part)):
+            call = f"{_name(part)}({name}=...)"
+            return UnknownOption(
+                name, known, f"{what} is given as an instance, which has its options; say {call} instead"
+            )
+    if name == "batch_size":
+        return UnknownOption(name, known, f"{_name(parts['strategy'])} takes no batch_size")
+    for cls, names in _OURS.items():
+        if name in names:
+            what = "strategy" if issubclass(cls, Strategy) else "executor"
+            return UnknownOption(
+                name, known, f"it is an option of {cls.__name__}, and the {what} is {_name(parts[what])}; "
+                f"say {what}={cls.__name__} or leave {name} out",
+            )  # fmt: skip
+    return UnknownOption(name, known)
+
+
+def _name(part: Any) -> str:
+    cls: type[Any] = part if isinstance(part, type) else type(part)
+    return cls.__name__

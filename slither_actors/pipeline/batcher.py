@@ -1,0 +1,374 @@
+"""The Batcher: feeds items to the strategy, encodes what it gives, and makes batches anew (split, routed, retried).
+
+It is a role, not a thread. For a lazy source it is an actor with a thread of its own (`BatcherActor`); for one that is in
+memory already the consumer plays it between two results, which saves the hops between threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from slither_actors.errors import StrategyError
+from slither_actors.item import Item
+from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.encoding import RequestEncoder
+from slither_actors.pipeline.messages import AskRoute, Close, Ended, Failed, Look, Made, Remake, Routed, SourceEnded, Split
+from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.role import RoleActor
+from supervisors import ExitReason
+
+CHUNK_BATCHES = 8
+"""Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
+
+
+class Batcher:
+    """The role. All its methods are called by one thread.
+
+    Args:
+        run: whose items these are.
+        encoder: None for an inline executor, which takes the items themselves.
+        clock: seconds, for `linger`.
+    """
+
+    def __init__(self, run: Run, encoder: RequestEncoder | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
+        self._encoder = encoder
+        self._clock = clock
+        strategy = self._strategy = run.options.strategy
+        self._bare = strategy.opaque
+        self._linger = run.options.linger
+        self._fed = 0
+        self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
+        # What the strategy holds: id → positions, the oldest first. Not kept for an opaque one: it gives what it got, in order.
+        self._inside: dict[Any, deque[int]] = {}
+        self._since: dict[int, float] = {}
+        self._opened = 0.0
+        self._todo: deque[Batch] = deque()  # made, but the byte budget has no room to encode them
+        self._ended: SourceEnded | None = None
+
+    @property
+    def holding(self) -> int:
+        """Items inside the strategy or waiting to be encoded."""
+        return self._fed - self._run.batched + sum(batch.count for batch in self._todo)
+
+    # -- items
+
+    def feed(self, entries: list[Any]) -> None:
+        """The next items of the source, in order; Items or bare payloads."""
+        if not entries:
+            return
+        strategy = self._strategy
+        if self._linger is not None and self._fed == self._run.batched:
+            self._opened = self._clock()
+        self._fed += len(entries)
+        if self._bare:
+            self._take(strategy.extend(entries))
+        else:
+            self._take(strategy.extend(self._admit(entries)))
+        self._starve()
+
+    def finish(self, ended: SourceEnded) -> None:
+        """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
+        self._take(self._strategy.flush())
+        if self._run.batched != self._fed:
+            raise StrategyError(
+                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items", self.held_ids()
+            )
+        self._ended = ended
+        self.look()
+
+    def look(self) -> None:
+        """Something changed outside: there may be room for bytes, or the strategy may be all that is left."""
+        self._encode()
+        if self._ended is not None and not self._todo:
+            ended, self._ended = self._ended, None
+            self._run.collector.tell(Ended(self._fed, ended.error))
+        self._starve()
+
+    def _admit(self, entries: list[Any]) -> list[Item]:
+        """Wrap what is bare, and remember where each item stands."""
+        items = []
+        inside, position = self._inside, self._next
+        for entry in entries:
+            item = entry if type(entry) is Item else Item.wrap(entry, id=position)
+            try:
+                places = inside.get(item.id)
+            except TypeError:
+                raise StrategyError(f"the id of item {position} cannot be hashed: {item.id!r}", [item.id]) from None
+            if places is None:
+                inside[item.id] = deque((position,))
+            else:
+                places.append(position)
+            items.append(item)
+            position += 1
+        self._next = position
+        if self._linger is not None:
+            now = self._clock()
+            self._since.update((at, now) for at in range(position - len(items), position))
+        return items
+
+    def _take(self, groups: Iterable[Sequence[Any]]) -> None:
+        run = self._run
+        ref = run.next_ref
+        for group in groups:
+            if not isinstance(group, (list, tuple)):
+                raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
+            if not group:
+                continue
+            entries = list(group) if type(group) is not list else group
+            size = len(entries)
+            if self._bare:
+                start = run.batched
+                kinds = set(map(type, entries))
+                bare = Item not in kinds
+                if not bare and len(kinds) > 1:
+                    entries = [e if type(e) is Item else Item(start + i, e) for i, e in enumerate(entries)]
+                positions: Sequence[int] = range(start, start + size)
+            else:
+                bare = False
+                positions = self._positions(entries)
+            run.batched += size
+            batch = Batch(run.lane, ref(), positions, entries, bare)
+            run.undelivered[batch.ref] = batch
+            run.credit.made(size)
+            self._todo.append(batch)
+            if len(self._todo) >= CHUNK_BATCHES:
+                self._encode()
+        if self._linger is not None:
+            self._opened = self._clock()
+        self._encode()
+
+    def _positions(self, items: list[Item]) -> Sequence[int]:
+        """Where these items stand in the output; each must be one that the strategy holds."""
+        inside = self._inside
+        places = []
+        for item in items:
+            held = inside.get(item.id) if isinstance(item, Item) else None
+            if not held:
+                raise StrategyError(
+                    f"{type(self._strategy).__name__} gave {item!r}, which it was not given, or gave it twice",
+                    [getattr(item, "id", None)],
+                )
+            place = held.popleft()
+            if not held:
+                del inside[item.id]
+            self._since.pop(place, None)
+            places.append(place)
+        if self._strategy.whole_input:
+            return range(self._run.batched, self._run.batched + len(places))
+        if any(b <= a for a, b in zip(places, places[1:], strict=False)):
+            # The order inside a batch is the strategy's affair, the order of results is not.
+            order = sorted(range(len(places)), key=places.__getitem__)
+            items[:] = [items[i] for i in order]
+            places.sort()
+        if places[-1] - places[0] + 1 == len(places):
+            return range(places[0], places[-1] + 1)
+        return tuple(places)
+
+    def _encode(self) -> None:
+        run, todo = self._run, self._todo
+        budget = run.budget
+        made: list[Batch] = []
+        while todo:
+            # With nothing under way one batch is always admitted, however large.
+            if budget is not None and budget.full() and len(run.undelivered) > len(todo):
+                break
+            batch = todo.popleft()
+            if self._encoder is not None:
+                self._encoder.encode(batch)
+                if budget is not None:
+                    budget.change(batch.encoded)
+            made.append(batch)
+        if made:
+            run.collector.tell(Made(made))
+
+    # -- a strategy never stalls a run
+
+    def _starve(self) -> None:
+        """Credit is used up, and the oldest undelivered item is inside the strategy: nobody but us can get it out."""
+        run = self._run
+        while self._fed > run.batched and not run.source_done:
+            run.starving = True  # before looking, so that who changes it after we looked tells us
+            if not run.credit.used_up():
+                return
+            if run.credit.pulled > self._fed:
+                return  # more is on its way to us
+            oldest = self._oldest()
+            if any(batch.positions[0] < oldest for batch in list(run.undelivered.values())):
+                return
+            if run.credit.widen(len(run.undelivered)):
+                self._wake_producer()
+                return
+            before = run.batched
+            self._take(self._strategy.release())
+            if run.batched == before:
+                raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
+        run.starving = False
+
+    def _oldest(self) -> int:
+        if self._bare:
+            return self._run.batched
+        return min(places[0] for places in self._inside.values())
+
+    def _wake_producer(self) -> None:
+        if self._run.producer is not None:
+            self._run.producer.wake()
+
+    def lingers_until(self) -> float | None:
+        """When the open batch has waited long enough, by the clock; None while nothing waits or `linger` is not set."""
+        if self._linger is None or self._fed == self._run.batched:
+            return None
+        since = self._opened if self._bare else min(self._since.values())
+        return since + self._linger
+
+    def on_linger(self) -> None:
+        """Release what has waited too long."""
+        until = self.lingers_until()
+        if until is not None and until <= self._clock():
+            self._take(self._strategy.release())
+
+    # -- batches made anew
+
+    def remake(self, message: Split | Remake | AskRoute) -> None:
+        """Make batches of one that failed, or ask where its items go."""
+        run = self._run
+        if isinstance(message, AskRoute):
+            self._ask(message)
+            return
+        batch = message.batch
+        if isinstance(message, Split):
+            half = batch.count // 2
+            parts: list[Sequence[int]] = [range(half), range(half, batch.count)]
+            attempt = 1
+        elif message.split and len(message.indexes) > 1:
+            half = len(message.indexes) // 2
+            parts, attempt = [message.indexes[:half], message.indexes[half:]], 1
+        else:
+            parts, attempt = [message.indexes], message.attempt
+        made = []
+        for indexes in parts:
+            part = batch.subset(indexes, run.next_ref())
+            part.attempt = attempt
+            part.avoid = batch.avoid
+            run.undelivered[part.ref] = part
+            if self._encoder is not None:
+                self._encoder.encode(part)
+                if run.budget is not None:
+                    run.budget.change(part.encoded)
+            made.append(part)
+        run.undelivered.pop(batch.ref, None)
+        run.collector.tell(Made(made, remade=True))
+
+    def _ask(self, message: AskRoute) -> None:
+        batch = message.batch
+        items = batch.items()
+        routed: list[Item] = []
+        for index, error in zip(message.indexes, message.errors, strict=True):
+            item = message.route.fn(items[index], error)
+            if not isinstance(item, Item):
+                raise TypeError(f"the route function gave {item!r} for item {items[index].id!r}, not an Item")
+            routed.append(item)
+        self._run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
+
+    def held_ids(self) -> list[Any]:
+        """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
+        if self._bare:
+            return name_entries([entry for group in self._strategy.flush() for entry in group], self._run.batched)
+        return [item_id for item_id, places in self._inside.items() for _ in places]
+
+
+def name_entries(entries: Iterable[Any], start: int) -> list[Any]:
+    """The ids of Items, and for bare payloads the positions that would have been theirs, from `start`."""
+    return [entry.id if type(entry) is Item else start + i for i, entry in enumerate(entries)]
+
+
+class BatcherActor(RoleActor):
+    """The Batcher of a run with a lazy source.
+
+    Runs in: a thread of its own, as strategies, route functions and weights are user code. Owns: what the strategy holds.
+    If it dies: its run fails with the cause, and nothing else notices.
+    """
+
+    def __init__(self, run: Run, make: Callable[[Run], Batcher], buffer: deque[Any]) -> None:
+        super().__init__()
+        self._run = run
+        self._make = make
+        self._buffer = buffer
+        self._batcher: Batcher | None = None
+        self.idle = True
+        self.ended = threading.Event()
+        self._leftover: list[Any] = []
+        run.batcher = self
+
+    def on_start(self) -> object:
+        """Make the role here, so that what belongs to one thread is made in it."""
+        super().on_start()
+        self._batcher = self._make(self._run)
+
+    def receive_timeout(self) -> float | None:
+        """Seconds until `linger` is over for what the strategy holds."""
+        until = self._batcher.lingers_until() if self._batcher is not None else None
+        return None if until is None else max(0.0, until - time.monotonic())
+
+    def on_timeout(self) -> None:
+        """`linger` is over."""
+        self._guard(lambda batcher: batcher.on_linger())
+
+    def on_receive(self, message: Any) -> None:
+        """Serve the Producer, the consumer and the Collector."""
+        self._guard(lambda batcher: self._handle(batcher, message))
+
+    def _handle(self, batcher: Batcher, message: Any) -> None:
+        self._drain(batcher)
+        kind = type(message)
+        if kind is Look:
+            batcher.look()
+        elif kind is SourceEnded:
+            batcher.finish(message)
+        elif kind in (Split, Remake, AskRoute):
+            batcher.remake(message)
+        elif kind is Close:
+            self.stop()
+        elif message is not None:
+            super().on_receive(message)
+
+    def _drain(self, batcher: Batcher) -> None:
+        """Take what the Producer has put down. `idle` is set before the last look, so that no item waits unseen."""
+        buffer = self._buffer
+        while True:
+            while buffer and not self._run.closed:
+                batcher.feed([buffer.popleft() for _ in range(len(buffer))])
+            self.idle = True
+            if not buffer or self._run.closed:
+                return
+            self.idle = False
+
+    def _guard(self, work: Callable[[Batcher], None]) -> None:
+        """User code of any kind may raise anything: it ends this run with the cause, and nothing else."""
+        if self._run.closed or self._batcher is None:
+            self.stop()
+            return
+        try:
+            work(self._batcher)
+        except BaseException as error:
+            self._run.collector.tell(Failed(error))
+            self.stop()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Name what never became a batch, for the error that the consumer may be about to raise."""
+        if self._batcher is not None:
+            fed = self._run.batched + self._batcher.holding
+            with contextlib.suppress(BaseException):  # a strategy that failed once may fail again
+                self._leftover.extend(self._batcher.held_ids())
+            self._leftover.extend(name_entries(list(self._buffer), fed))
+        self.ended.set()
+
+    def leftover(self, timeout: float) -> list[Any]:
+        """The ids of what was pulled and never became a batch. Waits for this actor's end, `timeout` seconds at most."""
+        self.ended.wait(timeout)
+        return list(self._leftover)

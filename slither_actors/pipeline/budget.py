@@ -1,0 +1,40 @@
+"""The byte budget of a run: encoded requests plus held replies, against ``max_in_flight_bytes``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class ByteBudget:
+    """Counts bytes over three threads, so it has a lock; a run without ``max_in_flight_bytes`` has no budget at all.
+
+    Args:
+        limit: bytes above which nothing new is encoded.
+        freed: called, without the lock, by whoever makes room again after `full` has said there is none.
+    """
+
+    __slots__ = ("_freed", "_lock", "_waiting", "held", "limit")
+
+    def __init__(self, limit: int, freed: Callable[[], None]) -> None:
+        self.limit = limit
+        self.held = 0
+        self._lock = threading.Lock()
+        self._freed = freed
+        self._waiting = False
+
+    def change(self, by: int) -> None:
+        """Count `by` bytes more, or fewer if it is negative."""
+        with self._lock:
+            self.held += by
+            wake = self._waiting and self.held <= self.limit
+            if wake:
+                self._waiting = False
+        if wake:
+            self._freed()
+
+    def full(self) -> bool:
+        """Whether nothing new may be encoded. Once true, `freed` will be called when there is room."""
+        with self._lock:
+            self._waiting = self.held > self.limit
+            return self._waiting

@@ -1,0 +1,353 @@
+"""The Collector: knows every batch of its run, orders what comes back, and applies the error policy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from slither_actors import telemetry
+from slither_actors.errors import ProtocolError, SystemStopped, UnexpectedResponse
+from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.messages import (
+    AskRoute,
+    Close,
+    Deliver,
+    Delivery,
+    Ended,
+    Failed,
+    Finished,
+    Made,
+    Remake,
+    Results,
+    Routed,
+    Skipped,
+    Split,
+    Whole,
+    Work,
+)
+from slither_actors.pipeline.ordering import OrderingWindow
+from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.verdict import Decision, Verdict, decide
+from slither_actors.policies import Retry
+from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
+from slither_actors.pools.translate import item_errors, worker_error
+from slither_actors.wire.frames import FAILURE, Frame
+from supervisors import Crashed, Down, ExitReason, LightActor, Normal, monitor
+
+
+class Collector(LightActor):
+    """The run's book-keeper.
+
+    Runs in: the scheduler's thread. Owns: the batches of its run and the ordering window.
+    If it dies: its run fails with the cause; the consumer is told from here, whatever the end.
+
+    Args:
+        run: whose Collector it is.
+        pool: the Pool (or the run's own Crew of inline threads) that executes its batches.
+        generated_session: the session id is nobody else's, so its stores may go with the run.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        pool: Any,
+        pool_error: Callable[[], Exception],
+        generated_session: bool,
+        ended: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._when_ended = ended
+        self._run = run
+        self._pool = pool
+        self._pool_error = pool_error
+        self._generated_session = generated_session
+        self._window: OrderingWindow[Delivery] | None = (
+            OrderingWindow() if run.options.ordering == "preserve" else None
+        )
+        self._live: dict[int, Batch] = {}  # batches without an outcome, by reference
+        self._remaking = 0  # items whose new batch the Batcher is making
+        self._total: int | None = None
+        self._source_error: BaseException | None = None
+        self._halt: tuple[int, BaseException, Batch | None] | None = None
+        self._finished = False
+        self._out: list[Delivery] = []
+
+    def on_start(self) -> None:
+        """Watch those on whom the run depends: it never waits for one that is gone."""
+        monitor(self._pool, self)
+        for role in (self._run.batcher, self._run.producer):
+            if role is not None:
+                monitor(role.actor_ref, self)
+
+    def _down(self, message: Down) -> None:
+        if message.ref is self._pool:
+            self._finish(self._pool_error(), None)
+        elif isinstance(message.reason, Crashed):
+            self._finish(message.reason.exception, None)
+
+    def on_receive(self, message: Any) -> None:
+        """Serve the Batcher, the pool and the consumer."""
+        kind = type(message)
+        if self._finished:
+            return
+        if kind is Outcomes:
+            for batch, outcome in message.ended:
+                self._outcome(batch, outcome)
+        elif kind is Made:
+            self._made(message)
+        elif kind is Ended:
+            self._total = message.total
+            self._source_error = message.error
+        elif kind is Routed:
+            self._remaking -= len(message.items)
+            self._run.routed += len(message.items)
+            self._resolve(Whole(message.batch, message.items, message.positions))
+            self._done(message.batch)
+        elif kind is Close:
+            self._let_go(None)
+        elif kind is Failed:
+            self._finish(message.error, None)
+        elif kind is Down:
+            self._down(message)
+        else:
+            super().on_receive(message)
+        self._after()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """The last word, if it was not said yet."""
+        if not self._finished:
+            error = reason.exception if isinstance(reason, Crashed) else SystemStopped("the System was stopped during this run")
+            self._finish(error, None)
+        self._when_ended()
+
+    # -- batches
+
+    def _made(self, message: Made) -> None:
+        good: list[Batch] = []
+        for batch in message.batches:
+            self._live[batch.ref] = batch
+            if message.remade:
+                self._remaking -= batch.count
+            if self._halt is not None and not self._before_halt(batch):
+                continue
+            if batch.error is not None:
+                self._batch_failed(batch, batch.error)
+            else:
+                good.append(batch)
+        if good:
+            # Made anew they go before fresh ones: the order waits for them, and their credit is taken already.
+            self._pool.tell(Submit(self._run.lane, good, front=message.remade))
+
+    def _outcome(self, batch: Batch, outcome: Any) -> None:
+        if batch.ref not in self._live:
+            return
+        if type(outcome) is Frame:
+            if outcome.kind == FAILURE:
+                self._batch_failed(batch, worker_error(outcome))
+            elif outcome.count + outcome.failed != batch.count:
+                self._batch_failed(
+                    batch, UnexpectedResponse(f"{batch.count} items went out, {outcome.count + outcome.failed} results came back")
+                )
+            elif outcome.failed:
+                self._items_failed(batch, outcome)
+            else:
+                self._tell_stop(batch)
+                self._run.resolved += batch.count
+                self._release_bytes(batch, outcome)
+                self._hand_over(Results(batch, outcome, None, batch.positions))
+                del self._live[batch.ref]
+        elif isinstance(outcome, Exception):
+            self._batch_failed(batch, outcome)
+        else:  # an inline executor's items
+            self._tell_stop(batch)
+            self._resolve(Whole(batch, outcome, batch.positions))
+            self._done(batch)
+
+    def _items_failed(self, batch: Batch, frame: Frame) -> None:
+        """Some items failed alone: their siblings are results, they go to the policy."""
+        try:
+            indexes, errors = item_errors(frame)
+        except ProtocolError as error:
+            self._batch_failed(batch, error)
+            return
+        bad = set(indexes)
+        good = [i for i in range(batch.count) if i not in bad]
+        if good:
+            # From here on the batch stands for its failed items only, wherever unfinished ones are looked up.
+            rest = batch.subset(indexes, batch.ref)
+            self._live[batch.ref] = self._run.undelivered[batch.ref] = rest
+            self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
+        self._failure(batch, indexes, errors)
+
+    def _batch_failed(self, batch: Batch, error: Exception) -> None:
+        self._failure(batch, range(batch.count), [error])
+
+    def _failure(self, batch: Batch, indexes: Sequence[int], errors: list[Exception]) -> None:
+        """These items of a batch failed, all with one error or each with its own."""
+        run = self._run
+        run.failed += len(indexes)
+        count = len(indexes)
+        decision = decide(run.options.on_error, errors[0], batch.attempt, count)
+        self._tell_exception(batch, errors[0], decision)
+        whole = count == batch.count
+        if decision.verdict is Verdict.HALT:
+            position = batch.positions[indexes[0]]
+            if self._halt is None or position < self._halt[0]:
+                self._begin_halt(position, errors[0], self._live.get(batch.ref, batch))
+            return
+        if len(errors) < count:
+            errors = errors * count
+        if decision.verdict is Verdict.AGAIN:
+            assert decision.retry is not None
+            run.retries += 1
+            self._again(batch, indexes, decision.retry, whole)
+        elif decision.verdict is Verdict.SPLIT:
+            run.retries += 1
+            self._remaking += count
+            if whole:
+                del self._live[batch.ref]
+                self._ask_batcher(Split(batch))
+            else:
+                self._done(batch)
+                self._ask_batcher(Remake(batch, indexes, 1, split=True))
+        elif decision.verdict is Verdict.SKIP:
+            positions = batch.positions if whole else [batch.positions[i] for i in indexes]
+            run.skipped += count
+            self._resolve(Skipped(batch, indexes, errors, positions))
+            self._done(batch)
+        else:
+            assert decision.route is not None
+            self._remaking += count
+            if not whole:
+                self._live.pop(batch.ref, None)
+            self._ask_batcher(AskRoute(batch, indexes, errors, decision.route))
+
+    def _again(self, batch: Batch, indexes: Sequence[int], retry: Retry, whole: bool) -> None:
+        delay = retry.delay(batch.attempt, random.random)
+        run = self._run
+        run.awaiting_retry += len(indexes)
+        if not whole:
+            self._done(batch)
+            self._remaking += len(indexes)
+        self.call_later(delay, self._retry, batch, indexes, whole)
+
+    def _retry(self, batch: Batch, indexes: Sequence[int], whole: bool) -> None:
+        self._run.awaiting_retry -= len(indexes)
+        if self._finished or (self._halt is not None and not self._before_halt(batch)):
+            return
+        if whole:
+            # The same bytes: only the header, made when it is sent, says which attempt this is.
+            batch.attempt += 1
+            self._pool.tell(Submit(self._run.lane, [batch], front=True))
+        else:
+            self._ask_batcher(Remake(batch, indexes, batch.attempt + 1))
+
+    def _ask_batcher(self, message: Any) -> None:
+        batcher = self._run.batcher
+        if batcher is not None:
+            batcher.actor_ref.tell(message)
+        else:
+            self._run.inbox.put(Work(message))
+
+    # -- delivery
+
+    def _resolve(self, delivery: Delivery) -> None:
+        self._run.resolved += len(delivery.positions)
+        self._hand_over(delivery)
+
+    def _done(self, batch: Batch) -> None:
+        self._live.pop(batch.ref, None)
+        self._release_bytes(batch, None)
+
+    def _release_bytes(self, batch: Batch, frame: Frame | None) -> None:
+        """The request's bytes go, the reply's come."""
+        if self._run.budget is not None:
+            self._run.budget.change((frame.size if frame is not None else 0) - batch.encoded)
+            batch.encoded = frame.size if frame is not None else 0
+        batch.body = b""
+        batch.buffers = []
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        if self._window is None:
+            self._out.append(delivery)
+        else:
+            self._out.extend(self._window.add(delivery.positions, delivery))
+
+    def _after(self) -> None:
+        """After each message: hand over what is due, and see whether that was the end."""
+        if self._finished:
+            return
+        run = self._run
+        if self._out:
+            run.inbox.put(Deliver(self._out))
+            self._out = []
+        if self._halt is not None:
+            position, error, batch = self._halt
+            if self._window is None or not any(map(self._before_halt, self._live.values())):
+                self._finish(error, batch)
+        elif self._total is not None and run.resolved >= self._total and not self._live and not self._remaking:
+            self._finish(self._source_error, None)
+
+    # -- the end
+
+    def _before_halt(self, batch: Batch) -> bool:
+        assert self._halt is not None
+        return self._window is not None and batch.positions[0] < self._halt[0] and batch is not self._halt[2]
+
+    def _begin_halt(self, position: int, error: BaseException, batch: Batch) -> None:
+        """Nothing new is sent; with `preserve` what comes before the failure is finished first."""
+        self._halt = (position, error, batch)
+        unwanted = [other for other in self._live.values() if not self._before_halt(other)]
+        self._run.source_done = True
+        if unwanted:
+            self._pool.tell(CancelJobs(self._run.lane, unwanted))
+
+    def _finish(self, error: BaseException | None, batch: Batch | None) -> None:
+        held: list[Delivery] = []
+        limit = self._halt[0] if self._halt is not None and self._window is not None else None
+        if error is not None and self._window is not None:
+            held = [piece for _, piece in self._window.drain()]
+        if self._out:
+            self._run.inbox.put(Deliver(self._out))
+            self._out = []
+        self._run.inbox.put(Finished(error, batch, held, limit))
+        self._let_go(error)
+
+    def _let_go(self, error: BaseException | None) -> None:
+        """Let go of pool, Batcher and Producer; the consumer has been told or does not care."""
+        run = self._run
+        self._finished = True
+        run.closed = True
+        run.awaiting_retry = 0
+        self._live.clear()
+        self._pool.tell(CloseLane(run.lane, self._generated_session))
+        for role in (run.batcher, run.producer):
+            if role is not None:
+                role.actor_ref.tell(Close())
+        self.exit(Normal())
+
+    # -- telemetry
+
+    def _tell_stop(self, batch: Batch) -> None:
+        if telemetry.attached(telemetry.BATCH_STOP):
+            telemetry.emit(
+                telemetry.BATCH_STOP, self._measures(batch), {**self._metadata(batch), "outcome": "ok"}, self.scheduler.side.submit
+            )
+
+    def _tell_exception(self, batch: Batch, error: Exception, decision: Decision) -> None:
+        if telemetry.attached(telemetry.BATCH_EXCEPTION):
+            telemetry.emit(
+                telemetry.BATCH_EXCEPTION,
+                self._measures(batch),
+                {**self._metadata(batch), "outcome": decision.verdict.value, "reason": error},
+                self.scheduler.side.submit,
+            )
+
+    def _measures(self, batch: Batch) -> dict[str, float]:
+        now = self.scheduler.now()
+        began = batch.began or now
+        return {"size": batch.count, "duration": now - began, "queue_time": max(0.0, began - batch.queued)}
+
+    def _metadata(self, batch: Batch) -> dict[str, Any]:
+        return {**self._run.lane.describe, "batch_ref": batch.ref, "attempt": batch.attempt}

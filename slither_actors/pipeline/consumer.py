@@ -1,0 +1,261 @@
+"""The consumer's side of a run: starts it, takes what is due, gives credit back, raises how it ended."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from slither_actors.errors import DispatchError, StreamClosed
+from slither_actors.item import Item
+from slither_actors.pipeline.batch import Batch, describe
+from slither_actors.pipeline.batcher import Batcher, BatcherActor
+from slither_actors.pipeline.collector import Collector
+from slither_actors.pipeline.grace import GRACE, watch_the_end
+from slither_actors.pipeline.messages import Close, Deliver, Delivery, Failed, Finished, Look, Results, SourceEnded, Work
+from slither_actors.pipeline.producer import ProducerActor, in_memory
+from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.unpack import unpacker
+
+FEED_BATCHES = 8
+"""Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the first
+ones while it encodes the next."""
+
+
+class _Closed:
+    """To the consumer, from whoever closed the stream in another thread."""
+
+
+class Consumer:
+    """Drives one run from the thread that wants its results.
+
+    A source that is in memory is pulled, batched and encoded by this thread too, between two results; a lazy one gets a
+    Producer and a Batcher with threads of their own.
+
+    Args:
+        run: not started.
+        items: the source.
+        make_batcher: makes the Batcher's role, in the thread that plays it.
+        start_collector: starts the run's Collector under the System's supervisor of runs.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        items: Iterable[Any],
+        make_batcher: Callable[[Run], Batcher],
+        start_collector: Callable[[Run], None],
+    ) -> None:
+        self.run = run
+        self._items: Iterable[Any] | None = items
+        self._make_batcher = make_batcher
+        self._start_collector = start_collector
+        self._feeding: Iterator[Any] | None = None
+        self._batcher: Batcher | None = None
+        self._unpack = unpacker(run.options.executor)
+        self._next = 0
+        self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
+        self._late: list[Delivery] = []
+        self._broken = False
+        self._closed = False
+
+    def pieces(self) -> Iterator[list[Item]]:
+        """The results, in lists as they come due.
+
+        Raises:
+            DispatchError: the run failed.
+            StreamClosed: it was closed meanwhile.
+        """
+        if self._closed:
+            raise StreamClosed("this stream was closed before it was read")
+        try:
+            self._start()
+            yield from self._loop()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Nobody wants the rest: sources stop, what was not sent is dropped. From any thread, never blocks, may be repeated."""
+        run = self.run
+        if self._closed:
+            return
+        self._closed = True
+        if run.collector is not None and not run.closed:
+            run.closed = True
+            run.collector.tell(Close())
+            run.inbox.put(_Closed())
+        if run.producer is not None:
+            watch_the_end(run)
+
+    def _start(self) -> None:
+        run, items = self.run, self._items
+        assert items is not None
+        self._items = None  # the run must not keep a finished source alive
+        if in_memory(items):
+            self._feeding = iter(items)
+            self._batcher = self._make_batcher(run)
+        else:
+            buffer: deque[Any] = deque()
+            BatcherActor.start(run, self._make_batcher, buffer)
+            ProducerActor.start(run, items, buffer)
+        self._start_collector(run)
+        if run.producer is not None:
+            run.producer.actor_ref.tell(Look())
+
+    def _loop(self) -> Iterator[list[Item]]:
+        run = self.run
+        inbox, credit, undelivered, budget = run.inbox, run.credit, run.undelivered, run.budget
+        owed = 0
+        while True:
+            # All credit goes back before we wait, so that nobody waits for us; before that in chunks, to save messages.
+            if owed * 4 >= credit.limit or inbox.empty():
+                credit.returned += owed
+                owed = 0
+                self._refill()
+            message = inbox.get()
+            if type(message) is Deliver:
+                for number, delivery in enumerate(message.deliveries):
+                    if self._broken:
+                        self._late.append(delivery)
+                        continue
+                    try:
+                        items = self._unpack(delivery)
+                    except Exception as error:
+                        self._broken = True
+                        self._late.extend(message.deliveries[number:])
+                        run.collector.tell(Failed(error))
+                        break
+                    batch = delivery.batch
+                    if type(delivery) is not Results or delivery.indexes is None:
+                        undelivered.pop(batch.ref, None)
+                        if budget is not None:
+                            budget.change(-batch.encoded)
+                            batch.encoded = 0
+                    if run.options.ordering == "preserve":
+                        items = self._in_order(delivery, items)
+                    if items:
+                        yield items
+                        owed += len(items)
+                        if self._closed:
+                            raise StreamClosed("this stream was closed")
+            elif type(message) is Finished:
+                if message.error is not None:
+                    raise self._failure(message) from message.error
+                return
+            elif type(message) is Work:
+                self._guarded(message.message)
+            else:
+                raise StreamClosed("this stream was closed")
+
+    def _in_order(self, delivery: Delivery, items: list[Item]) -> list[Item]:
+        """The items whose turn it is, this delivery's and those that waited for it."""
+        positions, held = delivery.positions, self._held
+        first = positions[0]
+        if not held and first == self._next and positions[-1] - first + 1 == len(items):
+            self._next += len(items)
+            return items
+        held.update(zip(positions, items, strict=True))
+        out = []
+        while (item := held.pop(self._next, None)) is not None:
+            out.append(item)
+            self._next += 1
+        return out
+
+    # -- the roles of Producer and Batcher, for a source in memory
+
+    def _refill(self) -> None:
+        run = self.run
+        if self._batcher is None:
+            run.producer.wake()
+            if run.starving:
+                run.batcher.actor_ref.tell(Look())
+        elif not run.closed:
+            self._guarded(None)
+
+    def _guarded(self, message: Any) -> None:
+        """User code in strategies and routes may raise anything: it ends this run with the cause."""
+        try:
+            assert self._batcher is not None
+            if message is None:
+                self._feed(self._batcher)
+            else:
+                self._batcher.remake(message)
+        except Exception as error:
+            self._fail(error)
+        except KeyboardInterrupt:
+            raise  # the person at the terminal, and this is the thread that hears it
+        except BaseException as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._feeding = None
+        self.run.source_done = True
+        self.run.collector.tell(Failed(error))
+
+    def _feed(self, batcher: Batcher) -> None:
+        run = self.run
+        credit = run.credit
+        step = max(1, FEED_BATCHES * (run.options.batch_size or run.options.strategy.batch_size or 64))
+        while self._feeding is not None and (room := credit.room()) > 0:
+            want = min(room, step)
+            entries = list(itertools.islice(self._feeding, want))
+            credit.pulled += len(entries)
+            if len(entries) < want:
+                self._feeding = None
+                run.source_done = True
+            batcher.feed(entries)
+            if self._feeding is None:
+                batcher.finish(SourceEnded(None))
+            if run.budget is not None and run.budget.full():
+                return
+        batcher.look()
+
+    # -- how it ended
+
+    def _failure(self, finished: Finished) -> DispatchError:
+        """The error with all that is known: what is done and not handed out, and what is not done."""
+        run = self.run
+        run.failed_run = True
+        kept: list[tuple[int, Item]] = list(self._held.items())
+        for delivery in [*self._late, *finished.held]:
+            try:
+                items = self._unpack(delivery)
+            except Exception:  # the one that ended the run, or its like: its items are unfinished
+                continue
+            if type(delivery) is not Results or delivery.indexes is None:
+                run.undelivered.pop(delivery.batch.ref, None)
+            kept.extend(zip(delivery.positions, items, strict=True))
+        kept.sort(key=lambda pair: pair[0])
+        limit = finished.limit
+        partial = [item for position, item in kept if limit is None or position < limit]
+        lost = [(position, item.id) for position, item in kept if limit is not None and position >= limit]
+        done = {position for position, _ in kept}
+        for batch in list(run.undelivered.values()):
+            pairs = zip(batch.positions, batch.ids(), strict=True)
+            lost.extend((position, item_id) for position, item_id in pairs if position not in done)
+        lost.sort(key=lambda pair: pair[0])
+        unfinished = [item_id for _, item_id in lost]
+        if self._batcher is not None:
+            try:
+                unfinished += self._batcher.held_ids()
+            except Exception:  # the strategy's own failure is why we are here
+                pass
+        else:
+            unfinished += run.batcher.leftover(GRACE)
+        return _error(finished.error, finished.batch, partial, unfinished)
+
+
+def _error(error: BaseException | None, batch: Batch | None, partial: list[Item], unfinished: list[Any]) -> DispatchError:
+    where = describe(batch) if batch is not None else "the run"
+    try:
+        text = str(error)
+    except BaseException:  # an exception that cannot be printed is still one
+        text = "(it cannot be printed)"
+    return DispatchError(
+        f"{where} failed: {type(error).__name__}: {text}",
+        reason=error,
+        batch_ref=batch.ref if batch is not None else None,
+        partial_results=partial,
+        unfinished=unfinished,
+    )

@@ -1,0 +1,136 @@
+"""The Crew: threads of one run for an inline executor. It stands where a Pool stands, and speaks as one."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import Any
+
+from slither_actors import telemetry
+from slither_actors.errors import BatchTimeout, UnexpectedResponse
+from slither_actors.item import Item
+from slither_actors.options import RunOptions
+from slither_actors.pools.job import Job
+from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
+from supervisors import ExitReason, LightActor, Normal
+
+
+class _Thread:
+    """A thread that executes one batch after the other until it is told to end."""
+
+    def __init__(self, crew: Crew, number: int) -> None:
+        self._crew = crew
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self.job: Any = None
+        thread = threading.Thread(target=self._work, name=f"slither-inline-{number}", daemon=True)
+        thread.start()
+
+    def give(self, job: Any) -> None:
+        self.job = job
+        self._inbox.put(job)
+
+    def end(self) -> None:
+        self._inbox.put(None)
+
+    def _work(self) -> None:
+        crew = self._crew
+        options = crew.options
+        executor: Any = options.executor
+        while (batch := self._inbox.get()) is not None:
+            try:
+                items = executor.execute_batch(batch.items(), options.context, options)
+                items = list(items)
+                if len(items) != batch.count:
+                    raise UnexpectedResponse(f"{batch.count} items went in, {len(items)} came out of {type(executor).__name__}")
+                for item in items:
+                    if not isinstance(item, Item):
+                        raise UnexpectedResponse(f"{type(executor).__name__} gave {item!r}, not an Item")
+                outcome: Any = items
+            except Exception as error:
+                outcome = error
+            except BaseException as error:  # SystemExit and the like must not end more than the batch
+                outcome = UnexpectedResponse(f"{type(executor).__name__}.execute_batch raised {error!r}")
+                outcome.__cause__ = error
+            batch = None  # an idle thread must not keep a batch alive
+            crew.scheduler.post(crew.done, self, outcome)
+
+
+class Crew(LightActor):
+    """Executes the batches of one run with an inline executor, on up to ``max_in_flight`` threads.
+
+    Runs in: the scheduler's thread; the executor in threads of the run. Owns: those threads. A thread cannot be killed:
+    at a timeout the batch fails, its thread is left alone and replaced, and what it gives later is dropped.
+    """
+
+    def __init__(self, options: RunOptions) -> None:
+        super().__init__()
+        self.options = options
+        self._queue: deque[Job] = deque()
+        self._idle: list[_Thread] = []
+        self._busy: set[_Thread] = set()
+        self._made = 0
+
+    def on_receive(self, message: Any) -> None:
+        """Serve the run as a Pool would."""
+        kind = type(message)
+        if kind is Submit:
+            now = self.scheduler.now()
+            for job in message.jobs:
+                job.queued = now
+            if message.front:
+                self._queue.extendleft(reversed(message.jobs))
+            else:
+                self._queue.extend(message.jobs)
+            self._assign()
+        elif kind is CancelJobs:
+            unwanted = set(message.jobs)
+            self._queue = deque(job for job in self._queue if job not in unwanted)
+        elif kind is CloseLane:
+            self._queue.clear()
+            self.exit(Normal())
+        else:
+            super().on_receive(message)
+
+    def _assign(self) -> None:
+        while self._queue and len(self._busy) < self.options.max_in_flight:
+            if not self._idle:
+                self._made += 1
+                self._idle.append(_Thread(self, self._made))
+            thread = self._idle.pop()
+            job = self._queue.popleft()
+            job.began = self.scheduler.now()
+            self._busy.add(thread)
+            if telemetry.attached(telemetry.BATCH_START):
+                telemetry.emit(
+                    telemetry.BATCH_START,
+                    {"size": job.count, "queue_time": job.began - job.queued},
+                    {**job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "pool": None},
+                    self.scheduler.side.submit,
+                )
+            thread.give(job)
+            if self.options.timeout is not None:
+                self.call_later(self.options.timeout, self._overdue, thread, job, job.attempt)
+
+    def done(self, thread: _Thread, outcome: Any) -> None:
+        """A thread has finished its batch."""
+        if thread not in self._busy:
+            thread.end()  # given up at its timeout
+            return
+        self._busy.discard(thread)
+        job, thread.job = thread.job, None
+        self._idle.append(thread)
+        job.lane.collector.tell(Outcomes([(job, outcome)]))
+        self._assign()
+
+    def _overdue(self, thread: _Thread, job: Job, attempt: int) -> None:
+        if thread in self._busy and thread.job is job and job.attempt == attempt:
+            self._busy.discard(thread)
+            thread.end()
+            job.lane.collector.tell(Outcomes([(job, BatchTimeout(self.options.timeout or 0.0))]))
+            self._assign()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """The threads end, each once the user's code lets it."""
+        for thread in [*self._idle, *self._busy]:
+            thread.end()

@@ -1,0 +1,42 @@
+"""Threads of a run that are inside user code when it ends: they cannot be killed, so they are waited for, then named."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+from slither_actors.pipeline.run import Run
+
+logger = logging.getLogger("slither_actors")
+
+GRACE = 2.0
+"""Seconds within which everything of ours has ended after a run was closed (DESIGN, section 3.10)."""
+
+
+def watch_the_end(run: Run) -> None:
+    """Look, `GRACE` seconds from now, whether the run's Producer and Batcher have ended."""
+    run.scheduler.post(_later, run)
+
+
+def _later(run: Run) -> None:
+    roles = [role for role in (run.producer, run.batcher) if role is not None and role.busy()]
+    if roles:
+        run.scheduler.call_later(GRACE, _look, run, roles)
+
+
+def _look(run: Run, roles: list[Any]) -> None:
+    for role in roles:
+        if role.busy():
+            run.stuck(role)
+            run.scheduler.side.submit(_warn, run.id, type(role).__name__.removesuffix("Actor"), role.thread.ident)
+
+
+def _warn(run_id: int, role: str, ident: int) -> None:
+    frame = sys._current_frames().get(ident)
+    stack = "".join(traceback.format_stack(frame)) if frame is not None else "(it has just ended)"
+    logger.warning(
+        "run %d was closed %g s ago and its %s is still inside user code; its thread ends when that returns:\n%s",
+        run_id, GRACE, role, stack,
+    )  # fmt: skip

@@ -1,0 +1,196 @@
+"""What the actors of one run, and its consumer, say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slither_actors.item import Item
+from slither_actors.pipeline.batch import Batch
+from slither_actors.policies import Route
+from slither_actors.wire.frames import Frame
+
+# To the Collector
+
+
+class Made:
+    """Batcher → Collector: new batches, encoded or with the `error` that kept them from it."""
+
+    __slots__ = ("batches", "remade")
+
+    def __init__(self, batches: Sequence[Batch], remade: bool = False) -> None:
+        self.batches = batches
+        self.remade = remade
+
+
+class Routed:
+    """Batcher → Collector: the items that a route function gave for these of a batch."""
+
+    __slots__ = ("batch", "items", "positions")
+
+    def __init__(self, batch: Batch, positions: Sequence[int], items: list[Item]) -> None:
+        self.batch = batch
+        self.positions = positions
+        self.items = items
+
+
+class Ended:
+    """Batcher → Collector: the source has given `total` items; `error` if it raised after them."""
+
+    __slots__ = ("error", "total")
+
+    def __init__(self, total: int, error: BaseException | None) -> None:
+        self.total = total
+        self.error = error
+
+
+class Failed:
+    """Batcher or consumer → Collector: user code of this run raised; end it with the cause."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Close:
+    """Consumer → Collector, Batcher, Producer: nobody wants the rest."""
+
+    __slots__ = ()
+
+
+# To the Batcher
+
+
+class Split:
+    """Collector → Batcher: make two batches of this one."""
+
+    __slots__ = ("batch",)
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+
+class Remake:
+    """Collector → Batcher: make a batch of these items of one whose others are results."""
+
+    __slots__ = ("attempt", "batch", "indexes", "split")
+
+    def __init__(self, batch: Batch, indexes: Sequence[int], attempt: int, split: bool = False) -> None:
+        self.batch = batch
+        self.indexes = indexes
+        self.attempt = attempt
+        self.split = split
+
+
+class AskRoute:
+    """Collector → Batcher: ask the user's function what becomes of these items."""
+
+    __slots__ = ("batch", "errors", "indexes", "route")
+
+    def __init__(self, batch: Batch, indexes: Sequence[int], errors: Sequence[Exception], route: Route) -> None:
+        self.batch = batch
+        self.indexes = indexes
+        self.errors = errors
+        self.route = route
+
+
+class Look:
+    """Producer or consumer → Batcher: there is something new in the shared state (items, credit, room for bytes)."""
+
+    __slots__ = ()
+
+
+class SourceEnded:
+    """Producer → Batcher: that was all, or all before it raised."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+# To the consumer
+
+
+class Results:
+    """A reply, its body still encoded. `indexes`: which of the batch's items it has results for, None for all."""
+
+    __slots__ = ("batch", "frame", "indexes", "positions")
+
+    def __init__(self, batch: Batch, frame: Frame, indexes: Sequence[int] | None, positions: Sequence[int]) -> None:
+        self.batch = batch
+        self.frame = frame
+        self.indexes = indexes
+        self.positions = positions
+
+
+class Skipped:
+    """Items that go out unchanged, each with its error."""
+
+    __slots__ = ("batch", "errors", "indexes", "positions")
+
+    def __init__(
+        self, batch: Batch, indexes: Sequence[int], errors: Sequence[Exception], positions: Sequence[int]
+    ) -> None:
+        self.batch = batch
+        self.indexes = indexes
+        self.errors = errors
+        self.positions = positions
+
+
+class Whole:
+    """Items that exist already: routed ones, and those of an inline executor."""
+
+    __slots__ = ("batch", "items", "positions")
+
+    def __init__(self, batch: Batch, items: list[Item], positions: Sequence[int]) -> None:
+        self.batch = batch
+        self.items = items
+        self.positions = positions
+
+
+Delivery = Results | Skipped | Whole
+
+
+class Deliver:
+    """Collector → consumer: take these, in this order."""
+
+    __slots__ = ("deliveries",)
+
+    def __init__(self, deliveries: list[Delivery]) -> None:
+        self.deliveries = deliveries
+
+
+class Finished:
+    """Collector → consumer: the last word.
+
+    Args:
+        error: why the run failed, None if it did not.
+        batch: the batch that failed, if it was one.
+        held: results that the order kept back, with `error` only.
+        limit: with ordering, the position of the failed item: results behind it are not handed out.
+    """
+
+    __slots__ = ("batch", "error", "held", "limit")
+
+    def __init__(
+        self,
+        error: BaseException | None,
+        batch: Batch | None = None,
+        held: Sequence[Delivery] = (),
+        limit: int | None = None,
+    ) -> None:
+        self.error = error
+        self.batch = batch
+        self.held = held
+        self.limit = limit
+
+
+class Work:
+    """Collector → consumer, where the consumer is the Batcher too: a message for that role."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: Any) -> None:
+        self.message = message

@@ -1,0 +1,135 @@
+"""Putting a run together: its lane, its Batcher, its Collector, under the System's supervisor of runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from slither_actors.errors import DispatchError, SystemStopped
+from slither_actors.options import RunOptions
+from slither_actors.pipeline.batcher import Batcher
+from slither_actors.pipeline.budget import ByteBudget
+from slither_actors.pipeline.collector import Collector
+from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.crew import Crew
+from slither_actors.pipeline.encoding import RequestEncoder
+from slither_actors.pipeline.messages import Look, Work
+from slither_actors.pipeline.run import Run
+from slither_actors.pools.job import Lane, Target
+from slither_actors.pools.link import PoolLink
+from slither_actors.pools.spec import PoolSpec
+from supervisors import ChildSpec, Scheduler, SchedulerStopped, StartChild
+
+
+class RunOpener:
+    """Opens the runs of one System.
+
+    Args:
+        scheduler: the System's.
+        supervisor: its supervisor of runs, asked for whenever a run starts.
+    """
+
+    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any]) -> None:
+        self._scheduler = scheduler
+        self._supervisor = supervisor
+        self._targets: dict[tuple[str | None, str, bool], Target] = {}
+        self._lock = threading.Lock()
+        self._started = self._finished = 0
+        self.stuck = 0
+
+    @property
+    def live(self) -> int:
+        """Runs under way."""
+        finished = self._finished
+        return self._started - finished
+
+    def pooled(self, items: Iterable[Any], options: RunOptions, link: PoolLink, spec: PoolSpec) -> Consumer:
+        """A run on a pool."""
+        run = self._run(options)
+
+        def start(run: Run) -> None:
+            pool = link.ref
+            if pool is None:
+                raise _not_started(link.unavailable())
+            context = options.context
+            affinity = options.affinity or spec.affinity
+            self._start(run, pool, link.unavailable, affinity if context.session_given else "none")
+
+        return Consumer(run, items, lambda run: Batcher(run, RequestEncoder(options, self._target)), start)
+
+    def inline(self, items: Iterable[Any], options: RunOptions) -> Consumer:
+        """A run with an inline executor, on threads of its own."""
+        run = self._run(options)
+
+        def start(run: Run) -> None:
+            try:
+                crew = Crew.start(options, scheduler=self._scheduler)
+            except SchedulerStopped as error:
+                raise _not_started(SystemStopped("the System was stopped")) from error
+            self._start(run, crew, lambda: SystemStopped("the System was stopped during this run"), "none")
+
+        return Consumer(run, items, lambda run: Batcher(run, None), start)
+
+    def _run(self, options: RunOptions) -> Run:
+        run = Run(options, self._scheduler)
+        if options.max_in_flight_bytes is not None:
+            run.budget = ByteBudget(options.max_in_flight_bytes, lambda: _room_for_bytes(run))
+        run.stuck = self._count_stuck
+        return run
+
+    def _start(self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str) -> None:
+        options, context = run.options, run.options.context
+        lane = run.lane = Lane(
+            max_in_flight=options.max_in_flight,
+            ahead=options.prefetch > 0,
+            timeout=options.timeout,
+            session=context.session_id,
+            affinity=affinity,
+            describe={
+                "executor": type(options.executor).__name__,
+                "pipe": context.pipe,
+                "stage": context.stage,
+                "run": run.id,
+            },
+        )
+        try:
+            collector = Collector.start(
+                run, pool, pool_error, not context.session_given, self._ended, scheduler=self._scheduler
+            )
+        except SchedulerStopped as error:
+            raise _not_started(SystemStopped("the System was stopped")) from error
+        lane.collector = run.collector = collector
+        with self._lock:
+            self._started += 1
+        self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
+
+    def _ended(self) -> None:
+        self._finished += 1
+
+    def _count_stuck(self, role: Any) -> None:
+        self.stuck += 1
+
+    def _target(self, module: str | None, name: str, each: bool) -> Target:
+        """One number for one function in the whole System, so that a worker loads it once."""
+        key = (module, name, each)
+        with self._lock:
+            target = self._targets.get(key)
+            if target is None:
+                target = self._targets[key] = Target(module, name, each)
+            return target
+
+
+def _room_for_bytes(run: Run) -> None:
+    if run.batcher is not None:
+        run.batcher.actor_ref.tell(Look())
+    else:
+        run.inbox.put(Work(None))
+
+
+def _not_started(error: Exception) -> DispatchError:
+    failure = DispatchError(
+        f"the run could not start: {error}", reason=error, batch_ref=None, partial_results=[], unfinished=[]
+    )
+    failure.__cause__ = error
+    return failure

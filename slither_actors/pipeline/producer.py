@@ -1,0 +1,115 @@
+"""The Producer: owns the caller's iterator and pulls as many items as there is credit for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from slither_actors.pipeline.messages import Close, Failed, Look, SourceEnded
+from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.role import RoleActor
+from supervisors import ExitReason
+
+IN_MEMORY_TYPES = frozenset({list, tuple, range, str, bytes, dict, set, frozenset, deque})
+IN_MEMORY_ITERATORS = frozenset(
+    {
+        type(iter([])), type(iter(())), type(iter(range(0))), type(iter(range(1 << 70))), type(iter(reversed([]))),
+        type(iter({})), type(iter({}.keys())), type(iter({}.values())), type(iter({}.items())), type(iter(set())),
+        itertools.count, itertools.repeat,
+    }
+)  # fmt: skip
+"""Iterators of the interpreter's own: taking an item from one neither blocks nor runs anybody's code, so the consumer
+can pull them itself. A `count` of the user's own number type runs its ``__add__``, which is taken into account."""
+
+
+def in_memory(items: Iterable[Any]) -> bool:
+    """Whether pulling `items` is nothing but taking what is there already."""
+    kind = type(items)
+    return kind in IN_MEMORY_TYPES or kind in IN_MEMORY_ITERATORS or kind in (type({}.keys()), type({}.values()), type({}.items()))
+
+
+class ProducerActor(RoleActor):
+    """Pulls a lazy source.
+
+    Runs in: a thread of its own, as the source is user code that may block for ever. Owns: the iterator, which it closes
+    if it made it itself. If it dies: its run fails with the cause once what it had pulled is delivered.
+
+    Args:
+        run: whose source it is.
+        items: the source.
+        buffer: where items are put down, each before the next is asked for; the Batcher takes them from there.
+    """
+
+    def __init__(self, run: Run, items: Iterable[Any], buffer: deque[Any]) -> None:
+        super().__init__()
+        self._run = run
+        self._items: Any = items
+        self._buffer = buffer
+        self._iterator: Iterator[Any] | None = None
+        self._done = False
+        self.waiting = False
+        run.producer = self
+
+    def on_receive(self, message: Any) -> None:
+        """Pull while there is credit."""
+        if type(message) is Close or self._run.closed:
+            self.stop()
+        elif type(message) is Look:
+            self._pull()
+        else:
+            super().on_receive(message)
+
+    def wake(self) -> None:
+        """There is more credit. Costs a message only if the Producer has run out of it."""
+        if self.waiting:
+            self.waiting = False
+            self.actor_ref.tell(Look())
+
+    def _pull(self) -> None:
+        run, buffer = self._run, self._buffer
+        credit = run.credit
+        error: BaseException | None = None
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._items)
+            put, batcher = buffer.append, run.batcher
+            while not self._done and not run.closed:
+                room = credit.room()
+                if room <= 0:
+                    self.waiting = True  # before the last look, so that no credit comes unseen
+                    if credit.room() <= 0:
+                        return
+                    self.waiting = False
+                    continue
+                before = credit.pulled
+                for entry in itertools.islice(self._iterator, room):
+                    credit.pulled += 1
+                    put(entry)
+                    if batcher.idle:
+                        batcher.idle = False
+                        batcher.actor_ref.tell(Look())
+                    if run.closed:
+                        break
+                if credit.pulled - before < room:
+                    break
+        except BaseException as failure:
+            error = failure
+        self._done = True
+        if not run.closed:
+            run.source_done = True
+            run.batcher.actor_ref.tell(SourceEnded(error))
+        self.stop()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Close the iterator, in the thread that used it; what that raises concerns nobody any more unless the run goes on."""
+        iterator, self._iterator = self._iterator, None
+        if iterator is not None and iterator is not self._items:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                try:
+                    close()
+                except BaseException as error:
+                    if not self._run.closed and not self._done:
+                        self._run.collector.tell(Failed(error))

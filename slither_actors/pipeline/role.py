@@ -1,0 +1,22 @@
+"""What the two roles of a run with threads of their own have in common."""
+
+from __future__ import annotations
+
+import threading
+
+from supervisors import DaemonActor
+
+
+class RoleActor(DaemonActor):
+    """A Producer or a Batcher: knows its thread, so that one that is stuck in user code can be named."""
+
+    thread: threading.Thread | None = None
+
+    def on_start(self) -> object:
+        """Remember the thread."""
+        self.thread = threading.current_thread()
+        return None
+
+    def busy(self) -> bool:
+        """Whether its thread is still there."""
+        return self.thread is not None and self.thread.is_alive()

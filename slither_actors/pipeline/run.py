@@ -1,0 +1,63 @@
+"""The facts that the actors of one run share: set when it starts, or counters that one thread writes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.pipeline.budget import ByteBudget
+from slither_actors.pipeline.credit import Credit
+
+if TYPE_CHECKING:
+    from slither_actors.pipeline.batch import Batch
+    from slither_actors.options import RunOptions
+    from slither_actors.pools.job import Lane
+    from supervisors import Scheduler
+
+_run_ids = itertools.count(1).__next__
+
+
+class Run:
+    """One run.
+
+    Args:
+        options: validated.
+        scheduler: of the System that it runs in.
+    """
+
+    __slots__ = (
+        "awaiting_retry", "batched", "batcher", "budget", "closed", "collector", "credit", 
+        "emitted", "failed", "failed_run", "id", "inbox", "lane", "next_ref", "options", "producer", "resolved", "retries", "routed",
+        "scheduler", "skipped", "source_done", "starving", "stuck", "undelivered",
+    )  # fmt: skip
+
+    def __init__(self, options: RunOptions, scheduler: Scheduler) -> None:
+        self.id = _run_ids()
+        self.options = options
+        self.scheduler = scheduler
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.next_ref = itertools.count(1).__next__
+        strategy = options.strategy
+        self.credit = Credit(
+            options.max_in_flight + options.prefetch,
+            options.batch_size or strategy.batch_size,
+            unbounded=strategy.whole_input,
+        )
+        self.lane: Lane = None  # type: ignore[assignment]  # set with the collector, before anything runs
+        self.collector: Any = None
+        self.batcher: Any = None
+        self.producer: Any = None
+        self.closed = False
+        # Batches that exist and are not delivered, by reference. Batcher adds, consumer removes; where some items of one
+        # are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
+        self.undelivered: dict[int, Batch] = {}
+        self.failed_run = False
+        self.stuck: Callable[[Any], None] = lambda role: None
+        self.starving = False
+        self.source_done = False
+        self.budget: ByteBudget | None = None
+        # The ledger, in items. Each is written by one thread and only grows (awaiting_retry is a level).
+        self.batched = self.resolved = self.emitted = self.skipped = self.routed = 0
+        self.retries = self.failed = self.awaiting_retry = 0

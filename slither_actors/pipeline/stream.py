@@ -1,0 +1,66 @@
+"""A Stream: the results of a run, one after the other, as they come due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import length_hint
+from types import TracebackType
+from typing import Self
+
+from slither_actors.item import Item
+from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.statistics import RunStatistics, snapshot
+
+
+class Stream(Iterator[Item]):
+    """An iterator over results that is closed by ``with``, by `close`, or by being dropped.
+
+    Nothing is pulled from the source before the first result is asked for. One thread iterates; `close` and `statistics`
+    may be called from any. Iterating raises `DispatchError` when the run fails and `StreamClosed` after `close`.
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._reading = _Reading()
+        # A generator of its own, so that a `for` drives it without a Python call for each item, and so that dropping
+        # it, even by the garbage collector, closes the run.
+        self._items = _items(consumer, self._reading)
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._items
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the source, drop what was not sent, let what is being executed run out. Never blocks; may be repeated."""
+        self._consumer.close()
+
+    def statistics(self) -> RunStatistics:
+        """Where the items are now."""
+        return snapshot(self._consumer.run, length_hint(self._reading.items))
+
+
+class _Reading:
+    """What the consumer is in the middle of; shared with the generator without a reference to the Stream."""
+
+    __slots__ = ("items",)
+
+    def __init__(self) -> None:
+        self.items: Iterator[Item] = iter(())
+
+
+def _items(consumer: Consumer, reading: _Reading) -> Iterator[Item]:
+    run = consumer.run
+    for piece in consumer.pieces():
+        reading.items = iter(piece)
+        run.emitted += len(piece)
+        yield from reading.items

@@ -1,0 +1,449 @@
+"""The Executor: drives one worker, from its start over its requests to its death."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed
+from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.job import Job, Target, next_request_id
+from slither_actors.pools.messages import (
+    Cancel,
+    Forget,
+    Send,
+    WorkerDone,
+    WorkerGone,
+    WorkerUnstartable,
+    WorkerUp,
+)
+from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.translate import worker_error
+from slither_actors.wire import messages as wire
+from slither_actors.wire.codec import encode
+from slither_actors.wire.frames import (
+    CALL,
+    CANCEL,
+    CANCELLED,
+    COMMAND,
+    FAILURE,
+    FORGET,
+    HELLO,
+    LOAD,
+    LOADED,
+    READY,
+    STOP,
+    Frame,
+    ProtocolError,
+    pack_header,
+)
+from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Shutdown
+
+if TYPE_CHECKING:
+    from slither_actors.pools.link import PoolLink
+    from slither_actors.pools.messages import Outcome
+    from supervisors import Timer
+
+
+class State(enum.Enum):
+    """Where an Executor is with its worker."""
+
+    SPAWNING = "spawning"
+    STARTING = "starting"
+    READY = "ready"
+    KILLING = "killing"
+    STOPPING = "stopping"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorStatistics:
+    """What an Executor is doing, at one moment.
+
+    Args:
+        state: "spawning", "starting", "ready", "killing", "stopping" or "dead".
+        pid: of its worker, None while there is none.
+        in_pipe: batches in the worker's pipe, the one in execution included.
+        done: batches that its workers have answered.
+        timeouts: workers killed at a batch's deadline.
+        workers: workers started so far.
+    """
+
+    state: str
+    pid: int | None
+    in_pipe: int
+    done: int
+    timeouts: int
+    workers: int
+
+
+class _Load:
+    """A request of its own ahead of the first batch of a function, with a clock of its own."""
+
+    __slots__ = ("request_id", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.request_id = next_request_id()
+
+
+class Executor(LightActor):
+    """Drives one worker: handshake, pipelined requests, timeout, crash, stop.
+
+    Runs in: the scheduler's thread. Owns: its host (process and pipes) and the order of requests in the pipe.
+    If it dies: its worker is killed with it, its supervisor starts another, the batch in execution has lost an attempt
+    (WorkerCrashed) and those that only waited in the pipe are redelivered by the Pool.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        spec: PoolSpec,
+        link: PoolLink,
+        make_host: Callable[[LightActor, FrameSink, str], WorkerHost],
+        hello: bytes,
+    ) -> None:
+        super().__init__()
+        self._index = index
+        self._spec = spec
+        self._link = link
+        self._pool: Any = None
+        self._make_host = make_host
+        self._name = link.name
+        self._hello = hello
+        self._host: WorkerHost | None = None
+        self._state = State.SPAWNING
+        self._queue: deque[Job | _Load] = deque()
+        self._loaded: set[int] = set()
+        self._failed_loads: dict[int, LoadError] = {}
+        self._head_since = 0.0
+        self._deadline: float | None = None
+        self._alarm: Timer | None = None
+        self._alarm_at = 0.0
+        self._why: Exception | None = None
+        self._stop_reason: ExitReason | None = None
+        self._done = self._timeouts = self._workers = 0
+
+    # -- start
+
+    def on_start(self) -> object:
+        """Have the worker made; started once its process exists, the handshake follows."""
+        link = self._link
+        link.executor_up(self._index, self)
+        self._pool = link.ref
+        self._new_worker()
+        return DEFERRED
+
+    def _new_worker(self) -> None:
+        self._state = State.SPAWNING
+        self._loaded.clear()
+        self._failed_loads.clear()
+        self._why = None
+        self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
+        self._workers += 1
+        self._host.start()
+
+    def _spawned(self, message: Spawned) -> None:
+        host = message.host
+        if self._state is State.STOPPING:
+            host.kill()
+            return
+        self._state = State.STARTING
+        host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
+        host.flush()
+        self._set_deadline(self.scheduler.now() + self._spec.start_timeout)
+        self.started()
+
+    def _spawn_failed(self, message: SpawnFailed) -> None:
+        self._host = None
+        self._pool.tell(WorkerUnstartable(self._index, message.error))
+        if self._state is State.STOPPING:
+            self.exit(self._stop_reason or Shutdown())
+            return
+        self._state = State.DEAD
+        # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
+        # back-off and counted, until descriptors or processes can be had again.
+        self.started()
+        self.exit(Crashed(message.error))
+
+    # -- requests
+
+    def on_receive(self, message: Any) -> None:
+        """Serve the Pool and the host."""
+        kind = type(message)
+        if kind is Send:
+            self._send(message.jobs)
+        elif kind is Cancel:
+            self._cancel(message.jobs)
+        elif kind is Spawned:
+            self._spawned(message)
+        elif kind is SpawnFailed:
+            self._spawn_failed(message)
+        elif kind is Death:
+            self._died(message)
+        elif kind is Forget:
+            self._forget(message.session)
+        else:
+            super().on_receive(message)
+
+    def _send(self, jobs: list[Job]) -> None:
+        host, queue = self._host, self._queue
+        if self._state is not State.READY or host is None:
+            # Sent before the Pool heard of the death: they never were in a pipe.
+            self._pool.tell(WorkerGone(self._index, [], jobs, self._why or StartTimeout(0.0), True))
+            return
+        idle = not queue
+        for job in jobs:
+            target = job.target
+            if target is None or target.module is None:
+                kind = COMMAND
+            else:
+                kind = CALL
+                if target.id not in self._loaded:
+                    self._loaded.add(target.id)
+                    self._load(target)
+            job.request_id = next_request_id()
+            queue.append(job)
+            host.send(job.frame(kind))
+        if idle and queue:
+            self._next_head(self.scheduler.now())
+        host.flush()
+
+    def _load(self, target: Target) -> None:
+        assert self._host is not None
+        load = _Load(target)
+        body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
+        self._queue.append(load)
+        self._host.send([pack_header(LOAD, load.request_id, body_len=len(body)), body])
+
+    def _cancel(self, jobs: list[Job]) -> None:
+        if self._state is not State.READY or self._host is None:
+            return
+        for job in jobs:
+            # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
+            if job in self._queue and job is not self._queue[0]:
+                self._host.send([pack_header(CANCEL, job.request_id)])
+        self._host.flush()
+
+    def _forget(self, session: str) -> None:
+        if self._state is State.READY and self._host is not None:
+            body = encode(session)
+            self._host.send([pack_header(FORGET, 0, body_len=len(body)), body])
+            self._host.flush()
+
+    # -- replies
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        """Match what the worker says with what it was asked."""
+        if self._state is not State.READY:
+            self._handshake(frames)
+            return
+        queue = self._queue
+        ended: list[tuple[Job, Outcome]] = []
+        for frame in frames:
+            if queue and frame.request_id == queue[0].request_id and frame.kind != CANCELLED:
+                head = queue.popleft()
+                if isinstance(head, Job):
+                    ended.append((head, self._failed_loads.get(head.target.id, frame) if self._failed_loads and head.target else frame))
+                elif frame.kind == FAILURE:
+                    self._failed_loads[head.target.id] = LoadError(str(head.target), worker_error(frame))
+                    self._loaded.discard(head.target.id)
+                elif frame.kind != LOADED:
+                    raise ProtocolError("unexpected", f"kind {frame.kind} in answer to a load")
+            elif frame.kind == CANCELLED:
+                self._take_cancelled(frame)
+            else:
+                raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+        now = self.scheduler.now()
+        since = self._head_since
+        self._next_head(now)
+        if ended:
+            self._done += len(ended)
+            self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
+
+    def _take_cancelled(self, frame: Frame) -> None:
+        for entry in self._queue:
+            if entry.request_id == frame.request_id and isinstance(entry, Job):
+                self._queue.remove(entry)
+                entry.cancelled = True
+                self._pool.tell(WorkerDone(self._index, [(entry, frame)], 0.0))
+                return
+        raise ProtocolError("unasked", f"cancelled request {frame.request_id}, which it does not have")
+
+    def _handshake(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            if self._state is State.STARTING and frame.kind == READY:
+                ready = wire.Ready.from_body(frame.body)
+                self._state = State.READY
+                self._set_deadline(None)
+                pid = self._host.pid if self._host is not None else None
+                self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
+            elif self._state is State.STARTING and frame.kind == FAILURE:
+                self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
+            elif self._state is State.STARTING:
+                raise ProtocolError("unexpected", f"kind {frame.kind} before ready")
+            # While it is killed or stopped nothing it says counts any more.
+
+    def on_broken(self, error: Exception) -> None:
+        """The worker's bytes make no sense: whatever they would have said is lost with it."""
+        if self._state in (State.SPAWNING, State.STARTING, State.READY):
+            self._why = error
+            self._state = State.KILLING
+            self._set_deadline(None)
+        if self._host is not None:
+            self._host.kill()
+
+    # -- the clock of the first job in the pipe
+
+    def _next_head(self, now: float) -> None:
+        self._head_since = now
+        queue = self._queue
+        if not queue:
+            self._deadline = None
+            return
+        head = queue[0]
+        if isinstance(head, Job):
+            head.began = now
+            timeout = head.lane.timeout
+            self._set_deadline(None if timeout is None else now + timeout)
+        else:
+            self._set_deadline(now + self._spec.start_timeout)
+
+    def _set_deadline(self, deadline: float | None) -> None:
+        """One alarm serves all deadlines: it stays set when a deadline moves away, and looks again when it rings."""
+        self._deadline = deadline
+        if deadline is None:
+            return
+        if self._alarm is not None:
+            if self._alarm_at <= deadline:
+                return
+            self._alarm.cancel()
+        self._alarm_at = deadline
+        self._alarm = self.call_later(max(0.0, deadline - self.scheduler.now()), self._rings)
+
+    def _rings(self) -> None:
+        self._alarm = None
+        if self._deadline is None:
+            return
+        if self.scheduler.now() < self._deadline:
+            self._set_deadline(self._deadline)
+            return
+        if self._host is not None:
+            # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
+            before = self._deadline
+            self._host.read()
+            if self._deadline is None or self._deadline > before or self._state is State.KILLING:
+                if self._deadline is not None:
+                    self._set_deadline(self._deadline)
+                return
+        self._deadline = None
+        if self._state is State.READY:
+            head = self._queue[0]
+            if isinstance(head, Job):
+                self._why = BatchTimeout(head.lane.timeout or 0.0)
+                self._timeouts += 1
+            else:
+                self._why = LoadError(str(head.target), StartTimeout(self._spec.start_timeout))
+            self._state = State.KILLING
+        elif self._state is State.STARTING:
+            self._why = StartTimeout(self._spec.start_timeout)
+            self._state = State.KILLING
+        if self._host is not None:
+            self._host.kill()
+
+    # -- death
+
+    def _died(self, death: Death) -> None:
+        if death.host is not self._host:
+            return
+        self._host = None
+        self._deadline = None
+        if self._state is State.STOPPING:
+            self._report([], list(self._queue), self._why or _crash(death), planned=True)
+            self.exit(self._stop_reason or Shutdown())
+            return
+        if self._state is State.STARTING or (self._state is State.KILLING and isinstance(self._why, StartTimeout)):
+            error = self._why or _crash(death)
+            if isinstance(error, StartTimeout):
+                error.stderr_tail = death.stderr_tail
+            self._state = State.DEAD
+            self._pool.tell(WorkerUnstartable(self._index, error))
+            self.exit(Crashed(error))
+            return
+        error = self._why or _crash(death)
+        # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
+        planned = isinstance(error, (BatchTimeout, LoadError))
+        queue = list(self._queue)
+        ended: list[tuple[Job, Outcome]] = []
+        load_failed = queue and isinstance(queue[0], _Load) and isinstance(error, LoadError)
+        jobs = [entry for entry in queue if isinstance(entry, Job)]
+        if jobs:
+            # Death while a function is loaded is charged to the first job that wanted it, or it would go on for ever.
+            head = jobs.pop(0)
+            ended.append((head, error))
+            if load_failed:
+                mates = [job for job in jobs if job.target is head.target]
+                ended.extend((job, error) for job in mates)
+                jobs = [job for job in jobs if job.target is not head.target]
+        self._report(ended, jobs, error, planned)
+        if planned:
+            self._new_worker()
+        else:
+            self._state = State.DEAD
+            self.exit(Crashed(error))
+
+    def _report(self, ended: list[tuple[Job, Outcome]], innocent: list[Any], error: Exception, planned: bool) -> None:
+        self._queue.clear()
+        jobs = [entry for entry in innocent if isinstance(entry, Job)]
+        self._pool.tell(WorkerGone(self._index, ended, jobs, error, planned))
+
+    # -- stop
+
+    def on_shutdown(self, reason: ExitReason) -> None:
+        """The ladder: a stop frame, SIGTERM and SIGCONT at half of `shutdown`, SIGKILL at its end."""
+        if self._state is State.STOPPING:
+            return
+        self._stop_reason = reason
+        before, self._state = self._state, State.STOPPING
+        self._set_deadline(None)
+        host = self._host
+        if host is None:
+            self.exit(reason)
+            return
+        if before in (State.SPAWNING, State.KILLING):
+            host.kill()
+            return
+        patience = self._spec.shutdown
+        host.send([pack_header(STOP, 0)])
+        host.flush()
+        self.call_later(patience / 2, host.terminate)
+        self.call_later(patience, host.kill)
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Whatever ended us, the worker does not outlive it."""
+        self._state = State.DEAD
+        if self._host is not None:
+            self._host.abandon()
+
+    def descriptors(self) -> list[int]:
+        """The descriptors of this worker's pipes, for a forked child to close."""
+        host: Any = self._host
+        return host.descriptors() if host is not None and hasattr(host, "descriptors") else []
+
+    def statistics(self) -> ExecutorStatistics:
+        """What it is doing now."""
+        return ExecutorStatistics(
+            state=self._state.value,
+            pid=self._host.pid if self._host is not None else None,
+            in_pipe=sum(isinstance(entry, Job) for entry in self._queue),
+            done=self._done,
+            timeouts=self._timeouts,
+            workers=self._workers,
+        )
+
+
+def _crash(death: Death) -> WorkerCrashed:
+    return WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)

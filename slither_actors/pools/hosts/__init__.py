@@ -1,0 +1,1 @@
+"""Where workers live. An Executor drives a `WorkerHost`; `local` is a subprocess over pipes on this machine."""

@@ -1,0 +1,86 @@
+"""The protocol between an Executor and the place where its worker lives.
+
+Everything that makes a pool (timeouts, retries, redelivery, affinity, supervision) stays above this line, so a host for
+another engine has little to do: start a worker, carry frames, tell of replies and of death, kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from slither_actors.wire.frames import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """To the Executor: the worker's process exists (it has not said anything yet)."""
+
+    host: WorkerHost
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnFailed:
+    """To the Executor: no process could be made."""
+
+    host: WorkerHost
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """To the Executor: the worker is dead, read out, its group killed, and reaped.
+
+    Args:
+        host: whose worker it was.
+        exit_code: what it exited with, None if a signal ended it.
+        signal: the number of the signal that ended it, None otherwise.
+        stderr_tail: the last lines it wrote to stderr.
+    """
+
+    host: WorkerHost
+    exit_code: int | None
+    signal: int | None
+    stderr_tail: str
+
+
+class FrameSink(Protocol):
+    """What an Executor offers its host, called on the scheduler's thread."""
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        """Whole frames, in the order the worker sent them."""
+
+    def on_broken(self, error: Exception) -> None:
+        """The worker's bytes are no frames, or its pipe closed while it lives. Nothing more will be read."""
+
+
+@runtime_checkable
+class WorkerHost(Protocol):
+    """One worker, from start to death. All calls on the scheduler's thread; none blocks."""
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while there is one on this machine."""
+
+    def start(self) -> None:
+        """Begin to make the worker. The Executor is told `Spawned` or `SpawnFailed`."""
+
+    def send(self, parts: Sequence[bytes | memoryview]) -> None:
+        """Queue the parts of one frame; nothing is copied, and nothing need be written before `flush`."""
+
+    def flush(self) -> None:
+        """Write what is queued as far as the worker takes it; the rest follows by itself."""
+
+    def read(self) -> None:
+        """Read what has come, now: the last look before a deadline is called missed."""
+
+    def terminate(self) -> None:
+        """Ask the worker's process to end (SIGTERM, and SIGCONT for one that is stopped)."""
+
+    def kill(self) -> None:
+        """End the worker and its descendants at once. The Executor is told `Death` all the same."""
+
+    def abandon(self) -> None:
+        """The Executor is gone: kill, reap and close without telling anyone."""

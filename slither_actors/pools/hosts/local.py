@@ -1,0 +1,261 @@
+"""A worker as a subprocess of this machine: two pipes for frames, one for stderr, a lifeline, a pidfd."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
+from slither_actors.pools.hosts.stderr import StderrTail
+from slither_actors.pools.spawner import Reaped, Spawn, WorkerProcess
+from slither_actors.pools.spec import PoolSpec
+from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
+from slither_actors.worker import boot
+
+if TYPE_CHECKING:
+    import pykka
+
+    from supervisors import LightActor
+
+logger = logging.getLogger("slither_actors.worker")
+
+MAX_PARTS = 512
+"""Buffers for one writev: below IOV_MAX (1,024 on Linux and macOS), and a turn of the scheduler stays short."""
+READS_A_TURN = 4
+"""Reads before other workers get their turn: the poll is level-triggered, what is left comes with the next one."""
+STDERR_READ = 1 << 16
+READS_AT_DEATH = 256
+"""More than a dead worker can have left in a pipe; a bound, should something outside its group still write there."""
+EOF_GRACE = 0.5
+"""Seconds between the end of a worker's replies and its death; a worker that lives on without its pipe is killed."""
+REAP_POLL = 0.02
+"""Seconds between looks for a dead child where there is no pidfd (macOS)."""
+
+
+class LocalHost:
+    """One worker subprocess. Readers of its pipes belong to the Executor; its death is watched even without one.
+
+    Args:
+        executor: whose timers and readers these are, and who is told of frames and of death.
+        spawner: the System's Spawner.
+        spec: the pool's.
+        name: for log records, such as ``pool[3]``.
+    """
+
+    def __init__(self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef, spec: PoolSpec, name: str) -> None:
+        self._executor = executor
+        self._scheduler = executor.scheduler
+        self._sink = sink
+        self._spawner = spawner
+        self._spec = spec
+        self._name = name
+        self._worker: WorkerProcess | None = None
+        self._out: deque[bytes | memoryview] = deque()
+        self._writing = False
+        self._reading = False
+        self._parser = FrameParser(spec.max_frame, FROM_WORKER)
+        self._stderr = StderrTail()
+        self._abandoned = False
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, until it is reaped."""
+        return self._worker.pid if self._worker is not None else None
+
+    def descriptors(self) -> list[int]:
+        """The host's ends of this worker's pipes, for a forked child to close."""
+        return self._worker.descriptors() if self._worker is not None else []
+
+    def start(self) -> None:
+        """Have the Spawner make the process."""
+        python = str(self._spec.python or sys.executable)
+        self._spawner.tell(Spawn(lambda *fds: boot.command(python, *fds), self._spec.env, self._spawned))
+
+    def _spawned(self, worker: WorkerProcess | Exception) -> None:
+        if isinstance(worker, Exception):
+            if not self._abandoned:
+                self._executor.actor_ref.tell(SpawnFailed(self, worker))
+            return
+        self._worker = worker
+        if worker.pidfd >= 0:
+            self._scheduler.add_reader(worker.pidfd, self._dead)
+        else:
+            self._scheduler.call_later(REAP_POLL, self._look_for_death)
+        if self._abandoned:
+            worker.kill_group()
+            return
+        self._reading = True
+        self._executor.add_reader(worker.reply, self.read)
+        self._executor.add_reader(worker.stderr, self._read_stderr)
+        self._executor.actor_ref.tell(Spawned(self, worker.pid))
+
+    # -- writing
+
+    def send(self, parts: Sequence[bytes | memoryview]) -> None:
+        """Queue the parts of one frame."""
+        self._out.extend(part for part in parts if part)
+
+    def flush(self) -> None:
+        """Write until all is gone or the pipe is full; then go on when it has room."""
+        worker, out = self._worker, self._out
+        if worker is None or worker.request < 0:
+            out.clear()
+            return
+        try:
+            while out:
+                if len(out) == 1:
+                    written = os.write(worker.request, out[0])
+                else:
+                    written = os.writev(worker.request, [out[i] for i in range(min(len(out), MAX_PARTS))])
+                while written:
+                    part = out.popleft()
+                    if written < len(part):
+                        out.appendleft(memoryview(part)[written:])
+                        break
+                    written -= len(part)
+        except BlockingIOError:
+            if not self._writing:
+                self._writing = True
+                self._executor.add_writer(worker.request, self.flush)
+            return
+        except BrokenPipeError:
+            # It reads no more. Its death follows, or else `read` sees the end of its replies.
+            out.clear()
+        if self._writing:
+            self._writing = False
+            self._executor.remove_writer(worker.request)
+
+    # -- reading
+
+    def read(self) -> None:
+        """Read the reply pipe as far as there is something, a few times at most."""
+        worker, parser = self._worker, self._parser
+        if worker is None or not self._reading:
+            return
+        try:
+            for _ in range(READS_A_TURN):
+                space = parser.buffer()
+                count = os.readv(worker.reply, [space])
+                if count == 0:
+                    self._stop_reading()
+                    self._executor.call_later(EOF_GRACE, self._end_of_replies)
+                    return
+                frames = parser.received(count)
+                if frames:
+                    self._sink.on_frames(frames)
+                if count < len(space) or not self._reading:
+                    return
+        except BlockingIOError:
+            return
+        except ProtocolError as error:
+            self._stop_reading()
+            if whole := parser.salvage():
+                with contextlib.suppress(ProtocolError):  # the first complaint is the one to report
+                    self._sink.on_frames(whole)
+            self._sink.on_broken(error)
+
+    def _end_of_replies(self) -> None:
+        if self._worker is not None:
+            self._sink.on_broken(ProtocolError("closed", "the worker closed its reply pipe and lives on"))
+
+    def _stop_reading(self) -> None:
+        if self._reading and self._worker is not None:
+            self._reading = False
+            self._executor.remove_reader(self._worker.reply)
+
+    def _read_stderr(self) -> bool:
+        worker = self._worker
+        if worker is None or worker.stderr < 0:
+            return False
+        try:
+            data = os.read(worker.stderr, STDERR_READ)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._executor.remove_reader(worker.stderr)
+            return False
+        lines = self._stderr.feed(data)
+        if lines:
+            self._scheduler.side.submit(_log_lines, self._name, worker.pid, lines)
+        return True
+
+    # -- the end
+
+    def terminate(self) -> None:
+        """SIGTERM to the group; SIGCONT too, as a stopped process would never see it."""
+        if self._worker is not None:
+            self._worker.kill_group(signal.SIGTERM)
+            self._worker.kill_group(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL to the group; `Death` follows once the process is reaped."""
+        if self._worker is not None:
+            self._worker.kill_group()
+
+    def abandon(self) -> None:
+        """Nobody listens any more: kill now, reap when it is dead."""
+        self._abandoned = True
+        self._reading = False
+        self._out.clear()
+        self.kill()
+
+    def _look_for_death(self) -> None:
+        if self._worker is not None and not self._dead():
+            self._scheduler.call_later(REAP_POLL, self._look_for_death)
+
+    def _dead(self) -> bool:
+        """The pidfd says dead: read out what it sent, kill its group while the zombie still holds the id, reap."""
+        worker = self._worker
+        if worker is None:
+            return True
+        if worker.pidfd < 0:
+            # Without a pidfd death shows only by reaping, so what was in the pipe is read after it; the pipe keeps it.
+            if worker.reap() is None:
+                return False
+        else:
+            self._scheduler.remove_reader(worker.pidfd)
+        # First the group, while the zombie still holds its id: a child of the worker must not go on writing into the pipes.
+        worker.kill_group()
+        if not self._abandoned:
+            for _ in range(READS_AT_DEATH):
+                if not self._reading or not _readable(worker.reply):
+                    break
+                self.read()
+            for _ in range(READS_AT_DEATH):
+                if not self._read_stderr():
+                    break
+        code = worker.reap()
+        if code is None:  # the pidfd spoke, so this is a matter of microseconds
+            self._scheduler.call_later(REAP_POLL, self._look_for_death)
+            return False
+        if not self._abandoned:
+            for fd in (worker.reply, worker.stderr):
+                self._executor.remove_reader(fd)
+            if self._writing:
+                self._executor.remove_writer(worker.request)
+        worker.close()
+        self._worker = None
+        self._spawner.tell(Reaped(worker.pid))
+        if not self._abandoned:
+            self._executor.actor_ref.tell(
+                Death(self, code if code >= 0 else None, -code if code < 0 else None, self._stderr.text())
+            )
+        return True
+
+
+def _readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
+
+
+def _log_lines(name: str, pid: int, lines: list[str]) -> None:
+    for line in lines:
+        logger.info("%s (pid %d): %s", name, pid, line)

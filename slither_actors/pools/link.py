@@ -1,0 +1,82 @@
+"""The way to a pool over its restarts, for those outside: runs, the System, statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.errors import PoolUnavailable
+from slither_actors.pools.executor import Executor, ExecutorStatistics
+
+if TYPE_CHECKING:
+    from slither_actors.pools.pool import PoolStatistics
+    from supervisors import ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """A pool with its executors, at one moment.
+
+    Args:
+        available: whether runs may use it now.
+        pool: what the Pool holds; None while it is not available.
+        executors: each worker's driver, by index.
+        restarts: executors started again after an unplanned end.
+    """
+
+    available: bool
+    pool: PoolStatistics | None
+    executors: tuple[ExecutorStatistics, ...]
+    restarts: int
+
+
+class PoolLink:
+    """The Pool actor that lives now, or why there is none. Written on the scheduler's thread, read from any.
+
+    Args:
+        name: of the pool.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ref: Any = None
+        self.pool: Any = None
+        self.commands: tuple[str, ...] | None = None
+        self.executors: dict[int, Executor] = {}
+        self.last_error: Exception | None = None
+        self.starts = 0
+        self._first_starts = 0
+        self._why = "it has not started yet"
+
+    def up(self, pool: Any) -> None:
+        """A Pool lives."""
+        self.pool = pool
+        self.ref = pool.actor_ref
+
+    def down(self, reason: ExitReason) -> PoolUnavailable:
+        """It ended, and this is what its users are told."""
+        self.ref = self.pool = None
+        self._why = f"it ended: {reason}"
+        return self.unavailable()
+
+    def unavailable(self) -> PoolUnavailable:
+        """The error for one who wants to use it now."""
+        error = PoolUnavailable(self.name, self._why)
+        error.__cause__ = self.last_error
+        return error
+
+    def executor_up(self, index: int, executor: Executor) -> None:
+        """An Executor has been made for this index, the first one or one after a crash."""
+        self.starts += 1
+        if index not in self.executors:
+            self._first_starts += 1
+        self.executors[index] = executor
+
+    def snapshot(self) -> PoolSnapshot:
+        """What the pool holds now. Scheduler's thread only."""
+        return PoolSnapshot(
+            available=self.ref is not None,
+            pool=self.pool.statistics() if self.pool is not None else None,
+            executors=tuple(executor.statistics() for _, executor in sorted(self.executors.items())),
+            restarts=self.starts - self._first_starts,
+        )

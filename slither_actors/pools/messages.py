@@ -1,0 +1,142 @@
+"""What the actors of a pool, and of the runs that use it, say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pykka
+
+    from slither_actors.pools.job import Job, Lane
+    from slither_actors.wire.frames import Frame
+
+    Outcome = Frame | Exception
+    """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ProtocolError, LoadError)."""
+
+
+class Submit:
+    """A run → Pool: jobs to be done, in this order; `front` for those that go before what already waits."""
+
+    __slots__ = ("front", "jobs", "lane")
+
+    def __init__(self, lane: Lane, jobs: Sequence[Job], front: bool = False) -> None:
+        self.lane = lane
+        self.jobs = jobs
+        self.front = front
+
+
+class CancelJobs:
+    """A run → Pool: send none of these any more, and cancel those that have not begun. The Pool answers `Dropped`."""
+
+    __slots__ = ("jobs", "lane")
+
+    def __init__(self, lane: Lane, jobs: Sequence[Job]) -> None:
+        self.lane = lane
+        self.jobs = jobs
+
+
+class CloseLane:
+    """A run → Pool: it has ended. What waits is dropped, what has not begun is cancelled, replies go nowhere."""
+
+    __slots__ = ("forget_session", "lane")
+
+    def __init__(self, lane: Lane, forget_session: bool) -> None:
+        self.lane = lane
+        self.forget_session = forget_session
+
+
+class Outcomes:
+    """Pool → a run: jobs that ended, each with how."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self, ended: list[tuple[Job, Outcome]]) -> None:
+        self.ended = ended
+
+
+class WhenReady:
+    """Anyone → Pool: call `answer` once all workers are ready (None), or with the first error of one that cannot start."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Callable[[Exception | None], None]) -> None:
+        self.answer = answer
+
+
+class Send:
+    """Pool → Executor: put these jobs into the worker's pipe."""
+
+    __slots__ = ("jobs",)
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+
+
+class Cancel:
+    """Pool → Executor: these jobs of yours are not wanted; tell the worker unless it is at them already."""
+
+    __slots__ = ("jobs",)
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+
+
+class Forget:
+    """Pool → Executor: the worker may drop this session's store."""
+
+    __slots__ = ("session",)
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+
+
+class WorkerUp:
+    """Executor → Pool: my worker is ready for jobs."""
+
+    __slots__ = ("commands", "index", "pid", "ref")
+
+    def __init__(self, index: int, ref: pykka.ActorRef, pid: int | None, commands: Sequence[str]) -> None:
+        self.index = index
+        self.ref = ref
+        self.pid = pid
+        self.commands = commands
+
+
+class WorkerDone:
+    """Executor → Pool: these jobs have left my worker's pipe. `seconds`: what one of them took, about."""
+
+    __slots__ = ("ended", "index", "seconds")
+
+    def __init__(self, index: int, ended: list[tuple[Job, Outcome]], seconds: float) -> None:
+        self.index = index
+        self.ended = ended
+        self.seconds = seconds
+
+
+class WorkerGone:
+    """Executor → Pool: my worker is dead. `ended`: what it was at, and why that failed. `innocent`: what only waited.
+
+    `planned`: a timeout or a recycling, after which I start the next worker myself; otherwise I am about to exit.
+    """
+
+    __slots__ = ("ended", "error", "index", "innocent", "planned")
+
+    def __init__(
+        self, index: int, ended: list[tuple[Job, Outcome]], innocent: list[Job], error: Exception, planned: bool
+    ) -> None:
+        self.index = index
+        self.ended = ended
+        self.innocent = innocent
+        self.error = error
+        self.planned = planned
+
+
+class WorkerUnstartable:
+    """Executor → Pool: my worker could not be made ready, and why."""
+
+    __slots__ = ("error", "index")
+
+    def __init__(self, index: int, error: Exception) -> None:
+        self.index = index
+        self.error = error

@@ -1,0 +1,333 @@
+"""The Pool: which batch goes to which worker, and what becomes of it when that worker dies."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slither_actors import telemetry
+from slither_actors.errors import PoolUnavailable
+from slither_actors.pools.job import Job, Lane
+from slither_actors.pools.link import PoolLink
+from slither_actors.pools.messages import (
+    Cancel,
+    CancelJobs,
+    CloseLane,
+    Forget,
+    Outcomes,
+    Send,
+    Submit,
+    WhenReady,
+    WorkerDone,
+    WorkerGone,
+    WorkerUnstartable,
+    WorkerUp,
+)
+from slither_actors.pools.slots import Slot, Slots
+from slither_actors.wire.frames import CANCELLED
+from supervisors import Down, ExitReason, LightActor, monitor
+
+if TYPE_CHECKING:
+    from slither_actors.pools.messages import Outcome
+
+AVERAGE_WEIGHT = 0.25
+"""Weight of a new sample in a lane's average: quick to see that batches became slow, not thrown by one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatistics:
+    """What a Pool holds, at one moment.
+
+    Args:
+        size: workers it is meant to have.
+        ready: workers that take batches.
+        runs: runs that use it.
+        waiting: batches in no worker's pipe yet.
+        in_pipes: batches in workers' pipes.
+        redelivered: batches that went to another worker because theirs died before it began them.
+        deaths: workers that died unplanned.
+        late: replies dropped because their run had ended.
+    """
+
+    size: int
+    ready: int
+    runs: int
+    waiting: int
+    in_pipes: int
+    redelivered: int
+    deaths: int
+    late: int
+
+
+class Pool(LightActor):
+    """Owns the assignment table (job → worker), so it alone redelivers; gives waiting runs their turn.
+
+    Runs in: the scheduler's thread. If it dies: its executors are stopped and started with it (one_for_all), its runs
+    fail with PoolUnavailable, which names their unfinished items; nothing is executed twice behind their backs.
+
+    Args:
+        name: of the pool.
+        size: number of its executors.
+        link: told of this Pool while it lives; what runs and the System hold in place of a reference that may go stale.
+    """
+
+    def __init__(self, name: str, size: int, link: PoolLink) -> None:
+        super().__init__()
+        self._name = name
+        self._link = link
+        self._slots = Slots(size)
+        self._lanes: set[Lane] = set()
+        self._ring: deque[Lane] = deque()
+        self._waiting_ready: list[Callable[[Exception | None], None]] = []
+        self._outbox: dict[Slot, list[Job]] = {}
+        self._redelivered = self._deaths = self._late = 0
+
+    def on_start(self) -> None:
+        """Be found."""
+        self._link.up(self)
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Be found no more; who waits for readiness is told. The runs see our Down."""
+        error = self._link.down(reason)
+        for answer in self._waiting_ready:
+            answer(error)
+
+    def on_receive(self, message: Any) -> None:
+        """Serve runs and executors."""
+        kind = type(message)
+        if kind is WorkerDone:
+            self._worker_done(message)
+        elif kind is Submit:
+            self._submit(message)
+        elif kind is CancelJobs:
+            self._cancel_jobs(message)
+        elif kind is CloseLane:
+            self._close(message)
+        elif kind is WorkerUp:
+            self._worker_up(message)
+        elif kind is WorkerGone:
+            self._worker_gone(message)
+        elif kind is WorkerUnstartable:
+            self._unstartable(message)
+        elif kind is WhenReady:
+            self._waiting_ready.append(message.answer)
+            self._tell_ready()
+        elif kind is Down:
+            self._executor_down(message)
+        else:
+            super().on_receive(message)
+
+    # -- runs
+
+    def _submit(self, message: Submit) -> None:
+        lane = message.lane
+        if lane.closed:
+            return
+        self._lanes.add(lane)
+        self._wait_turn(lane)
+        now = self.scheduler.now()
+        for job in message.jobs:
+            job.queued = now
+        if message.front:
+            lane.queue.extendleft(reversed(message.jobs))
+        else:
+            lane.queue.extend(message.jobs)
+        self._assign()
+
+    def _cancel_jobs(self, message: CancelJobs) -> None:
+        unwanted = set(message.jobs)
+        lane = message.lane
+        lane.queue = deque(job for job in lane.queue if job not in unwanted)
+        self._cancel_in_pipes(unwanted)
+
+    def _cancel_in_pipes(self, unwanted: set[Job]) -> None:
+        by_slot: dict[Slot, list[Job]] = {}
+        for job in unwanted:
+            job.cancelled = True
+            if job.slot is not None:
+                by_slot.setdefault(job.slot, []).append(job)
+        for slot, jobs in by_slot.items():
+            if slot.ready:
+                self._executor(slot).tell(Cancel(jobs))
+
+    def _close(self, message: CloseLane) -> None:
+        lane = message.lane
+        lane.closed = True
+        lane.queue.clear()
+        self._lanes.discard(lane)
+        slots = list(lane.occupied)
+        for slot in slots:
+            self._cancel_in_pipes({job for job in slot.jobs if job.lane is lane})
+        if message.forget_session and lane.session is not None:
+            self._slots.forget_session(lane.session)
+            for slot in self._slots.all:
+                if slot.ready:
+                    self._executor(slot).tell(Forget(lane.session))
+
+    # -- assignment
+
+    def _assign(self) -> None:
+        """Give each waiting run its turn, one batch each, until no worker has room for any of them."""
+        ring, slots, outbox = self._ring, self._slots, self._outbox
+        refused = 0
+        while ring and refused < len(ring):
+            lane = ring.popleft()
+            if not lane.queue:
+                lane.in_ring = False
+                refused = 0
+                continue
+            job = lane.queue[0]
+            slot = slots.choose(lane, job)
+            if slot is None:
+                ring.append(lane)
+                refused += 1
+                continue
+            refused = 0
+            lane.queue.popleft()
+            if lane.queue:
+                ring.append(lane)
+            else:
+                lane.in_ring = False
+            slots.take(slot, lane)
+            job.slot = slot
+            slot.jobs.append(job)
+            box = outbox.get(slot)
+            if box is None:
+                outbox[slot] = [job]
+            else:
+                box.append(job)
+            if telemetry.attached(telemetry.BATCH_START):
+                self._tell_start(job)
+        if outbox:
+            for slot, jobs in outbox.items():
+                self._executor(slot).tell(Send(jobs))
+            outbox.clear()
+
+    def _tell_start(self, job: Job) -> None:
+        telemetry.emit(
+            telemetry.BATCH_START,
+            {"size": job.count, "queue_time": self.scheduler.now() - job.queued},
+            {**job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "pool": self._name},
+            self.scheduler.side.submit,
+        )
+
+    @staticmethod
+    def _executor(slot: Slot) -> Any:
+        return slot.ref
+
+    # -- workers
+
+    def _worker_done(self, message: WorkerDone) -> None:
+        slot = self._slots.all[message.index]
+        self._released(slot, message.ended, message.seconds)
+        self._assign()
+
+    def _released(self, slot: Slot, ended: list[tuple[Job, Outcome]], seconds: float | None) -> None:
+        """Jobs have left a pipe: free their places, and tell their runs."""
+        by_lane: dict[Lane, list[tuple[Job, Outcome]]] = {}
+        for job, outcome in ended:
+            if slot.jobs and slot.jobs[0] is job:
+                slot.jobs.popleft()
+            else:
+                slot.jobs.remove(job)
+            job.slot = None
+            lane = job.lane
+            self._slots.give(slot, lane)
+            if lane.closed:
+                self._late += 1
+                continue
+            job.avoid = slot.index
+            if job.cancelled or getattr(outcome, "kind", None) == CANCELLED:
+                continue
+            if seconds is not None:
+                average = lane.average
+                lane.average = seconds if average is None else average + AVERAGE_WEIGHT * (seconds - average)
+            by_lane.setdefault(lane, []).append((job, outcome))
+        for lane, outcomes in by_lane.items():
+            lane.collector.tell(Outcomes(outcomes))
+
+    def _worker_up(self, message: WorkerUp) -> None:
+        slot = self._slots.all[message.index]
+        if slot.ref is not message.ref:
+            slot.ref = message.ref
+            monitor(message.ref, self)
+        slot.pid = message.pid
+        self._slots.up(slot)
+        self._link.commands = tuple(message.commands)
+        self._tell_ready()
+        self._assign()
+
+    def _worker_gone(self, message: WorkerGone) -> None:
+        slot = self._slots.all[message.index]
+        self._slots.down(slot)
+        slot.pid = None
+        if not message.planned:
+            self._deaths += 1
+            self._link.last_error = message.error
+        self._released(slot, message.ended, None)
+        # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
+        self._redeliver(slot, list(slot.jobs))
+        self._assign()
+
+    def _redeliver(self, slot: Slot, jobs: list[Job]) -> None:
+        """These never began: the same bytes, the same attempt, ahead of what waits."""
+        for job in reversed(jobs):
+            if job not in slot.jobs:
+                continue
+            slot.jobs.remove(job)
+            lane = job.lane
+            self._slots.give(slot, lane)
+            job.slot = None
+            if lane.closed or job.cancelled:
+                continue
+            self._redelivered += 1
+            self._wait_turn(lane)
+            lane.queue.appendleft(job)
+
+    def _wait_turn(self, lane: Lane) -> None:
+        if not lane.in_ring:
+            lane.in_ring = True
+            self._ring.append(lane)
+
+    def _unstartable(self, message: WorkerUnstartable) -> None:
+        self._deaths += 1
+        self._link.last_error = message.error
+        waiting, self._waiting_ready = self._waiting_ready, []
+        for answer in waiting:
+            answer(message.error)
+
+    def _executor_down(self, message: Down) -> None:
+        """An Executor ended. If it could still speak it has said WorkerGone; else what it had is failed or redelivered here."""
+        for slot in self._slots.all:
+            if slot.ref is message.ref:
+                self._slots.down(slot)
+                slot.ref = slot.pid = None
+                if slot.jobs:
+                    jobs = list(slot.jobs)
+                    error = PoolUnavailable(self._name, f"the executor of a worker failed: {message.reason}")
+                    self._released(slot, [(jobs[0], error)], None)
+                    self._redeliver(slot, jobs[1:])
+                    self._assign()
+                return
+
+    def _tell_ready(self) -> None:
+        if self._waiting_ready and all(slot.ready for slot in self._slots.all):
+            waiting, self._waiting_ready = self._waiting_ready, []
+            for answer in waiting:
+                answer(None)
+
+    def statistics(self) -> PoolStatistics:
+        """What it holds now."""
+        slots = self._slots.all
+        return PoolStatistics(
+            size=len(slots),
+            ready=sum(slot.ready for slot in slots),
+            runs=len(self._lanes),
+            waiting=sum(len(lane.queue) for lane in self._lanes),
+            in_pipes=sum(len(slot.jobs) for slot in slots),
+            redelivered=self._redelivered,
+            deaths=self._deaths,
+            late=self._late,
+        )

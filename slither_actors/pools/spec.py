@@ -1,0 +1,145 @@
+"""What a pool is to be: one validated, frozen record."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from slither_actors.errors import OptionError, OptionTypeError
+
+AFFINITIES = ("none", "hint", "strict", "fail_fast")
+
+
+def default_size() -> int:
+    """One worker for each processor that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSpec:
+    """A pool of worker subprocesses.
+
+    Args:
+        size: number of workers (default: one for each processor this process may use).
+        path: folders put first on the workers' ``sys.path``.
+        python: another interpreter for the workers; it needs msgpack and keeps its own ``sys.path`` behind `path`.
+        env: variables added to the workers' environment.
+        preload: modules that each worker imports before it is ready.
+        adapter: ``"package.module:Class"`` of a `slither_actors.worker.Adapter` whose commands the workers serve.
+        init: keyword arguments for the adapter's ``init``.
+        start_timeout: seconds a worker may take to be ready, and a function to be imported.
+        shutdown: seconds a worker gets to end by itself before it is killed.
+        max_frame: bytes one frame may have, on both sides of the pipe.
+        affinity: what a session id means to the choice of worker: "none", "hint", "strict" or "fail_fast".
+        max_restarts: unplanned deaths within `max_seconds`, over all workers, that the pool survives
+            ("auto": the larger of 20 and 4 for each worker); None lifts the budget.
+        max_seconds: the window of `max_restarts`, in seconds.
+
+    Raises:
+        OptionError: a value is out of range or of a wrong type; the message names it.
+    """
+
+    size: int = field(default_factory=default_size)
+    path: Sequence[str | os.PathLike[str]] = ()
+    python: str | os.PathLike[str] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    preload: Sequence[str] = ()
+    adapter: str | None = None
+    init: Mapping[str, Any] = field(default_factory=dict)
+    start_timeout: float = 60.0
+    shutdown: float = 5.0
+    max_frame: int = 1 << 30
+    affinity: str = "hint"
+    max_restarts: int | Literal["auto"] | None = "auto"
+    max_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        _whole("size", self.size, 1)
+        _seconds("start_timeout", self.start_timeout)
+        _seconds("shutdown", self.shutdown, zero=True)
+        _whole("max_frame", self.max_frame, 1024)
+        _seconds("max_seconds", self.max_seconds)
+        if self.max_restarts == "auto":
+            # 20 so that a small pool rides out a burst of poison batches, 4 a worker so that a large one does too.
+            object.__setattr__(self, "max_restarts", max(20, 4 * self.size))
+        elif self.max_restarts is not None:
+            _whole("max_restarts", self.max_restarts, 0)
+        for name in ("path", "preload"):
+            object.__setattr__(self, name, _strings(name, getattr(self, name)))
+        if self.python is not None:
+            object.__setattr__(self, "python", _text("python", self.python))
+        if self.adapter is not None:
+            module, _, name = _text("adapter", self.adapter).partition(":")
+            if not module or not name:
+                raise OptionError(f"adapter must be 'package.module:Class', not {self.adapter!r}")
+        for name in ("env", "init"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise OptionTypeError(f"{name} must be a mapping with text keys, not {value!r}")
+            object.__setattr__(self, name, dict(value))
+        for key, value in self.env.items():
+            if not isinstance(value, str):
+                raise OptionTypeError(f"env[{key!r}] must be text, not {value!r}")
+        if self.affinity not in AFFINITIES:
+            raise OptionError(f"affinity must be one of {', '.join(AFFINITIES)}, not {self.affinity!r}")
+
+    @classmethod
+    def of(cls, value: PoolSpec | Mapping[str, Any], name: str) -> PoolSpec:
+        """The spec itself, or one made from a mapping; errors name the pool.
+
+        Args:
+            value: a PoolSpec, or its keyword arguments as a mapping.
+            name: the pool's name, for messages.
+
+        Raises:
+            OptionError: unknown key (with the nearest known one) or bad value.
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise OptionTypeError(f"pool {name!r} must be a PoolSpec or a mapping, not {value!r}")
+        known = [f.name for f in fields(cls)]
+        for key in value:
+            if key not in known:
+                near = get_close_matches(str(key), known, 1)
+                hint = f", did you mean {near[0]!r}?" if near else ""
+                raise OptionError(f"pool {name!r}: unknown key {key!r}{hint} Known: {', '.join(known)}")
+        try:
+            return cls(**value)
+        except OptionError as error:
+            raise type(error)(f"pool {name!r}: {error}") from None
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise OptionTypeError(f"{name} must be a whole number, not {value!r}")
+    if value < least:
+        raise OptionError(f"{name} must be at least {least}, not {value!r}")
+
+
+def _seconds(name: str, value: object, *, zero: bool = False) -> None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise OptionTypeError(f"{name} must be a number of seconds, not {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise OptionError(f"{name} must be a finite number of seconds above 0, not {value!r}")
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str) or not value:
+        raise OptionTypeError(f"{name} must be text that is not empty, not {value!r}")
+    return value
+
+
+def _strings(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise OptionTypeError(f"{name} must be a list of texts, not {value!r}")
+    return tuple(_text(f"{name}[{i}]", part) for i, part in enumerate(value))

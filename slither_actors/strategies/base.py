@@ -1,0 +1,64 @@
+"""What a strategy is: the behaviour that users implement for their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from slither_actors.item import Item
+
+Batches = Sequence[list[Any]]
+"""Finished batches, the first of them first; each a list of Items, not empty, and the receiver's from then on."""
+
+
+class Strategy:
+    """Groups items into batches, one item at a time; holds what is not yet in a finished batch.
+
+    Subclasses implement :meth:`add` and :meth:`flush`. The keyword parameters of their constructor become options of
+    the run, so that they can be given as a class: ``Dispatch.run(items, strategy=Mine, my_option=3, ...)``.
+
+    All methods are called by one thread of the run, which nothing else waits for but this run. After `flush` each item
+    must have come out exactly once; else the run ends with a StrategyError. An instance serves one run.
+    """
+
+    batch_size: int | None = None
+    """Most items in a batch; None where that is not what closes a batch."""
+
+    whole_input: bool = False
+    """Gives nothing before the end of the input, and decides the order of the results: such a run is not lazy."""
+
+    opaque: ClassVar[bool] = False
+    """Never looks at the items and gives them in the order they came, so they need not be wrapped. Not inherited."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "opaque" not in cls.__dict__:
+            cls.opaque = False  # what a subclass adds probably looks at the items
+
+    def add(self, item: Item) -> Batches:
+        """Take one item; give the batches that it completes, in most cases none."""
+        raise NotImplementedError(f"{type(self).__name__} must implement add(item)")
+
+    def flush(self) -> Batches:
+        """Give all that is held, as batches; nothing is held afterwards."""
+        raise NotImplementedError(f"{type(self).__name__} must implement flush()")
+
+    def release(self) -> Batches:
+        """Close the open batch that holds the oldest item, as nobody can wait for it to fill up; default: all of them.
+
+        Must give at least one batch if anything is held.
+        """
+        return self.flush()
+
+    def extend(self, items: Iterable[Any]) -> Batches:
+        """Take some items (finitely many); give the batches that they complete."""
+        done: list[list[Any]] = []
+        for item in items:
+            done.extend(self.add(item))
+        return done
+
+    def batches(self, items: Iterable[Any]) -> Iterator[list[Item]]:
+        """The batches of a whole input, each as soon as it is complete. Payloads are wrapped; ids are positions."""
+        for position, entry in enumerate(items):
+            yield from self.add(Item.wrap(entry, id=position))
+        yield from self.flush()

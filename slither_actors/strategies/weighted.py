@@ -1,0 +1,98 @@
+"""WeightedBatch: batches of about the same weight."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+from slither_actors import checks
+from slither_actors.errors import OptionError, StrategyError
+from slither_actors.item import Item
+from slither_actors.strategies.base import Batches, Strategy
+from slither_actors.strategies.fixed import MAX_BATCH
+from slither_actors.wording import shown
+
+
+class WeightedBatch(Strategy):
+    """A batch is closed before its weight would exceed `max_weight`; an item heavier than that is a batch of its own.
+
+    Args:
+        weight_fn: gets an Item, gives its weight: a number, 0 or more. Default: the length of the payload where it has
+            one (text, bytes, lists), else 1.
+        max_weight: of a batch; a finite number above 0.
+        batch_size: most items in a batch; None: the weight alone closes it.
+
+    Raises:
+        OptionError: a value is out of range or of a wrong type.
+        StrategyError: (of `add`) a weight is negative, NaN or no number; names the item.
+    """
+
+    def __init__(
+        self,
+        weight_fn: Callable[[Item], float] | None = None,
+        max_weight: float = 1000,
+        batch_size: int | None = None,
+    ) -> None:
+        if weight_fn is not None:
+            checks.function("weight_fn", weight_fn, "lambda item: len(item.payload)")
+        if checks.real("max_weight", max_weight) <= 0:
+            raise OptionError(f"max_weight must be above 0, not {shown(max_weight)}")
+        if batch_size is not None:
+            batch_size = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
+        self.weight_fn = weight_fn
+        self.max_weight = max_weight
+        self.batch_size = batch_size
+        self._most = math.inf if batch_size is None else batch_size
+        self._held: list[Any] = []
+        self._weight: float = 0
+
+    def add(self, item: Item) -> Batches:
+        """Take one item; the batches that it completes: the one it would overflow, and its own if it fills that."""
+        weight = self._weigh(item)
+        held, limit = self._held, self.max_weight
+        done: list[list[Any]] = []
+        total = self._weight + weight
+        # What is too heavy by itself is told apart before anything is added up: it may be inf, or an int beyond floats.
+        if held and (weight > limit or total > limit):
+            done.append(held)
+            held = self._held = []
+            total = weight
+        held.append(item)
+        if total >= limit or len(held) >= self._most:
+            done.append(held)
+            self._held = []
+            total = 0
+        self._weight = total
+        return done
+
+    def flush(self) -> Batches:
+        """The open batch, if there is one."""
+        held, self._held, self._weight = self._held, [], 0
+        return (held,) if held else ()
+
+    def _weigh(self, item: Item) -> float:
+        if self.weight_fn is None:
+            return _length(item.payload)
+        try:
+            weight: Any = self.weight_fn(item)
+        except Exception as error:
+            error.add_note(f"raised by weight_fn, for item {shown(item.id)}")
+            raise
+        if type(weight) is not int and type(weight) is not float:
+            if isinstance(weight, bool) or not isinstance(weight, numbers.Real):
+                raise StrategyError(f"weight_fn must give a number, 0 or more, not {shown(weight)}", [item.id])
+            weight = float(weight)
+        if not weight >= 0:  # so that NaN is caught, too
+            raise StrategyError(f"weight_fn must give a number, 0 or more, not {shown(weight)}", [item.id])
+        return weight  # type: ignore[no-any-return]
+
+
+def _length(payload: Any) -> int:
+    if not hasattr(payload, "__len__"):
+        return 1
+    try:
+        return len(payload)
+    except TypeError:  # numpy's arrays without dimensions have the method, but no length
+        return 1

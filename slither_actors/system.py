@@ -1,0 +1,342 @@
+"""The System: the root of everything that runs; owns the scheduler, the pools and the runs."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from slither_actors.dispatch import Dispatcher
+from slither_actors.errors import ForkedSystemError, OptionTypeError, SlitherError, SystemStopped, UnknownCommand, UnknownPool
+from slither_actors.executors import Snakepit
+from slither_actors.options import RunOptions
+from slither_actors.pipeline.open import RunOpener
+from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pools.link import PoolLink, PoolSnapshot
+from slither_actors.pools.messages import WhenReady
+from slither_actors.pools.spawner import Spawner
+from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.tree import SHUTDOWN_MARGIN, pool_child
+from supervisors import (
+    Backoff,
+    ChildSpec,
+    DynamicSupervisor,
+    LightRef,
+    Scheduler,
+    StartFailed,
+    Supervisor,
+    WouldDeadlock,
+    stop as stop_actor,
+    wait_started,
+)
+
+POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
+"""A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
+
+_running: list[System] = []
+_default: System | None = None
+_lock = threading.RLock()
+_all: weakref.WeakSet[System] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatistics:
+    """What a System holds, at one moment.
+
+    Args:
+        pools: by name.
+        runs: runs under way.
+        stuck_threads: threads of closed runs that were still inside user code after the grace; counted, never fewer.
+        dropped_events: log records and telemetry events dropped because their handlers were too slow.
+    """
+
+    pools: Mapping[str, PoolSnapshot]
+    runs: int
+    stuck_threads: int
+    dropped_events: int
+
+
+class System:
+    """Pools of workers with the supervision tree above them. A context manager; start it once, stop it once.
+
+    Args:
+        pools: PoolSpecs, or mappings of their arguments, by name. Without any: one pool "default".
+        name: for thread names and logs.
+
+    Raises:
+        OptionError: a pool's spec is wrong; the message names pool and key.
+
+    Example::
+
+        with System(pools={"compute": PoolSpec(size=4)}) as system:
+            results = system.dispatch.run(items, module="my_model", function="predict_batch")
+    """
+
+    def __init__(self, pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None, *, name: str = "slither") -> None:
+        if pools is not None and not isinstance(pools, Mapping):
+            raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}")
+        for pool in pools or ():
+            if not isinstance(pool, str) or not pool:
+                raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}")
+        self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in (pools or {"default": {}}).items()}
+        self._name = name
+        self._pid = os.getpid()
+        self._links = {pool: PoolLink(pool) for pool in self._specs}
+        self._scheduler = Scheduler(name)
+        self._spawner: Any = None
+        self._spawner_actor: Spawner | None = None
+        self._runs: Any = None
+        self._root: LightRef[Supervisor] | None = None
+        self._state = "new"
+        self._state_lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._opener = RunOpener(self._scheduler, lambda: self._runs)
+        self.dispatch = Dispatcher(self)
+        _all.add(self)
+
+    # -- life
+
+    def start(self) -> Self:
+        """Start the pools and wait until all their workers are ready.
+
+        Raises:
+            LoadError, StartTimeout, OSError: a worker cannot be started, and why; nothing is left running.
+            SystemStopped: it was stopped before. A System is started once.
+        """
+        self._check_fork()
+        with self._state_lock:
+            if self._state == "running":
+                return self
+            if self._state != "new":
+                raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
+            self._state = "starting"
+        try:
+            self._start()
+        except BaseException:
+            self._state = "running"  # so that stop does its work
+            self.stop()
+            raise
+        self._state = "running"
+        with _lock:
+            _running.append(self)
+        return self
+
+    def _start(self) -> None:
+        self._scheduler.start()
+        self._root = Supervisor.start(
+            [
+                ChildSpec(id="spawner", start=self._start_spawner),
+                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
+                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
+            ],
+            strategy="rest_for_one",
+            name=self._name,
+            scheduler=self._scheduler,
+        )
+        patience = max(spec.start_timeout for spec in self._specs.values()) + SHUTDOWN_MARGIN
+        try:
+            wait_started(self._root, patience)
+        except StartFailed as error:
+            cause: BaseException = error
+            while isinstance(cause, StartFailed) and cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise cause from None
+        deadline = time.monotonic() + patience
+        answers = []
+        for name, link in self._links.items():
+            answer: Future[Exception | None] = Future()
+            pool = link.ref
+            if pool is None:
+                raise link.unavailable()
+            pool.tell(WhenReady(answer.set_result))
+            answers.append((name, answer))
+        for name, answer in answers:
+            error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
+            if error_or_none is not None:
+                if isinstance(error_or_none, SlitherError):
+                    error_or_none.add_note(f"while pool {name!r} was started")
+                raise error_or_none
+
+    def _start_spawner(self) -> Any:
+        self._spawner = Spawner.start(self._scheduler, self._note_spawner)
+        return self._spawner
+
+    def _note_spawner(self, actor: Spawner) -> None:
+        self._spawner_actor = actor
+
+    def _start_pools(self) -> Any:
+        # One pool's end never ends another: no budget here, each comes back after its own back-off.
+        return Supervisor.start(
+            [pool_child(link, self._specs[name], lambda: self._spawner) for name, link in self._links.items()],
+            max_restarts=None,
+            restart_backoff=POOL_RESTART,
+            name="pools",
+        )
+
+    def _start_runs(self) -> Any:
+        self._runs = DynamicSupervisor.start(max_restarts=None, name="runs")
+        return self._runs
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End all runs (SystemStopped), then workers, then the rest. From any thread; may be repeated.
+
+        From one of the System's own threads (a telemetry handler) it only requests the stop and returns.
+
+        Args:
+            timeout: seconds to wait; by default what the pools' `shutdown` allows, and some.
+
+        Returns:
+            True if everything has ended.
+        """
+        if os.getpid() != self._pid:
+            return True
+        if timeout is None:
+            timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
+        with _lock:
+            if self in _running:
+                _running.remove(self)
+        if self._scheduler.on_thread() or self._scheduler.side.on_thread():
+            threading.Thread(target=self.stop, args=(timeout,), name=f"{self._name}-stop", daemon=True).start()
+            return False
+        with self._state_lock:
+            first = self._state != "stopped"
+            self._state = "stopped"
+        if not first:
+            return self._stopped.wait(timeout)
+        deadline = time.monotonic() + timeout
+        done = True
+        if self._root is not None:
+            with contextlib.suppress(WouldDeadlock):
+                done = stop_actor(self._root, timeout=timeout)
+        done = self._scheduler.stop(max(1.0, deadline - time.monotonic())) and done
+        self._stopped.set()
+        return done
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- runs
+
+    def open_run(self, items: Iterable[Any], options: RunOptions) -> Consumer:
+        """Prepare a run; nothing is pulled and nothing started. For the Dispatcher.
+
+        Raises:
+            UnknownPool, UnknownCommand: naming the known ones.
+            SystemStopped: it does not run (any more).
+            ForkedSystemError: this process was forked from the one that started it.
+        """
+        self._check_fork()
+        if self._state != "running":
+            raise SystemStopped(f"system {self._name!r} {'was stopped' if self._state == 'stopped' else 'was not started'}")
+        if options.inline:
+            return self._opener.inline(items, options)
+        link = self._link(options.pool)
+        executor = options.executor
+        if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
+            raise UnknownCommand(executor.command, link.commands, link.name)
+        return self._opener.pooled(items, options, link, self._specs[link.name])
+
+    def _link(self, pool: str | None) -> PoolLink:
+        links = self._links
+        if pool is None:
+            if "default" in links:
+                pool = "default"
+            elif len(links) == 1:
+                (pool,) = links
+        if pool not in links:
+            raise UnknownPool(pool, links)
+        return links[pool]
+
+    def statistics(self) -> SystemStatistics:
+        """A frozen snapshot of what it holds.
+
+        Raises:
+            SystemStopped: it does not run.
+        """
+        self._check_fork()
+        answer: Future[SystemStatistics] = Future()
+        if self._state not in ("running", "starting"):
+            raise SystemStopped(f"system {self._name!r} does not run")
+        self._scheduler.post(lambda: answer.set_result(self._snapshot()))
+        return answer.result(10.0)
+
+    def _snapshot(self) -> SystemStatistics:
+        return SystemStatistics(
+            pools={name: link.snapshot() for name, link in self._links.items()},
+            runs=self._opener.live,
+            stuck_threads=self._opener.stuck,
+            dropped_events=self._scheduler.side.dropped,
+        )
+
+    # -- forks
+
+    def _check_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedSystemError()
+
+    def _forked(self) -> None:
+        """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""
+        self._scheduler.abandon_after_fork()
+        descriptors = list(self._spawner_actor.descriptors()) if self._spawner_actor is not None else []
+        for link in self._links.values():
+            for executor in list(link.executors.values()):
+                descriptors += executor.descriptors()
+        for fd in descriptors:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def current_system() -> System:
+    """The running System that was started last, or the default one, started now.
+
+    Raises:
+        SlitherError: inside a worker, where a default System would make workers of workers.
+    """
+    global _default
+    with _lock:
+        if _running:
+            return _running[-1]
+        from slither_actors.worker import in_worker
+
+        if in_worker():
+            raise SlitherError(
+                "Dispatch inside a worker would start a pool for each worker; "
+                "start a System of your own there if that is what you want: with System(pools={...}) as system: ..."
+            )
+        if _default is None or _default._state == "stopped" or _default._pid != os.getpid():
+            _default = System(name="slither-default")
+            atexit.register(_stop_at_exit, _default, os.getpid())
+        system = _default
+    system.start()
+    return system
+
+
+def _stop_at_exit(system: System, pid: int) -> None:
+    # A forked child inherits the hook, and must not end its parent's workers.
+    if os.getpid() == pid:
+        system.stop()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+    _running.clear()
+    for system in list(_all):
+        system._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+

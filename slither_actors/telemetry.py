@@ -1,0 +1,150 @@
+"""Telemetry: handlers for what happens to batches. Events that nobody attached to are never built.
+
+Handlers run one after the other on one side thread of the System, with a bounded queue: a slow one delays no batch, it
+loses events (counted in the System's statistics). What a handler raises is logged.
+
+====================================  ==============================  ==============================================
+event                                 measurements (times: seconds)   metadata, beside batch_ref, attempt, executor,
+                                                                      pipe and stage
+====================================  ==============================  ==============================================
+``slither.dispatch.batch.start``      size, queue_time                pool
+``slither.dispatch.batch.stop``       size, queue_time, duration      outcome: "ok"
+``slither.dispatch.batch.exception``  size, queue_time, duration      outcome: what the policy made of it; reason
+====================================  ==============================  ==============================================
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from slither_actors.checks import choice, function
+from slither_actors.errors import OptionTypeError
+from slither_actors.wording import shown
+
+BATCH_START: Final = "slither.dispatch.batch.start"
+BATCH_STOP: Final = "slither.dispatch.batch.stop"
+BATCH_EXCEPTION: Final = "slither.dispatch.batch.exception"
+
+EVENTS: Final = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION)
+"""The events that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Args:
+        name: one of `EVENTS`.
+        measurements: numbers: how many, how long (in seconds).
+        metadata: what it happened to.
+    """
+
+    name: str
+    measurements: Mapping[str, float]
+    metadata: Mapping[str, Any]
+
+
+Handler = Callable[[Event], object]
+
+
+class Handle:
+    """An attached handler; as a context manager it detaches at the end."""
+
+    __slots__ = ("event", "handler")
+
+    def __init__(self, event: str, handler: Handler) -> None:
+        self.event = event
+        self.handler = handler
+
+    def detach(self) -> bool:
+        """See :func:`detach`."""
+        return detach(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        detach(self)
+
+
+# One table a process, replaced entry by entry under the lock and read without it.
+_handles: dict[str, tuple[Handle, ...]] = {}
+_lock = threading.Lock()
+
+
+def attach(event: str, handler: Handler) -> Handle:
+    """Call ``handler(event)`` at every event of this name, from now on.
+
+    The same handler may be attached twice, and is then called twice.
+
+    Args:
+        event: one of `EVENTS`.
+        handler: gets an :class:`Event`.
+
+    Returns:
+        What :func:`detach` takes.
+
+    Raises:
+        OptionError: there is no such event (names those that there are), or the handler is no function.
+    """
+    name = choice("event", event, EVENTS)
+    handle = Handle(name, function("handler", handler, "lambda event: print(event)"))
+    with _lock:
+        _handles[name] = (*_handles.get(name, ()), handle)
+    return handle
+
+
+def detach(handle: Handle) -> bool:
+    """Call a handler no more, but for events that are on their way to it.
+
+    Args:
+        handle: what :func:`attach` returned.
+
+    Returns:
+        False if it was detached already.
+
+    Raises:
+        OptionTypeError: it is no such handle.
+    """
+    if not isinstance(handle, Handle):
+        raise OptionTypeError(f"detach takes what attach returned, not {shown(handle)}")
+    with _lock:
+        held = _handles.get(handle.event, ())
+        rest = tuple(other for other in held if other is not handle)
+        if rest:
+            _handles[handle.event] = rest
+        else:
+            _handles.pop(handle.event, None)
+    return len(rest) < len(held)
+
+
+def attached(event: str) -> bool:
+    """Whether anybody wants this event: asked for each batch before its event is built, so one look-up in a dict."""
+    return event in _handles
+
+
+def emit(
+    event: str,
+    measurements: Mapping[str, float],
+    metadata: Mapping[str, Any],
+    submit: Callable[..., object],
+) -> None:
+    """Give an event to its handlers.
+
+    Args:
+        event: its name.
+        measurements: of the event.
+        metadata: of the event.
+        submit: ``submit(handler, event)`` has the handler called elsewhere, and neither blocks nor raises.
+    """
+    handles = _handles.get(event)
+    if handles:
+        built = Event(event, measurements, metadata)
+        for handle in handles:
+            submit(handle.handler, built)

@@ -1,0 +1,109 @@
+"""numpy arrays and scalars as extension types. Only loaded where a numpy value is, or an incoming frame says so."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .extensions import ARRAY, ARRAY_BESIDE, SCALAR, DecodeError, RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .extensions import Hook, Nesting
+
+
+def _description(dtype: np.dtype[Any]) -> Any:
+    """What :func:`_dtype` makes the same dtype of: a string, or a list for structured ones."""
+    if dtype.hasobject:
+        raise RefusedError(f"a numpy array of dtype {dtype} holds Python objects; send a list, or a numeric dtype")
+    if dtype.names is not None:
+        return np.lib.format.dtype_to_descr(dtype)
+    text = dtype.str
+    found = np.dtype(text)
+    if found.type is not dtype.type:
+        # numpy.longlong where that is as wide as int64: equal, yet another type. Unequal: a dtype of a third party's.
+        if found != dtype:
+            raise RefusedError(f"dtype {dtype} is not one of numpy's own; send a view or astype() of it")
+        text = dtype.char
+    return text
+
+
+def _dtype(description: Any) -> np.dtype[Any]:
+    if not isinstance(description, (str, list, tuple)):
+        raise DecodeError(f"a {type(description).__name__} describes no dtype")
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(description)  # type: ignore[arg-type]
+    if dtype.hasobject:
+        raise DecodeError("an array of Python objects does not travel")
+    return dtype
+
+
+def encode_array(value: np.ndarray[Any, Any], outer: Nesting) -> tuple[int, bytes]:
+    """Dtype, order, shape and either the bytes or where they are beside the body."""
+    description = _description(value.dtype)
+    if not value.itemsize and value.size:
+        raise RefusedError(f"a numpy array of dtype {value.dtype}, whose items have no bytes; send its shape")
+    if value.flags.c_contiguous:
+        order, flat = "C", value
+    elif value.flags.f_contiguous:
+        order, flat = "F", value.T
+    else:
+        order, flat = "C", np.ascontiguousarray(value)
+    size = value.nbytes
+    if size:
+        # Bytes, whatever the dtype: some (datetime64, structured) have no buffer format of their own.
+        data = memoryview(flat.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        offset = outer.beside(data, size)
+    else:
+        data, offset = memoryview(b""), None
+    shape = list(value.shape)
+    if offset is None:
+        return ARRAY, outer.nested([description, order, shape, data])
+    return ARRAY_BESIDE, outer.nested([description, order, shape, offset, size])
+
+
+def encode_scalar(value: np.generic, outer: Nesting) -> tuple[int, bytes]:
+    """Dtype and bytes."""
+    return SCALAR, outer.nested([_description(value.dtype), value.tobytes() if value.itemsize else b""])
+
+
+def decode_array(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
+    """A writable array of its own."""
+    description, order, shape, content = hook.items(data)
+    return _shaped(np.frombuffer(bytearray(content), np.uint8), _dtype(description), order, shape)
+
+
+def decode_array_beside(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
+    """A writable array that looks into the frame's buffers, or a copy where those are read-only."""
+    description, order, shape, offset, size = hook.items(data)
+    if not (type(offset) is int and type(size) is int and 0 <= offset <= offset + size <= len(hook.buffers)):
+        raise DecodeError("an array lies outside the frame's buffers")
+    part = hook.buffers[offset : offset + size]
+    flat = np.frombuffer(bytearray(part) if part.readonly else part, np.uint8)
+    return _shaped(flat, _dtype(description), order, shape)
+
+
+def _shaped(flat: np.ndarray[Any, Any], dtype: np.dtype[Any], order: str, shape: list[int]) -> np.ndarray[Any, Any]:
+    if order not in ("C", "F") or type(shape) is not list or not all(type(n) is int and n >= 0 for n in shape):
+        raise DecodeError("an array of unknown order or shape")
+    count = 1
+    for n in shape:
+        count *= n
+    if count * dtype.itemsize != flat.nbytes:
+        raise DecodeError(f"an array of shape {shape} and dtype {dtype} takes other than {flat.nbytes} bytes")
+    if not flat.nbytes:
+        if count:  # numpy would make items of one byte out of these, as many as the shape says
+            raise DecodeError(f"an array of dtype {dtype}, whose items have no bytes")
+        return np.empty(shape, dtype, order=order)  # type: ignore[call-overload,no-any-return]
+    return flat.view(dtype).reshape(shape, order=order)  # type: ignore[call-overload,no-any-return]
+
+
+def decode_scalar(data: bytes, hook: Hook) -> Any:
+    """The scalar, of its numpy type."""
+    description, content = hook.items(data)
+    dtype = _dtype(description)
+    if len(content) != dtype.itemsize:
+        raise DecodeError(f"a scalar of dtype {dtype} takes other than {len(content)} bytes")
+    if not content:
+        return dtype.type()
+    return np.frombuffer(content, dtype, count=1)[0]

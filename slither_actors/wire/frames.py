@@ -1,0 +1,309 @@
+"""Cuts a byte stream into frames; does no I/O. What a frame is says :mod:`.header`, whose names are here too."""
+
+from __future__ import annotations
+
+from .header import (
+    CALL,
+    CANCEL,
+    CANCELLED,
+    COMMAND,
+    DEFAULT_MAX_FRAME,
+    EMPTY,
+    FAILURE,
+    FORGET,
+    FROM_HOST,
+    FROM_WORKER,
+    HEADER,
+    HEADER_SIZE,
+    HELLO,
+    KIND_NAMES,
+    LOAD,
+    LOADED,
+    MAGIC,
+    PING,
+    PONG,
+    READY,
+    REPLY,
+    STOP,
+    VERSION,
+    Frame,
+    ProtocolError,
+    pack_frame,
+    pack_header,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from .header import Buffer
+
+__all__ = [
+    "CALL",
+    "CANCEL",
+    "CANCELLED",
+    "COMMAND",
+    "DEFAULT_MAX_FRAME",
+    "EMPTY",
+    "FAILURE",
+    "FORGET",
+    "FROM_HOST",
+    "FROM_WORKER",
+    "HEADER",
+    "HEADER_SIZE",
+    "HELLO",
+    "KIND_NAMES",
+    "LOAD",
+    "LOADED",
+    "MAGIC",
+    "PING",
+    "PONG",
+    "READY",
+    "REPLY",
+    "STOP",
+    "VERSION",
+    "Buffer",
+    "Frame",
+    "FrameParser",
+    "ProtocolError",
+    "pack_frame",
+    "pack_header",
+]
+
+# As much as a pipe widened to 1 MiB gives in a few reads, and small enough to stay in the second-level cache.
+BUFFER_SIZE: Final = 256 * 1024
+# Below this much room what is held is moved to the front, so that no read is a small one for want of room.
+MIN_ROOM: Final = 64 * 1024
+# Memory that a mere announcement may cost. malloc maps so much lazily: untouched pages cost nothing.
+AHEAD: Final = 16 * 1024 * 1024
+# Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
+ALIGNMENT: Final = 16
+
+
+class FrameParser:
+    """Cuts a byte stream into frames: read into :meth:`buffer`, tell :meth:`received` how much came.
+
+    Small frames are copied out of one buffer that is used again for each read, several of them a read. A frame that
+    does not fit there is read in place into memory of its own, of which at most 16 MiB (or as much again as has come)
+    is allocated ahead. Not thread-safe.
+
+    :param max_frame: most bytes a frame may have in all, header included; checked before anything is allocated.
+    :param accepts: the kinds that may come on this pipe.
+    """
+
+    __slots__ = (
+        "_accepts",
+        "_buffer",
+        "_end",
+        "_error",
+        "_large",
+        "_large_filled",
+        "_large_head",
+        "_large_pad",
+        "_large_size",
+        "_large_view",
+        "_need",
+        "_salvage",
+        "_start",
+        "_view",
+        "max_frame",
+    )  # fmt: skip
+
+    def __init__(self, max_frame: int = DEFAULT_MAX_FRAME, accepts: frozenset[int] = FROM_HOST | FROM_WORKER) -> None:
+        self.max_frame = max_frame
+        self._accepts = accepts
+        self._buffer = bytearray(BUFFER_SIZE)
+        self._view = memoryview(self._buffer)
+        self._start = 0  # of what is not yet cut
+        self._end = 0  # of what has come
+        self._need = HEADER_SIZE  # bytes from _start on that would allow the next step
+        self._large: bytearray | None = None  # sections of the frame that is read in place
+        self._large_view: memoryview | None = None
+        self._large_head: tuple[Any, ...] = ()
+        self._large_pad = 0
+        self._large_filled = 0
+        self._large_size = 0
+        self._error: ProtocolError | None = None
+        self._salvage: list[Frame] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether a part of a frame is held: an end of the stream now would be in the middle of a frame."""
+        return self._large is not None or self._end > self._start
+
+    def buffer(self) -> memoryview:
+        """Where the next read may go; never empty. Valid until :meth:`received`.
+
+        :raises ProtocolError: the stream is broken already.
+        """
+        if self._large is not None:
+            return self._large_room(self._large)
+        if self._error is not None:
+            raise self._error
+        start, end = self._start, self._end
+        if start == end:
+            self._start = self._end = 0
+            return self._view
+        if BUFFER_SIZE - start < self._need or (start and BUFFER_SIZE - end < MIN_ROOM):
+            self._view[: end - start] = self._view[start:end]
+            self._start, self._end = 0, end - start
+        return self._view[self._end :]
+
+    def received(self, n: int) -> list[Frame]:
+        """The frames that ``n`` more bytes in :meth:`buffer` have completed, in order.
+
+        :raises ProtocolError: what came is not a frame, or not one that may come here, or too large. Every further call
+            raises the same. Whole frames that came before it are in :meth:`salvage`.
+        """
+        if self._large is not None:
+            return self._large_received(n)
+        if self._error is not None:
+            raise self._error
+        start = self._start
+        end = self._end = self._end + n
+        frames: list[Frame] = []
+        unpack_from = HEADER.unpack_from
+        buffer, view, accepts = self._buffer, self._view, self._accepts
+        while end - start >= HEADER_SIZE:
+            magic, version, kind, flags, attempt, request_id, side, body, buffers, count, failed = unpack_from(
+                buffer, start
+            )
+            size = HEADER_SIZE + side + body + buffers
+            if kind not in accepts or magic != MAGIC or version != VERSION or size > self.max_frame:
+                self._start = start
+                self._salvage = frames
+                self._error = self._complaint(magic, version, kind, size)
+                raise self._error
+            if end - start < size:
+                if size > BUFFER_SIZE:
+                    self._large_begin(
+                        (kind, flags, attempt, request_id, count, failed, side, body, buffers), start + HEADER_SIZE
+                    )
+                    self._need = HEADER_SIZE
+                    return frames
+                self._start = start
+                self._need = size
+                return frames
+            start += HEADER_SIZE
+            if side:
+                side_data = bytes(view[start : start + side])
+                start += side
+            else:
+                side_data = b""
+            stop = start + body
+            body_data = bytes(view[start:stop])
+            if buffers:
+                start = stop + buffers
+                frames.append(
+                    Frame(
+                        kind, flags, attempt, request_id, count, failed, side_data, body_data,
+                        memoryview(bytearray(view[stop:start])),
+                    )
+                )  # fmt: skip
+            else:
+                start = stop
+                frames.append(Frame(kind, flags, attempt, request_id, count, failed, side_data, body_data))
+        self._start = start
+        self._need = HEADER_SIZE
+        if start < end and not MAGIC.startswith(buffer[start : min(start + 2, end)]):
+            # A stray print is shorter than a header: waiting for the rest of it would be waiting for ever.
+            self._salvage = frames
+            self._error = self._complaint(bytes(buffer[start : start + 2]), VERSION, 0, 0)
+            raise self._error
+        return frames
+
+    def feed(self, data: Buffer) -> list[Frame]:
+        """The frames that ``data`` has completed: :meth:`buffer` and :meth:`received` in one, with a copy.
+
+        :raises ProtocolError: as :meth:`received` does.
+        """
+        frames: list[Frame] = []
+        rest = memoryview(data)
+        if not rest and self._error is not None:
+            raise self._error
+        while rest:
+            try:
+                room = self.buffer()
+                n = min(len(room), len(rest))
+                room[:n] = rest[:n]
+                del room
+                frames += self.received(n)
+            except ProtocolError:
+                self._salvage = frames + self._salvage
+                raise
+            rest = rest[n:]
+        return frames
+
+    def salvage(self) -> list[Frame]:
+        """The whole frames that came before the broken place in the call that raised; each is handed out once."""
+        frames, self._salvage = self._salvage, []
+        return frames
+
+    def end(self) -> None:
+        """The stream has ended.
+
+        :raises ProtocolError: in the middle of a frame, or it was broken before.
+        """
+        if self._error is None and self.pending:
+            held = self._large_filled if self._large is not None else self._end - self._start
+            self._error = ProtocolError("closed", f"the pipe ended inside a frame, {held} bytes of it had come")
+            self._large = self._large_view = None
+        if self._error is not None:
+            raise self._error
+
+    def _complaint(self, magic: bytes, version: int, kind: int, size: int) -> ProtocolError:
+        if magic != MAGIC:
+            head = bytes(self._view[self._start : min(self._end, self._start + 32)])
+            return ProtocolError("magic", f"no frame begins with {magic!r}; what came is {head!r}")
+        if version != VERSION:
+            return ProtocolError("version", f"the other side speaks protocol version {version}, this one {VERSION}")
+        if kind not in KIND_NAMES:
+            return ProtocolError("kind", f"there is no frame of kind {kind}")
+        if kind not in self._accepts:
+            return ProtocolError("kind", f"a {KIND_NAMES[kind]} frame does not come from that side")
+        return ProtocolError("too_large", f"a frame of {size} bytes is announced, max_frame is {self.max_frame}")
+
+    def _large_begin(self, head: tuple[Any, ...], start: int) -> None:
+        """Give the frame whose header was just read memory of its own, and move there what has come of it."""
+        side, body, buffers = head[6:]
+        self._large_head = head
+        self._large_pad = -(side + body) % ALIGNMENT if buffers else 0
+        self._large_size = self._large_pad + side + body + buffers
+        came = self._end - start
+        self._large = bytearray(min(self._large_size, max(AHEAD, self._large_pad + came)))
+        self._large_filled = self._large_pad + came
+        self._large[self._large_pad : self._large_filled] = self._view[start : self._end]
+        self._start = self._end = 0
+
+    def _large_room(self, large: bytearray) -> memoryview:
+        filled = self._large_filled
+        if self._large_view is not None:
+            self._large_view.release()  # else the bytearray could not grow
+            self._large_view = None
+        if filled == len(large):
+            large += bytes(min(self._large_size - filled, max(AHEAD, filled)))
+        view = memoryview(large)
+        self._large_view = view[filled:]
+        view.release()
+        return self._large_view
+
+    def _large_received(self, n: int) -> list[Frame]:
+        self._large_filled += n
+        if self._large_view is not None:
+            self._large_view.release()
+            self._large_view = None
+        if self._large_filled < self._large_size:
+            return []
+        kind, flags, attempt, request_id, count, failed, side, body, buffers = self._large_head
+        whole = memoryview(self._large)  # type: ignore[arg-type]
+        self._large = None
+        self._large_head = ()
+        start = self._large_pad
+        side_data = bytes(whole[start : start + side])
+        start += side
+        return [
+            Frame(
+                kind, flags, attempt, request_id, count, failed, side_data, whole[start : start + body],
+                whole[start + body :] if buffers else EMPTY,
+            )
+        ]  # fmt: skip

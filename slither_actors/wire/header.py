@@ -1,0 +1,150 @@
+"""What a frame is: a fixed header, then side data, body and out-of-band buffers."""
+
+from __future__ import annotations
+
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, TypeAlias
+
+    Buffer: TypeAlias = bytes | bytearray | memoryview
+
+MAGIC: Final = b"SA"
+VERSION: Final = 1
+
+HELLO: Final = 1
+READY: Final = 2
+LOAD: Final = 3
+LOADED: Final = 4
+CALL: Final = 5
+COMMAND: Final = 6
+REPLY: Final = 7
+FAILURE: Final = 8
+CANCEL: Final = 9
+CANCELLED: Final = 10
+PING: Final = 11
+PONG: Final = 12
+STOP: Final = 13
+FORGET: Final = 14
+
+KIND_NAMES: Final[dict[int, str]] = {
+    HELLO: "hello", READY: "ready", LOAD: "load", LOADED: "loaded", CALL: "call", COMMAND: "command", REPLY: "reply",
+    FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", PING: "ping", PONG: "pong", STOP: "stop",
+    FORGET: "forget",
+}  # fmt: skip
+
+FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET})
+"""The kinds that a worker accepts."""
+FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG})
+"""The kinds that a host accepts."""
+
+HEADER: Final = struct.Struct("<2sBBHHQIQQII")
+"""Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items."""
+HEADER_SIZE: Final = HEADER.size
+
+DEFAULT_MAX_FRAME: Final = 1 << 30
+
+EMPTY: Final = memoryview(b"")
+
+
+class ProtocolError(Exception):
+    """The other side of the pipe broke the protocol; nothing that comes after it on that pipe can be trusted.
+
+    Not the fault of a payload or of the caller: a program wrote into the pipe, or the two sides run different versions.
+
+    :ivar reason: one word a counter can be kept by: ``magic``, ``version``, ``kind``, ``too_large``, ``state``,
+        ``body``, ``closed`` (the pipe ended inside a frame).
+    :ivar detail: the sentence for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class Frame:
+    """One frame. ``side`` is bytes; ``body`` bytes or a read-write view; ``buffers`` a view, writable unless empty."""
+
+    __slots__ = ("attempt", "body", "buffers", "count", "failed", "flags", "kind", "request_id", "side")
+
+    def __init__(
+        self,
+        kind: int,
+        flags: int,
+        attempt: int,
+        request_id: int,
+        count: int,
+        failed: int,
+        side: bytes,
+        body: bytes | memoryview,
+        buffers: memoryview = EMPTY,
+    ) -> None:
+        self.kind = kind
+        self.flags = flags
+        self.attempt = attempt
+        self.request_id = request_id
+        self.count = count
+        self.failed = failed
+        self.side = side
+        self.body = body
+        self.buffers = buffers
+
+    @property
+    def size(self) -> int:
+        """Bytes that the frame took on the wire."""
+        return HEADER_SIZE + len(self.side) + len(self.body) + len(self.buffers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in Frame.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Frame {KIND_NAMES.get(self.kind, self.kind)} #{self.request_id} attempt={self.attempt} "
+            f"count={self.count} failed={self.failed} side={len(self.side)} body={len(self.body)} "
+            f"buffers={len(self.buffers)}>"
+        )
+
+
+def pack_header(
+    kind: int,
+    request_id: int,
+    *,
+    attempt: int = 0,
+    flags: int = 0,
+    count: int = 0,
+    failed: int = 0,
+    side_len: int = 0,
+    body_len: int = 0,
+    buffers_len: int = 0,
+) -> bytes:
+    """The header of a frame; side, body and buffers follow it in this order. ``struct.error`` if out of range."""
+    return HEADER.pack(
+        MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed
+    )
+
+
+def pack_frame(
+    kind: int,
+    request_id: int = 0,
+    body: bytes = b"",
+    *,
+    side: bytes = b"",
+    attempt: int = 0,
+    flags: int = 0,
+    count: int = 0,
+    failed: int = 0,
+) -> bytes:
+    """A whole small frame (one without out-of-band buffers) as one piece."""
+    header = HEADER.pack(
+        MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed
+    )
+    return header + side + body if side else header + body

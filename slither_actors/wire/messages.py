@@ -1,0 +1,299 @@
+"""What the sections of each kind of frame hold: records with their way to bytes and back.
+
+=========  ==========  ================================================================================================
+kind       direction   sections
+=========  ==========  ================================================================================================
+hello      to worker   body: map, see :class:`Hello`
+ready      to host     body: map, see :class:`Ready`
+load       to worker   body: map, see :class:`Load`
+loaded     to host     none
+call       to worker   side: ``[target, session or nil]``; body: list of payloads; count: how many
+command    to worker   side: ``[name, session or nil]``; body: map with ``items``; count: how many items
+reply      to host     count good results, in order, as list (call) or as ``items`` of a map (command) in the body;
+                       side, only where items failed: their indexes as u32, then a list of failure maps
+failure    to host     body: map, see :class:`Failure`; request id 0: the worker could not start
+cancel     to worker   none: the request id says which
+cancelled  to host     none
+ping       to worker   none
+pong       to host     none
+stop       to worker   none
+forget     to worker   body: session id
+=========  ==========  ================================================================================================
+"""
+
+from __future__ import annotations
+
+import struct
+
+from .codec import decode, encode
+from .extensions import DecodeError, EncodeError
+from .frames import DEFAULT_MAX_FRAME, REPLY, ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Final
+
+    from .frames import Buffer, Frame
+
+FAILURE_KINDS: Final = frozenset({"user", "load", "encode", "decode", "unexpected", "start"})
+"""user: the function raised; load: it, or the command, is not there; encode: its results have no form on the wire;
+decode: the request is no value; unexpected: it returned something else than results; start: the worker could not
+get ready."""
+
+MAX_MESSAGE: Final = 8 * 1024
+"""Most bytes of an exception's message that travel."""
+MAX_TRACEBACK: Final = 32 * 1024
+"""Most bytes of a traceback that travel."""
+
+
+def _fields(body: Buffer, what: str, **types: Any) -> dict[str, Any]:
+    """The map in ``body`` with the given keys, each of a given type.
+
+    :raises ProtocolError: reason ``body``: it is no such map.
+    """
+    try:
+        fields = decode(body)
+    except DecodeError as error:
+        raise ProtocolError("body", f"the body of a {what} frame is no value: {error}") from error
+    if type(fields) is not dict:
+        raise ProtocolError("body", f"the body of a {what} frame is a {type(fields).__name__}, not a map")
+    for key, kinds in types.items():
+        if key not in fields or not isinstance(fields[key], kinds):
+            raise ProtocolError("body", f"the body of a {what} frame has no good {key!r}")
+    return fields
+
+
+class Record:
+    """A value of named fields that cannot be changed; written out because ``dataclasses`` costs a worker 10 ms."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a {type(self).__name__} does not change")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a {type(self).__name__} does not change")
+
+    def _set(self, *values: object) -> None:
+        for name, value in zip(self.__slots__, values):  # noqa: B905 - strict= is newer than Python 3.9
+            object.__setattr__(self, name, value)
+
+    def _map(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def to_body(self) -> bytes:
+        """The body of the frame.
+
+        :raises EncodeError: a field (``Hello.init``) has no form on the wire.
+        """
+        return encode(self._map())
+
+    def __eq__(self, other: object) -> bool:
+        return self._map() == other._map() if isinstance(other, type(self)) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self._map().values())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._map().items())})"
+
+
+class Hello(Record):
+    """The first frame a worker gets: what it is to be.
+
+    :ivar path: directories for ``sys.path``.
+    :ivar keep_path: append the interpreter's own ``sys.path`` (else ``path`` replaces it).
+    :ivar preload: modules to import before the worker is ready.
+    :ivar adapter: ``"package.module:Class"``, or None: functions only.
+    :ivar init: keyword arguments for ``Adapter.init``.
+    :ivar host_pid: the host's process id.
+    :ivar max_frame: most bytes a frame may have, in both directions.
+    :ivar name: what the worker calls itself in its process title and messages.
+    """
+
+    __slots__ = ("path", "keep_path", "preload", "adapter", "init", "host_pid", "max_frame", "name")  # noqa: RUF023
+    path: list[str]
+    keep_path: bool
+    preload: list[str]
+    adapter: str | None
+    init: dict[str, Any]
+    host_pid: int
+    max_frame: int
+    name: str
+
+    def __init__(
+        self,
+        path: Sequence[str] = (),
+        keep_path: bool = True,
+        preload: Sequence[str] = (),
+        adapter: str | None = None,
+        init: Mapping[str, Any] | None = None,
+        host_pid: int = 0,
+        max_frame: int = DEFAULT_MAX_FRAME,
+        name: str = "worker",
+    ) -> None:
+        self._set(list(path), keep_path, list(preload), adapter, dict(init or {}), host_pid, max_frame, name)
+
+    @classmethod
+    def from_body(cls, body: Buffer) -> Hello:
+        """:raises ProtocolError: reason ``body``."""
+        fields = _fields(
+            body, "hello", path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict, host_pid=int,
+            max_frame=int, name=str,
+        )  # fmt: skip
+        return cls(*(fields[name] for name in cls.__slots__))
+
+
+class Ready(Record):
+    """A worker has started: its process id, the versions of its Python and msgpack, the commands of its adapter."""
+
+    __slots__ = ("pid", "python", "msgpack", "commands")  # noqa: RUF023
+    pid: int
+    python: str
+    msgpack: str
+    commands: list[str]
+
+    def __init__(self, pid: int, python: str, msgpack: str, commands: Sequence[str] = ()) -> None:
+        self._set(pid, python, msgpack, list(commands))
+
+    @classmethod
+    def from_body(cls, body: Buffer) -> Ready:
+        """:raises ProtocolError: reason ``body``."""
+        fields = _fields(body, "ready", pid=int, python=str, msgpack=str, commands=list)
+        return cls(*(fields[name] for name in cls.__slots__))
+
+
+class Load(Record):
+    """Resolve a function and keep it under a number.
+
+    :ivar target: the number; loading it again replaces it.
+    :ivar module: dotted name.
+    :ivar function: name in the module, dotted for attributes (``Class.method``).
+    :ivar each: call it with one payload at a time.
+    """
+
+    __slots__ = ("target", "module", "function", "each")  # noqa: RUF023
+    target: int
+    module: str
+    function: str
+    each: bool
+
+    def __init__(self, target: int, module: str, function: str, each: bool = False) -> None:
+        self._set(target, module, function, each)
+
+    @classmethod
+    def from_body(cls, body: Buffer) -> Load:
+        """:raises ProtocolError: reason ``body``."""
+        fields = _fields(body, "load", target=int, module=str, function=str, each=bool)
+        return cls(*(fields[name] for name in cls.__slots__))
+
+
+class Failure(Record):
+    """What went wrong in a worker, as data.
+
+    :ivar kind: one of :data:`FAILURE_KINDS`.
+    :ivar type: qualified name of the exception's class.
+    :ivar message: its text, at most 8 KiB.
+    :ivar traceback: as Python prints it, at most 32 KiB; empty where there is none.
+    """
+
+    __slots__ = ("kind", "type", "message", "traceback")  # noqa: RUF023
+    kind: str
+    type: str
+    message: str
+    traceback: str
+
+    def __init__(self, kind: str, type: str, message: str, traceback: str = "") -> None:  # noqa: A002
+        self._set(kind, type, message, traceback)
+
+    @classmethod
+    def from_body(cls, body: Buffer) -> Failure:
+        """:raises ProtocolError: reason ``body``."""
+        return cls.from_map(_fields(body, "failure"))
+
+    @classmethod
+    def from_map(cls, fields: Any) -> Failure:
+        """:raises ProtocolError: reason ``body``: no map of four texts, of a kind that there is."""
+        if type(fields) is not dict or not all(type(fields.get(name)) is str for name in cls.__slots__):
+            raise ProtocolError("body", "a failure that is no map of kind, type, message and traceback")
+        if fields["kind"] not in FAILURE_KINDS:
+            raise ProtocolError("body", f"there is no failure of kind {fields['kind']!r}")
+        return cls(*(fields[name] for name in cls.__slots__))
+
+
+def call_side(target: int | str, session: str | None = None) -> bytes:
+    """The side section of a call (a loaded target's number) or a command (its name)."""
+    return encode([target, session])
+
+
+def parse_call_side(side: Buffer) -> tuple[int | str, str | None]:
+    """Target or command name, and session id. :raises ProtocolError: reason ``body``."""
+    try:
+        fields = decode(side)
+    except DecodeError as error:
+        raise ProtocolError("body", f"the side of a request is no value: {error}") from error
+    if (
+        type(fields) is list
+        and len(fields) == 2
+        and type(fields[0]) in (int, str)
+        and (fields[1] is None or type(fields[1]) is str)
+    ):
+        return fields[0], fields[1]
+    raise ProtocolError("body", "the side of a request is not [target, session]")
+
+
+def reply_side(indexes: Sequence[int], failures: Sequence[Failure]) -> bytes:
+    """The side section of a reply in which the items at ``indexes`` (ascending) have failed; empty if none has."""
+    if not indexes:
+        return b""
+    return struct.pack(f"<{len(indexes)}I", *indexes) + encode([failure._map() for failure in failures])
+
+
+def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
+    """The failed items of a reply, ascending, each with its index among all the batch's items.
+
+    :raises ProtocolError: reason ``body``: the side section does not say what the header announces.
+    """
+    count = frame.failed
+    if not count:
+        if frame.side:
+            raise ProtocolError("body", "a reply without failed items has a side section")
+        return []
+    if len(frame.side) < 4 * count:
+        raise ProtocolError("body", f"a reply announces {count} failed items and does not name them")
+    indexes = struct.unpack_from(f"<{count}I", frame.side)
+    total = frame.count + count
+    if any(low >= high for low, high in zip(indexes, (*indexes[1:], total))):  # noqa: B905
+        raise ProtocolError("body", f"the failed items of a reply are not ascending below {total}")
+    try:
+        maps = decode(memoryview(frame.side)[4 * count :])
+    except DecodeError as error:
+        raise ProtocolError("body", f"the failures of a reply are no value: {error}") from error
+    if type(maps) is not list or len(maps) != count:
+        raise ProtocolError("body", f"a reply announces {count} failed items and describes another number")
+    return [(index, Failure.from_map(fields)) for index, fields in zip(indexes, maps)]  # noqa: B905
+
+
+def reply_results(frame: Frame) -> tuple[list[Any], dict[Any, Any] | None]:
+    """The good results of a reply, and the whole mapping where it answers a command (else None).
+
+    :raises DecodeError: the body is no value, or holds another number of results than the header says.
+    """
+    assert frame.kind == REPLY
+    value = decode(frame.body, frame.buffers)
+    mapping = value if type(value) is dict else None
+    results = value.get("items") if mapping is not None else value
+    if type(results) is not list:
+        raise DecodeError(f"a reply holds a {type(results).__name__} where the results belong")
+    if len(results) != frame.count:
+        raise DecodeError(f"a reply announces {frame.count} results and holds {len(results)}")
+    return results, mapping
+
+
+__all__ = [
+    "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello", "Load", "Ready",
+    "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side",
+]  # fmt: skip

@@ -1,0 +1,29 @@
+"""The words of errors: values cut to a readable length, and the known name that was perhaps meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+SHOWN = 80
+"""Most characters of a value that an error shows."""
+
+
+def shown(value: object, limit: int = SHOWN) -> str:
+    """A value for an error's message: its repr, cut, and something readable even if its repr fails."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__} whose repr fails>"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """", did you mean 'x'?" if one of `known` looks like `name`, else nothing."""
+    close = difflib.get_close_matches(str(name), list(known), 1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def known_names(known: Sequence[str]) -> str:
+    """"known: a, b", in the order given."""
+    return f"known: {', '.join(known)}" if known else "there is none"

@@ -1,0 +1,44 @@
+"""How the host starts a worker: the command line that makes any Python with msgpack run the loop of this package."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# The finder serves `slither_actors` from our directory, whatever else the interpreter has installed or has on its path;
+# a -c script puts the working directory first on the path, where a stray struct.py would be picked up: away with it.
+_CODE = """\
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+class Finder:
+    root = sys.argv[1]
+    def find_spec(self, name, path=None, target=None):
+        if name == "slither_actors":
+            from importlib.machinery import PathFinder
+            return PathFinder.find_spec(name, [self.root])
+sys.meta_path.insert(0, Finder())
+from slither_actors.worker.guard import require_msgpack
+require_msgpack(sys.argv[2])
+from slither_actors.worker.loop import main
+main(*map(int, sys.argv[3:]))
+"""
+
+
+def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int) -> list[str]:
+    """The argument list of a worker process; call it in the process that will be its parent.
+
+    The process is to have ``pass_fds`` of the three descriptors (none of them below 3), and any stdin, stdout and
+    stderr: the first it closes, the second it makes the third.
+
+    :param python: the interpreter; Python 3.9 or later, with msgpack.
+    :param request_fd: the end of a pipe that the worker reads frames from.
+    :param reply_fd: the end of a pipe that it writes frames to.
+    :param lifeline_fd: the end of a pipe that it reads nothing from: its end of file means that the host is gone.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # The same interpreter may have found msgpack on a path that its child does not get (a zip, a test runner's path).
+    msgpack = ""
+    if python == sys.executable and "msgpack" in sys.modules and (file := sys.modules["msgpack"].__file__):
+        msgpack = os.path.dirname(os.path.dirname(os.path.abspath(file)))
+    descriptors = (request_fd, reply_fd, lifeline_fd, os.getpid())
+    return [python, "-c", _CODE, os.path.dirname(package), msgpack, *map(str, descriptors)]

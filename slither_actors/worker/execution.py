@@ -1,0 +1,237 @@
+"""Executing requests: the loaded functions, the adapter's commands, and the replies to both."""
+
+from __future__ import annotations
+
+import sys
+
+from slither_actors.wire.codec import Encoder, decode
+from slither_actors.wire.extensions import DecodeError, EncodeError
+from slither_actors.wire.frames import CALL, COMMAND, FAILURE, HEADER_SIZE, LOAD, LOADED, REPLY
+from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
+
+from .state import sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from slither_actors.wire.frames import Frame
+
+    from .channel import Channel
+
+    # the function, and whether it takes one payload at a time
+    Target = tuple[Callable[[Any], Any], bool]
+
+# Sides of calls without session are few: one a target. Those with one are as many as there are sessions.
+_MAX_SIDES: Final = 256
+
+
+class Execution:
+    """Executes one request after the other and sends its answer.
+
+    What a function raises becomes a failure frame if it is an ``Exception``; anything else leaves :meth:`execute`.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._targets: dict[int, Target] = {}
+        self._sides: dict[bytes, Target] = {}
+        self._encode = Encoder().encode
+        self.commands: dict[str, Callable[[Any], Any]] | None = None
+        """The adapter's methods by command; None: there is no adapter."""
+
+    def execute(self, frame: Frame) -> None:
+        """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
+        kind = frame.kind
+        if kind == CALL:
+            self._call(frame)
+        elif kind == COMMAND:
+            self._command(frame)
+        elif kind == LOAD:
+            self._load(frame)
+        else:
+            sessions.forget(decode(frame.body))
+
+    def _load(self, frame: Frame) -> None:
+        load = Load.from_body(frame.body)
+        try:
+            function = resolve(load.module, load.function)
+            if not callable(function):
+                raise TypeError(f"{load.module}.{load.function} is a {type(function).__name__}, not a function")
+        except (Exception, SystemExit) as error:
+            self.fail(frame, "load", error)
+            return
+        self._targets[load.target] = (function, load.each)
+        self._sides.clear()
+        self._channel.write(LOADED, frame.request_id)
+
+    def _call(self, frame: Frame) -> None:
+        target = self._sides.get(frame.side)
+        if target is None:
+            number, session_id = parse_call_side(frame.side)
+            target = self._targets.get(number)  # type: ignore[arg-type]
+            if target is None:
+                self.fail(frame, "load", LookupError(f"no function is loaded as target {number!r}"))
+                return
+            if session_id is None and len(self._sides) < _MAX_SIDES:
+                self._sides[frame.side] = target
+        else:
+            session_id = None
+        try:
+            payloads = decode(frame.body, frame.buffers)
+        except DecodeError as error:
+            self.fail(frame, "decode", error)
+            return
+        sessions.begin(session_id)
+        function, each = target
+        try:
+            if each:
+                results = []
+                for payload in payloads:
+                    try:
+                        results.append(function(payload))
+                    except Exception as error:
+                        results.append(error)
+            else:
+                results = function(payloads)
+                if type(results) is not list:
+                    listed = _listed(results)
+                    if listed is None:
+                        self._unexpected(frame, "a list of results", results)
+                        return
+                    results = listed
+        except Exception as error:
+            self.fail(frame, "user", error)
+            return
+        try:
+            body, buffers = self._encode(results)
+        except EncodeError as error:
+            self._reply_in_part(frame, results, None, error)
+            return
+        self._reply(frame, body, buffers, len(results))
+
+    def _command(self, frame: Frame) -> None:
+        name, session_id = parse_call_side(frame.side)
+        method = (self.commands or {}).get(name)  # type: ignore[arg-type]
+        if method is None:
+            known = "the worker has no adapter" if self.commands is None else f"there are {list(self.commands)}"
+            self.fail(frame, "load", LookupError(f"there is no command {name!r}; {known}"))
+            return
+        try:
+            request = decode(frame.body, frame.buffers)
+        except DecodeError as error:
+            self.fail(frame, "decode", error)
+            return
+        sessions.begin(session_id)
+        try:
+            answer = method(request)
+            if not isinstance(answer, dict) or "items" not in answer:
+                self._unexpected(frame, 'a dict with "items"', answer)
+                return
+            results = _listed(answer["items"])
+            if results is None:
+                self._unexpected(frame, 'a list as "items"', answer["items"])
+                return
+            answer = {**answer, "items": results}
+        except Exception as error:
+            self.fail(frame, "user", error)
+            return
+        try:
+            body, buffers = self._encode(answer)
+        except EncodeError as error:
+            self._reply_in_part(frame, results, answer, error)
+            return
+        self._reply(frame, body, buffers, len(results))
+
+    # --- replies
+
+    def _reply(
+        self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
+    ) -> None:
+        size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
+        if size > self._channel.max_frame:
+            text = f"the reply takes {size} bytes, max_frame is {self._channel.max_frame}; use smaller batches"
+            self.fail(frame, "encode", EncodeError("", text))
+            return
+        self._channel.write(
+            REPLY, frame.request_id, body, side=side, buffers=buffers, attempt=frame.attempt, count=count, failed=failed
+        )
+
+    def _reply_in_part(
+        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError
+    ) -> None:
+        """The results could not be encoded: because exceptions are among them, or else the batch has failed."""
+        from .failures import failure_of
+
+        good: list[Any] = []
+        indexes: list[int] = []
+        failures: list[Failure] = []
+        for index, result in enumerate(results):
+            if isinstance(result, Exception):
+                indexes.append(index)
+                failures.append(failure_of(result, "user"))
+            else:
+                good.append(result)
+        if not indexes:
+            self.fail(frame, "encode", error)
+            return
+        try:
+            body, buffers = self._encode(good if answer is None else {**answer, "items": good})
+        except EncodeError:
+            # Again with the failed ones in their places, for a path that the function's author can make sense of.
+            places = [None if isinstance(result, Exception) else result for result in results]
+            try:
+                self._encode(places if answer is None else {**answer, "items": places})
+            except EncodeError as second:
+                self.fail(frame, "encode", second)
+            return
+        self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
+
+    def _unexpected(self, frame: Frame, expected: str, got: object) -> None:
+        hint = ""
+        if type(got).__name__ == "coroutine":
+            got.close()  # type: ignore[attr-defined]
+            hint = "; an async function cannot run in a worker"
+        elif type(got).__name__ == "ndarray":
+            hint = "; list() of it will do"
+        self.fail(frame, "unexpected", TypeError(f"expected {expected}, got {_named(got)}{hint}"))
+
+    def fail(self, frame: Frame, kind: str, error: BaseException) -> None:
+        """Answer with a failure; ``start`` has request id 0."""
+        from .failures import failure_of
+
+        body = failure_of(error, kind).to_body()
+        self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+
+
+def _named(value: object) -> str:
+    from .failures import type_name
+
+    return type_name(type(value))
+
+
+def _listed(results: Any) -> list[Any] | None:
+    """What a function returned as a list; None if it is no sequence of results.
+
+    A string, a dict or a set has a length and an order of its own making: taking it for results would hide a mistake.
+    """
+    if isinstance(results, (list, tuple)):
+        return list(results)
+    if hasattr(results, "__iter__") and not hasattr(results, "__len__"):
+        return list(results)
+    return None
+
+
+def resolve(module: str, name: str) -> Any:
+    """What ``name`` (dotted for attributes) is in ``module``, which is imported. Raises whatever that raises."""
+    __import__(module)
+    found: Any = sys.modules[module]
+    if module == "__main__":
+        raise LookupError("a worker has no __main__ of the host's: put the function into a module that can be imported")
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise AttributeError(f"module {module} has no {name}") from None
+    return found

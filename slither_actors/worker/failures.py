@@ -1,0 +1,69 @@
+"""An exception of the user's code as data. Loaded when the first one comes."""
+
+from __future__ import annotations
+
+import os
+
+from slither_actors.wire.messages import MAX_MESSAGE, MAX_TRACEBACK, Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def failure_of(error: BaseException, kind: str) -> Failure:
+    """The failure for ``error``; never raises, whatever the exception's methods do."""
+    return Failure(
+        kind,
+        shortened(type_name(type(error)), MAX_MESSAGE),
+        shortened(_message(error), MAX_MESSAGE),
+        shortened(_traceback(error), MAX_TRACEBACK),
+    )
+
+
+def type_name(cls: type) -> str:
+    """Qualified name of a class, without the module for builtins."""
+    try:
+        module, name = cls.__module__, cls.__qualname__
+        return str(name) if module == "builtins" else f"{module}.{name}"
+    except BaseException:
+        return str(type.__dict__["__name__"].__get__(cls))
+
+
+def shortened(text: str, limit: int) -> str:
+    """``text`` in at most ``limit`` bytes of UTF-8: its beginning and, as the cause stands last, more of its end."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= limit:
+        return data.decode()
+    note = f"\n[... {len(data) - limit} bytes and more left out ...]\n".encode()
+    head = (limit - len(note)) // 4
+    tail = limit - len(note) - head
+    return b"".join((data[:head], note, data[-tail:])).decode("utf-8", "ignore")
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as second:
+        return f"<no text: its __str__ raised {type_name(type(second))}>"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        import traceback
+
+        lines = traceback.format_exception(type(error), error, _trimmed(error.__traceback__))
+        return "".join(lines)
+    except BaseException as second:
+        return f"<no traceback: formatting it raised {type_name(type(second))}>"
+
+
+def _trimmed(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is not of this package; None if all are."""
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
+            return trace
+        trace = trace.tb_next
+    return None

@@ -1,0 +1,179 @@
+"""The loop of a worker process: one thread that takes requests in their order, executes them and writes the replies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+
+import msgpack
+
+from slither_actors.wire.frames import (
+    CALL,
+    CANCEL,
+    CANCELLED,
+    COMMAND,
+    FORGET,
+    HELLO,
+    KIND_NAMES,
+    LOAD,
+    PING,
+    PONG,
+    READY,
+    STOP,
+    ProtocolError,
+)
+from slither_actors.wire.messages import Hello, Ready
+
+from .adapter import Adapter, commands_of
+from .channel import Channel, HostGoneError
+from .execution import Execution, resolve
+from .guard import close_in_forks, guard
+from .state import enter_worker, sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, NoReturn
+
+    from slither_actors.wire.frames import Frame
+
+_IN_TURN: Final = frozenset({CALL, COMMAND, LOAD, FORGET})
+
+
+class StopError(Exception):
+    """The host has sent a stop frame."""
+
+
+class Loop:
+    """A worker. Owns the queue of requests that have come and are not begun, and the adapter."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._queue: deque[Frame] = deque()
+        self._execution = Execution(channel)
+        self._adapter: Adapter | None = None
+
+    def run(self) -> int:
+        """Serve until the host stops the worker or is gone. The exit code of the process."""
+        try:
+            if not self._start():
+                return 1
+            self._serve()
+        except (HostGoneError, StopError):
+            pass
+        return self._terminate()
+
+    def _serve(self) -> NoReturn:
+        queue, channel, execute = self._queue, self._channel, self._execution.execute
+        while True:
+            if queue:
+                # A cancel that has come is honoured up to the moment in which the batch begins.
+                frames = channel.read_ready()
+                if frames:
+                    self._sort(frames)
+                    if not queue:
+                        continue
+            else:
+                self._sort(channel.read())
+                if not queue:
+                    continue
+            execute(queue.popleft())
+
+    def _sort(self, frames: list[Frame]) -> None:
+        """Queue what takes its turn, do the rest now."""
+        for frame in frames:
+            kind = frame.kind
+            if kind in _IN_TURN:
+                self._queue.append(frame)
+            elif kind == CANCEL:
+                self._cancel(frame.request_id)
+            elif kind == PING:
+                self._channel.write(PONG, frame.request_id)
+            elif kind == STOP:
+                raise StopError
+            else:
+                raise ProtocolError("state", f"a {KIND_NAMES[kind]} frame came to a worker that is ready")
+
+    def _cancel(self, request_id: int) -> None:
+        for index, frame in enumerate(self._queue):
+            if frame.request_id == request_id:
+                del self._queue[index]
+                self._channel.write(CANCELLED, request_id, attempt=frame.attempt)
+                return
+
+    def _start(self) -> bool:
+        """Become what the hello frame says. False if that failed and the host was told."""
+        channel = self._channel
+        frames: list[Frame] = []
+        while not frames:
+            frames = channel.read()
+        frame = frames.pop(0)
+        if frame.kind != HELLO:
+            raise ProtocolError("state", f"the first frame is a {KIND_NAMES[frame.kind]}, not a hello")
+        hello = Hello.from_body(frame.body)
+        try:
+            commands = self._become(hello)
+        except BaseException as error:
+            self._execution.fail(frame, "start", error)
+            return False
+        version = ".".join(map(str, sys.version_info[:3]))
+        ready = Ready(os.getpid(), version, ".".join(map(str, msgpack.version)), commands)
+        channel.write(READY, frame.request_id, ready.to_body())
+        self._sort(frames)
+        return True
+
+    def _become(self, hello: Hello) -> list[str]:
+        self._channel.max_frame = hello.max_frame
+        sys.argv = [hello.name]
+        sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]
+        for name in hello.preload:
+            __import__(name)
+        if hello.adapter is None:
+            return []
+        module, _, name = hello.adapter.partition(":")
+        cls = resolve(module, name)
+        if not (isinstance(cls, type) and issubclass(cls, Adapter)):
+            raise TypeError(f"{hello.adapter} is no subclass of slither_actors.worker.Adapter")
+        commands = commands_of(cls)
+        adapter = cls()
+        adapter.init(**hello.init)
+        self._adapter = adapter
+        self._execution.commands = {command: getattr(adapter, method) for command, method in commands.items()}
+        return list(commands)
+
+    def _terminate(self) -> int:
+        sessions.begin(None)
+        if self._adapter is not None:
+            try:
+                self._adapter.terminate()
+            except Exception:
+                sys.excepthook(*sys.exc_info())
+                return 1
+        return 0
+
+
+def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int) -> NoReturn:
+    """Be a worker until the host has no more use for one. Ends the process."""
+    guard(request_fd, reply_fd, lifeline_fd, host_pid)
+    close_in_forks(request_fd, reply_fd, lifeline_fd)
+    enter_worker()
+    # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
+    bootstrap = sys.modules["__main__"]
+    sys.modules["__main__"] = type(sys)("__main__")
+    try:
+        code = Loop(Channel(request_fd, reply_fd)).run()
+    except BaseException:
+        _crash(*sys.exc_info())
+    del bootstrap
+    sys.exit(code)
+
+
+def _crash(cls: Any, error: Any, trace: Any) -> NoReturn:
+    """Say what happened and be gone, at once: exit hooks and threads of the user's could keep a broken worker alive."""
+    try:
+        sys.__excepthook__(cls, error, trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        code = getattr(error, "code", 1) if issubclass(cls, SystemExit) else 1
+        os._exit(code & 0xFF if isinstance(code, int) else 0 if code is None else 1)

@@ -1,0 +1,89 @@
+"""What a supervisor must know of a child."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import pykka
+
+from supervisors.exits import StartAnswer
+
+__all__ = ["ChildSpec", "ChildType", "Restart"]
+
+Restart = Literal["permanent", "transient", "temporary"]
+ChildType = Literal["worker", "supervisor"]
+
+# OTP's default. Long enough for a worker to flush, short enough for an operator who waits.
+_WORKER_SHUTDOWN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """How to start a child, when to restart it, how to stop it.
+
+    Args:
+        id: its name within its supervisor; hashable.
+        start: starts it and returns its reference, or IGNORE. Called on the scheduler's thread, so it must not block,
+            and a light actor that it starts is on the supervisor's scheduler without being told so. May be called
+            again for each restart. The actor's own `on_start` decides when it counts as started.
+        restart: "permanent" (always), "transient" (unless it ended with Normal or Shutdown), "temporary" (never).
+        shutdown: seconds between being asked to end and being killed; "brutal_kill": not asked; "infinity" (or
+            math.inf): never killed. None: 5 s for a worker, infinity for a supervisor.
+        type: "worker" or "supervisor".
+        significant: its own end may stop the supervisor: see `auto_shutdown`. Not for permanent children.
+
+    Raises:
+        TypeError, ValueError: one of them is something else.
+    """
+
+    id: Hashable
+    start: Callable[[], pykka.ActorRef[Any] | StartAnswer]
+    restart: Restart = "permanent"
+    shutdown: float | Literal["brutal_kill", "infinity"] | None = None
+    type: ChildType = "worker"
+    significant: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            hash(self.id)
+        except TypeError:
+            raise TypeError(f"id must be hashable: {self.id!r}") from None
+        if self.id is None:
+            raise TypeError("id must not be None")
+        if not callable(self.start):
+            raise TypeError(f"start of child {self.id!r} must be callable, not {self.start!r}")
+        self._check_choice("restart", self.restart, get_args(Restart))
+        self._check_choice("type", self.type, get_args(ChildType))
+        if not isinstance(self.significant, bool):
+            raise TypeError(f"significant of child {self.id!r} must be a bool, not {self.significant!r}")
+        if self.significant and self.restart == "permanent":
+            raise ValueError(f"child {self.id!r} is permanent, so it cannot be significant")
+        shutdown = self.shutdown
+        if isinstance(shutdown, str):
+            self._check_choice("shutdown", shutdown, ("brutal_kill", "infinity"))
+        elif shutdown is not None:
+            if isinstance(shutdown, bool) or not isinstance(shutdown, (int, float)):
+                raise TypeError(f"shutdown of child {self.id!r} must be seconds, not {shutdown!r}")
+            if not shutdown >= 0:
+                raise ValueError(f"shutdown of child {self.id!r} must not be negative: {shutdown!r}")
+
+    @property
+    def brutal(self) -> bool:
+        """It is killed without being asked."""
+        return self.shutdown == "brutal_kill"
+
+    @property
+    def shutdown_seconds(self) -> float:
+        """How long it may take to end after it was asked, in seconds: 0.0 for "brutal_kill", may be math.inf."""
+        if self.shutdown is None:
+            return _WORKER_SHUTDOWN if self.type == "worker" else math.inf
+        if isinstance(self.shutdown, str):
+            return math.inf if self.shutdown == "infinity" else 0.0
+        return float(self.shutdown)
+
+    def _check_choice(self, name: str, value: object, allowed: tuple[str, ...]) -> None:
+        if value not in allowed:
+            raise ValueError(f"{name} of child {self.id!r} must be one of {', '.join(allowed)}, not {value!r}")

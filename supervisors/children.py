@@ -1,0 +1,139 @@
+"""What the two kinds of supervisor share: a child's record, and how its start is begun."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pykka
+
+from supervisors.child_spec import ChildSpec
+from supervisors.decisions import ChildView
+from supervisors.exits import IGNORE, Crashed, ExitReason, Killed, Normal, Shutdown
+from supervisors.intensity import Backoff, BackoffState
+from supervisors.life import Ignored, Life, Monitor, StartOutcome, life_of, monitor
+from supervisors.process import LightActor
+from supervisors.records import record
+from supervisors.requests import RESTARTING, ChildInfo
+from supervisors.scheduler import Timer
+
+__all__ = ["KILL_GRACE", "Child", "ChildState", "launch", "report_stop"]
+
+ChildState = Literal["stopped", "starting", "running", "stopping", "exited", "restarting"]
+
+# After a kill the end is reported by the killer, so this is only for a child on another scheduler that is stuck.
+KILL_GRACE = 1.0
+
+
+class Child:
+    """A supervisor's record of one child. `exited`: it has ended, and that is not dealt with yet."""
+
+    __slots__ = (
+        "backoff",
+        "incarnation",
+        "last_reason",
+        "monitor",
+        "ref",
+        "restarts",
+        "retry",
+        "spec",
+        "started_at",
+        "state",
+        "token",
+    )
+
+    def __init__(self, spec: ChildSpec, backoff: Backoff | None) -> None:
+        self.spec = spec
+        self.state: ChildState = "stopped"
+        self.ref: pykka.ActorRef[Any] | None = None
+        self.monitor: Monitor | None = None
+        # Changes with each start and stop: what was queued for an earlier one is then out of date.
+        self.incarnation = 0
+        self.restarts = 0
+        self.started_at: float | None = None
+        self.last_reason: ExitReason | None = None
+        self.retry: Timer | None = None
+        self.token: object = None
+        self.backoff = BackoffState(backoff)
+
+    @property
+    def life(self) -> Life:
+        """Of its actor, while it has one."""
+        assert self.ref is not None
+        life = life_of(self.ref)
+        assert life is not None
+        return life
+
+    def view(self) -> ChildView:
+        """As the decisions see it."""
+        return ChildView(self.spec.id, self.spec.restart, self.spec.significant, self.state != "stopped")
+
+    def info(self) -> ChildInfo:
+        """As which_children gives it."""
+        child: Any = RESTARTING if self.state == "restarting" else self.ref
+        return ChildInfo(self.spec.id, child, self.spec.type)
+
+    def set_running(self, now: float) -> None:
+        """It has started."""
+        self.state = "running"
+        self.started_at = now
+        self.backoff.started(now)
+
+    def release(self, state: ChildState) -> None:
+        """It has no actor any more (or never got one), and is now in `state`."""
+        if self.monitor is not None:
+            self.monitor.cancel()
+            self.monitor = None
+        self.ref = None
+        self.token = None
+        self.started_at = None
+        self.state = state
+
+    def cancel_retry(self) -> None:
+        """No attempt to restart it is waited for any more."""
+        if self.retry is not None:
+            self.retry.cancel()
+            self.retry = None
+
+
+def launch(child: Child, supervisor: LightActor, reported: Callable[[StartOutcome], object]) -> StartOutcome | None:
+    """Call the start function of a child.
+
+    Args:
+        reported: called when the start is done, on any thread, if it is not known at once.
+
+    Returns:
+        The outcome, if it is known at once. None: `child.ref` is set, and monitored by the supervisor.
+    """
+    child.incarnation += 1
+    child.state = "starting"
+    try:
+        answer: Any = child.spec.start()
+    except BaseException as exc:
+        return Crashed(exc)
+    if answer is IGNORE:
+        return Ignored()
+    if not isinstance(answer, pykka.ActorRef):
+        return Crashed(TypeError(f"the start function must return a reference or IGNORE, not {answer!r}"))
+    life = life_of(answer)
+    if life is None:
+        answer.stop(block=False)
+        name = answer.actor_class.__name__
+        return Crashed(TypeError(f"{name} cannot be supervised as it is: start supervise_threading({name})"))
+    child.ref = answer
+    child.monitor = monitor(answer, supervisor)
+    life.start.listen(reported)
+    return None
+
+
+def report_stop(supervisor: LightActor, child: Child, reason: ExitReason | None) -> None:
+    """A stopped child ended with `reason` (None: its end was never reported): say so if that was not expected."""
+    child.last_reason = reason
+    expected: tuple[type[ExitReason], ...] = (Normal, Shutdown)
+    if child.spec.brutal:
+        expected = (Normal, Shutdown, Killed)
+    if not isinstance(reason, expected):
+        data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
+        exception = reason.exception if isinstance(reason, Crashed) else None
+        record(supervisor.scheduler, "stop_problem", logging.WARNING, data, exception)

@@ -1,0 +1,229 @@
+"""Why an actor ended, what a start may answer, and the errors of this package."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = [
+    "DEFERRED",
+    "IGNORE",
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "ChildError",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
+    "Crashed",
+    "ExitReason",
+    "Killed",
+    "MaxChildren",
+    "Normal",
+    "NotSupported",
+    "RestartBudgetExceeded",
+    "SchedulerStopped",
+    "Shutdown",
+    "SpecError",
+    "StartAnswer",
+    "StartFailed",
+    "SupervisorError",
+    "SupervisorStopping",
+    "WouldDeadlock",
+    "is_abnormal",
+]
+
+
+class ExitReason:
+    """Base of the four reasons for which an actor ends."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(ExitReason):
+    """It was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown(ExitReason):
+    """It was asked to end, or ended in good order for the reason that `term` gives."""
+
+    term: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed(ExitReason):
+    """An exception left it."""
+
+    exception: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Killed(ExitReason):
+    """It was ended without being asked."""
+
+
+def is_abnormal(reason: ExitReason) -> bool:
+    """True for the reasons after which a transient child is restarted: Crashed and Killed."""
+    return not isinstance(reason, (Normal, Shutdown))
+
+
+class StartAnswer(enum.Enum):
+    """What `on_start` may return, and (IGNORE only) what a child's start function may return."""
+
+    IGNORE = "ignore"
+    DEFERRED = "deferred"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+IGNORE: Final = StartAnswer.IGNORE
+"""There is nothing to run: the actor ends at once, its supervisor keeps the spec without a child."""
+
+DEFERRED: Final = StartAnswer.DEFERRED
+"""Not started yet: the actor calls `started()` or `start_failed(exc)` later."""
+
+
+class SupervisorError(Exception):
+    """Base of the errors of this package."""
+
+
+class WouldDeadlock(SupervisorError, RuntimeError):
+    """A blocking call was made on a scheduler's thread, where everything that it waits for would have to run.
+
+    Use a message (`tell`, `monitor`, a reply function) there instead.
+    """
+
+
+class SchedulerStopped(SupervisorError):
+    """The scheduler has been stopped: no actor can be started on it."""
+
+
+class StartFailed(SupervisorError):
+    """An actor, or a child of a supervisor, did not start.
+
+    Args:
+        child_id: the child's id; None for an actor that has no supervisor.
+        reason: how it ended. `cause` is the original exception, where there is one.
+    """
+
+    def __init__(self, child_id: object, reason: ExitReason) -> None:
+        super().__init__(child_id, reason)
+        self.child_id = child_id
+        self.reason = reason
+        if isinstance(reason, Crashed):
+            self.__cause__ = reason.exception
+
+    @property
+    def cause(self) -> BaseException | None:
+        """The innermost exception: that of the child at the bottom, if supervisors failed one inside the other."""
+        cause = self.reason.exception if isinstance(self.reason, Crashed) else None
+        return cause.cause if isinstance(cause, StartFailed) else cause
+
+    def __str__(self) -> str:
+        who = "the actor" if self.child_id is None else f"child {self.child_id!r}"
+        return f"{who} failed to start: {_describe(self.reason)}"
+
+
+class RestartBudgetExceeded(SupervisorError):
+    """A supervisor gave up: more restarts than `max_restarts` within `max_seconds`.
+
+    Found as the `term` of the supervisor's exit reason, `Shutdown(RestartBudgetExceeded(...))`.
+
+    Args:
+        child_id: the child whose restart was one too many.
+        last_reason: how that child ended.
+    """
+
+    def __init__(self, child_id: object, last_reason: ExitReason) -> None:
+        super().__init__(child_id, last_reason)
+        self.child_id = child_id
+        self.last_reason = last_reason
+
+    def __str__(self) -> str:
+        return (
+            f"restart budget exceeded by child {self.child_id!r}, which last ended with {_describe(self.last_reason)}"
+        )
+
+
+class SupervisorStopping(SupervisorError):
+    """The supervisor is at its end and takes no requests."""
+
+
+class SpecError(SupervisorError, ValueError):
+    """Child specs that do not go together, or not with their supervisor's options."""
+
+
+class ChildError(SupervisorError):
+    """An administrative request named a child in a state that does not allow it.
+
+    Args:
+        child_id: the id, or the reference, that was asked for.
+    """
+
+    _sentence = "cannot be done for child {!r}"
+
+    def __init__(self, child_id: Any) -> None:
+        super().__init__(child_id)
+        self.child_id = child_id
+
+    def __str__(self) -> str:
+        return self._sentence.format(self.child_id)
+
+
+class AlreadyStarted(ChildError):
+    """start_child: a child with that id is running (or being restarted). `ref` is its reference, if it has one."""
+
+    _sentence = "child {!r} is already started"
+
+    def __init__(self, child_id: Any, ref: Any = None) -> None:
+        super().__init__(child_id)
+        self.ref = ref
+
+
+class AlreadyPresent(ChildError):
+    """start_child: a spec with that id is there, without a running child. Use restart_child or delete_child."""
+
+    _sentence = "a spec for child {!r} is already present, though it is not running"
+
+
+class ChildNotFound(ChildError):
+    """There is no such child."""
+
+    _sentence = "no child {!r}"
+
+
+class ChildRunning(ChildError):
+    """restart_child, delete_child: the child is running. Terminate it first."""
+
+    _sentence = "child {!r} is running"
+
+
+class ChildRestarting(ChildError):
+    """restart_child, delete_child: the supervisor is trying to restart that child."""
+
+    _sentence = "child {!r} is being restarted"
+
+
+class MaxChildren(ChildError):
+    """start_child: the dynamic supervisor has `max_children` children already."""
+
+    _sentence = "no room for child {!r}: max_children reached"
+
+
+class NotSupported(ChildError):
+    """A dynamic supervisor does not restart or delete children by name."""
+
+    _sentence = "a dynamic supervisor cannot do this for child {!r}: its children have no specs of their own"
+
+
+def _describe(reason: ExitReason) -> str:
+    if isinstance(reason, Crashed):
+        exception = reason.exception
+        try:
+            return f"{type(exception).__name__}: {exception}"
+        except Exception:  # an exception of the user whose __str__ raises
+            return type(exception).__name__
+    return repr(reason)

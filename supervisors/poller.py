@@ -1,0 +1,149 @@
+"""Descriptors: one selector, a reader and a writer for each descriptor, and a pipe that wakes it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisors.scheduler import Recipient
+
+__all__ = ["Poller"]
+
+_Slot = tuple[Callable[[], object], "Recipient | None"]
+# [reader, writer]; the index is the direction, and 1 << direction the selector's event bit.
+_Slots = list[_Slot | None]
+
+assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
+
+# Longer waits are cut: epoll takes its timeout as an int of milliseconds.
+_LONGEST = 86_400.0
+
+
+class Poller:
+    """A selector with a wake-up pipe. All but `wake` on one thread only. Owns: the selector's descriptor, the pipe."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._slots: dict[int, _Slots] = {}
+        # Reentrant: a finalizer may run inside wake and send a message.
+        self._lock = threading.RLock()
+        self._wake_read, self._wake_write = -1, -1
+        try:
+            self._wake_read, self._wake_write = os.pipe()
+            os.set_blocking(self._wake_read, False)
+            os.set_blocking(self._wake_write, False)
+            self._selector.register(self._wake_read, selectors.EVENT_READ, None)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def count(self) -> int:
+        """How many descriptors there are, without its own."""
+        return len(self._slots)
+
+    def add(self, fd: int, direction: int, fn: Callable[[], object], owner: Recipient | None) -> None:
+        """Set the reader (direction 0) or writer (1) of fd.
+
+        Raises:
+            OSError: the descriptor is closed, or of a kind that cannot be polled (a regular file).
+            ValueError: it is not a descriptor.
+        """
+        slots = self._slots.get(fd)
+        if slots is None:
+            slots = [None, None]
+            slots[direction] = (fn, owner)
+            self._selector.register(fd, 1 << direction, slots)
+            self._slots[fd] = slots
+        else:
+            before = slots[direction]
+            if before is None:
+                self._selector.modify(fd, 3, slots)
+            slots[direction] = (fn, owner)
+            if before is not None and before[1] is not owner:
+                self._forget_owner(fd, slots, before[1])
+        if owner is not None:
+            if owner._descriptors is None:
+                owner._descriptors = set()
+            owner._descriptors.add(fd)
+
+    def remove(self, fd: int, direction: int) -> bool:
+        """Remove the reader (0) or writer (1) of fd. False if there is none."""
+        slots = self._slots.get(fd)
+        if slots is None:
+            return False
+        slot = slots[direction]
+        if slot is None:
+            return False
+        slots[direction] = None
+        if slots[1 - direction] is None:
+            del self._slots[fd]
+            # KeyError: a modify that failed has unregistered it.
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(fd)
+        else:
+            # OSError: closed before it was removed; the kernel has forgotten it already.
+            with contextlib.suppress(OSError, KeyError):
+                self._selector.modify(fd, 1 << (1 - direction), slots)
+        self._forget_owner(fd, slots, slot[1])
+        return True
+
+    def remove_owner(self, owner: Recipient) -> None:
+        """Remove all readers and writers of one owner."""
+        descriptors = owner._descriptors
+        owner._descriptors = None
+        for fd in descriptors or ():
+            slots = self._slots.get(fd)
+            if slots is not None:
+                for direction in (0, 1):
+                    slot = slots[direction]
+                    if slot is not None and slot[1] is owner:
+                        self.remove(fd, direction)
+
+    def poll(self, timeout: float | None) -> list[tuple[_Slots, int]]:
+        """Wait up to `timeout` seconds (None: for ever). Returns what is ready, without its own pipe."""
+        if timeout is not None and timeout > _LONGEST:
+            timeout = _LONGEST
+        found: list[tuple[_Slots, int]] = []
+        for key, mask in self._selector.select(timeout):
+            if key.data is None:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+            else:
+                found.append((key.data, mask))
+        return found
+
+    def wake(self) -> None:
+        """End a `poll` that waits, or the next one. From any thread, never blocks."""
+        # The lock keeps close() from giving the descriptor's number to somebody else between look and write.
+        # Senders come here only if the scheduler sleeps, and the first of them clears that flag.
+        with self._lock:
+            if self._wake_write >= 0:
+                # BlockingIOError: the pipe is full of wake-ups; one of them is enough.
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
+        with self._lock:
+            self._slots.clear()
+            self._selector.close()
+            for fd in (self._wake_read, self._wake_write):
+                if fd >= 0:
+                    os.close(fd)
+            self._wake_read = self._wake_write = -1
+
+    def close_raw(self) -> None:
+        """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""
+        self._lock = threading.RLock()
+        self.close()
+
+    @staticmethod
+    def _forget_owner(fd: int, slots: _Slots, owner: Recipient | None) -> None:
+        if owner is not None and owner._descriptors is not None and all(s is None or s[1] is not owner for s in slots):
+            owner._descriptors.discard(fd)

@@ -1,0 +1,440 @@
+"""Light actors: Pykka actors that share a scheduler's thread, end with a reason, and can be monitored."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any, Literal, Self, TypeVar, overload
+
+import pykka
+from pykka import messages
+from pykka._envelope import Envelope
+
+from supervisors.exits import (
+    DEFERRED,
+    IGNORE,
+    Crashed,
+    ExitReason,
+    Killed,
+    Normal,
+    SchedulerStopped,
+    Shutdown,
+    SupervisorError,
+)
+from supervisors.futures import GuardedFuture, check_may_block
+from supervisors.life import Down, DownNotice, Ignored, Life, Monitor, Started, life_of, monitor
+from supervisors.records import record_exit
+from supervisors.scheduler import Recipient, Scheduler, Timer, special_types
+
+__all__ = ["Down", "LightActor", "LightRef", "Monitor", "life_of", "monitor"]
+
+A = TypeVar("A", bound="LightActor")
+
+
+class _Start:
+    """The first message."""
+
+    __slots__ = ()
+
+
+class _AskShutdown:
+    """A supervisor's wish; comes in turn, after what was sent before."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: ExitReason) -> None:
+        self.reason = reason
+
+
+special_types.update(
+    (
+        Envelope,
+        messages._ActorStop,
+        messages.ProxyCall,
+        messages.ProxyGetAttr,
+        messages.ProxySetAttr,
+        DownNotice,
+        _Start,
+        _AskShutdown,
+    )
+)
+
+
+class LightRef(pykka.ActorRef[A]):
+    """Reference to a light actor. Keeps the actor itself only while that is alive."""
+
+    def __init__(self, actor: A) -> None:
+        super().__init__(actor)
+        scheduler = actor.scheduler
+        self._scheduler = scheduler
+        self._append = scheduler._ready.append
+        self._actor: A | None = actor
+        self._supervised_life = _LightLife(self)
+
+    def is_alive(self) -> bool:
+        """True until it has ended."""
+        return self._actor is not None
+
+    def tell(self, message: Any) -> None:
+        """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
+        actor = self._actor
+        if actor is not None:
+            self._append((actor, message))
+            if self._scheduler._asleep:
+                self._scheduler._wake()
+
+    @overload
+    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
+
+    @overload
+    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+
+    @overload
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """As in Pykka. A dead actor answers ActorDeadError, also if it dies with the message unread.
+
+        Raises:
+            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
+        """
+        if block:
+            check_may_block("ask()")
+        return super().ask(message, block=block, timeout=timeout)
+
+    @overload
+    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
+
+    @overload
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[bool]: ...
+
+    @overload
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]: ...
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]:
+        """As in Pykka: asks it to end with reason Normal. The future is set when the request has been handled.
+
+        Raises:
+            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
+        """
+        if block:
+            check_may_block("stop()")
+        return super().stop(block=block, timeout=timeout)
+
+    def _tell_special(self, message: Any) -> None:
+        self.tell(message)
+
+
+class _LightLife(Life):
+    """How a light actor is ended, and where its watchers are called."""
+
+    __slots__ = ("_ref",)
+
+    def __init__(self, ref: LightRef[Any]) -> None:
+        super().__init__()
+        self._ref = ref
+
+    def ask_shutdown(self, reason: ExitReason) -> None:
+        self._ref.tell(_AskShutdown(reason))
+
+    def kill(self) -> None:
+        actor = self._ref._actor
+        if actor is not None:
+            actor.scheduler.post(actor.exit, Killed())
+
+    def deliver(self, watcher: Callable[[Down], object], down: Down) -> None:
+        # Not called right here, which may be the middle of some handler's exit().
+        scheduler = self._ref._scheduler
+        if scheduler.stopped:
+            watcher(down)
+        else:
+            scheduler._ready.append((scheduler._poster, (watcher, (down,))))
+            if scheduler._asleep:
+                scheduler._wake()
+
+
+class _LightInbox:
+    """The inbox as Pykka's own code sees it: it hands on to the scheduler."""
+
+    __slots__ = ("_actor", "_scheduler")
+
+    def __init__(self, actor: LightActor) -> None:
+        self._actor: Recipient = actor
+        self._scheduler = actor.scheduler
+
+    def put(self, envelope: Envelope[Any], /) -> None:
+        scheduler = self._scheduler
+        scheduler._ready.append((self._actor, envelope))
+        if scheduler._asleep:
+            scheduler._wake()
+        if scheduler._closed:
+            # Perhaps too late for the scheduler's last look; then the answer is up to us.
+            scheduler._drain()
+
+    def get(self) -> Envelope[Any]:
+        raise NotImplementedError("a light actor's messages are taken by its scheduler")
+
+    def empty(self) -> bool:
+        return True
+
+
+def refuse(message: Any) -> None:
+    """Answer an envelope that nobody will handle, as Pykka does."""
+    if type(message) is Envelope and message.reply_to is not None:
+        if isinstance(message.message, messages._ActorStop):
+            message.reply_to.set(None)
+        else:
+            error = pykka.ActorDeadError("the actor stopped before handling the message")
+            message.reply_to.set_exception((pykka.ActorDeadError, error, None))
+
+
+class _Dead(Recipient):
+    """Stands in an inbox for an actor that has ended, so that the inbox does not keep it in memory."""
+
+    def _special(self, message: Any) -> None:
+        refuse(message)
+
+    _refuse = _special
+
+
+_dead = _Dead()
+
+
+class LightActor(pykka.Actor, Recipient):
+    """An actor on a scheduler's thread, beside thousands of others: its code must never block.
+
+    Runs in: the scheduler's thread, except `__init__`, which runs in the thread that calls `start`. Owns: its timers
+    and descriptors, which are removed at its end. If it dies, messages that wait for it are lost (an `ask` is answered
+    with ActorDeadError); its monitors are told why.
+
+    It stays out of `pykka.ActorRegistry`.
+    """
+
+    scheduler: Scheduler
+
+    @classmethod
+    def start(cls, *args: Any, scheduler: Scheduler | None = None, **kwargs: Any) -> LightRef[Self]:
+        """Make the actor here, and start it on the scheduler's thread. Never blocks.
+
+        Args:
+            args, kwargs: for `__init__`.
+            scheduler: on which; by default the one whose thread this is.
+
+        Raises:
+            SupervisorError: no scheduler is given, and this is no scheduler's thread.
+            SchedulerStopped: it has been stopped.
+        """
+        chosen = scheduler if scheduler is not None else Scheduler.current()
+        if chosen is None:
+            raise SupervisorError(f"{cls.__name__}.start() needs scheduler=... outside of a scheduler's thread")
+        if chosen.stopped:
+            raise SchedulerStopped(f"scheduler {chosen.name!r} has been stopped")
+        actor = cls.__new__(cls)
+        actor.scheduler = chosen
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]
+        ref = actor.actor_ref
+        actor._start_actor_loop()
+        return ref
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        # Not Pykka's own, which would make a plain ActorRef; the fields are the same.
+        if not hasattr(self, "scheduler"):
+            raise SupervisorError(f"make a {type(self).__name__} with {type(self).__name__}.start()")
+        self.actor_urn = uuid.uuid4().urn
+        self.actor_stopped = threading.Event()
+        self._inbox = self.actor_inbox = _LightInbox(self)
+        self.exit_reason: ExitReason | None = None
+        self._alive = True
+        self._timers = None
+        self._descriptors = None
+        self._ref: LightRef[Any] = LightRef(self)
+        self._actor_ref = self._ref
+
+    @property
+    def actor_ref(self) -> LightRef[Self]:
+        """The actor's reference."""
+        return self._ref
+
+    # -- hooks ---------------------------------------------------------------------------------------------------
+
+    def on_start(self) -> Any:
+        """Begin. If it raises, the start has failed.
+
+        Returns:
+            IGNORE: there is nothing to run, the actor ends (reason Normal). DEFERRED: it counts as started when
+            `started` is called later; it gets messages meanwhile. Anything else: it is started.
+        """
+        return None
+
+    def on_shutdown(self, reason: ExitReason) -> None:
+        """Asked to end, by its supervisor or by Pykka's `stop`. May end later, by calling `exit`."""
+        self.exit(reason)
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """The last call, exactly once for every end, also after Killed or a failed start: release what it owns."""
+
+    def statistics(self) -> object:
+        """A frozen snapshot of what it holds, or None."""
+        return None
+
+    # -- for its own code ----------------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """The deferred start is done. Without effect if that is known already."""
+        self._ref._supervised_life.start.set(Started())
+
+    def start_failed(self, exc: BaseException) -> None:
+        """The deferred start has failed: the actor ends with Crashed(exc). After `started`: a crash like any other."""
+        self._ref._supervised_life.start.set(Crashed(exc))
+        self._end(Crashed(exc))
+
+    def exit(self, reason: ExitReason) -> None:
+        """End now. Scheduler thread only; again is without effect.
+
+        Timers and descriptors are removed, then come Pykka's hooks (`on_stop`; `on_failure` for Crashed), `on_exit`,
+        and the monitors' Down.
+        """
+        self.scheduler._check_thread()
+        self._end(reason)
+
+    def stop(self) -> None:
+        """As in Pykka: ask itself to end, after the messages that wait already."""
+        self._ref.tell(messages._ActorStop())
+
+    def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """`Scheduler.call_later`, owned by this actor."""
+        return self.scheduler.call_later(delay, fn, *args, owner=self._owner())
+
+    def add_reader(self, fd: int, fn: Callable[[], object]) -> None:
+        """`Scheduler.add_reader`, owned by this actor."""
+        self.scheduler.add_reader(fd, fn, owner=self._owner())
+
+    def add_writer(self, fd: int, fn: Callable[[], object]) -> None:
+        """`Scheduler.add_writer`, owned by this actor."""
+        self.scheduler.add_writer(fd, fn, owner=self._owner())
+
+    def remove_reader(self, fd: int) -> bool:
+        """`Scheduler.remove_reader`."""
+        return self.scheduler.remove_reader(fd)
+
+    def remove_writer(self, fd: int) -> bool:
+        """`Scheduler.remove_writer`."""
+        return self.scheduler.remove_writer(fd)
+
+    # -- for the scheduler ---------------------------------------------------------------------------------------
+
+    def _owner(self) -> Self:
+        if not self._alive:
+            raise SupervisorError(f"{self} has ended and can own nothing more")
+        return self
+
+    def _special(self, message: Any) -> None:
+        if not self._alive:
+            refuse(message)
+        elif isinstance(message, Envelope):
+            self._answer(message)
+        elif isinstance(message, DownNotice):
+            if not message.monitor.cancelled:
+                message.monitor.cancelled = True
+                self.on_receive(message.down)
+        elif isinstance(message, _AskShutdown):
+            self.on_shutdown(message.reason)
+        elif isinstance(message, _Start):
+            self._begin()
+        else:
+            self._handle_receive(message)
+
+    def _refuse(self, message: Any) -> None:
+        refuse(message)
+
+    def _answer(self, envelope: Envelope[Any]) -> None:
+        reply_to = envelope.reply_to
+        if reply_to is None:
+            # From Pykka's own ActorRef.tell.
+            message = envelope.message
+            if type(message) in special_types:
+                self._special(message)
+            else:
+                self.on_receive(message)
+            return
+        try:
+            reply_to.set(self._handle_receive(envelope.message))
+        except Exception:
+            reply_to.set_exception()
+        except BaseException:
+            reply_to.set_exception()
+            raise
+
+    def _begin(self) -> None:
+        try:
+            answer = self.on_start()
+        except BaseException as exc:
+            if self._alive:
+                self.start_failed(exc)
+            else:
+                self.scheduler.log_exception(f"on_start of {self}, after its end,", exc)
+            return
+        if answer is IGNORE:
+            self._ref._supervised_life.start.set(Ignored())
+            self._end(Normal())
+        elif answer is not DEFERRED and self._alive:
+            self.started()
+
+    def _crashed(self, exception: BaseException) -> None:
+        if self._alive:
+            self._end(Crashed(exception))
+        else:  # its handler went on after exit(), and raised
+            self.scheduler.log_exception(f"{self}, after its end,", exception)
+
+    def _dissolve(self) -> None:
+        self._end(Shutdown())
+
+    def _end(self, reason: ExitReason) -> None:
+        if not self._alive:
+            return
+        scheduler = self.scheduler
+        life = self._ref._supervised_life
+        self._alive = False
+        self.exit_reason = reason
+        self._ref._actor = None
+        self._inbox._actor = _dead
+        scheduler._actors.pop(self, None)
+        scheduler._poller.remove_owner(self)
+        for timer in self._timers or ():
+            timer._cancel_owned()
+        self._timers = None
+        self.actor_stopped.set()
+        started = isinstance(life.start.value, Started)
+        if started:
+            if isinstance(reason, Crashed):
+                exc = reason.exception
+                scheduler.run_guarded(None, self.on_failure, type(exc), exc, exc.__traceback__)
+            elif not isinstance(reason, Killed):
+                scheduler.run_guarded(None, self.on_stop)
+        scheduler.run_guarded(None, self.on_exit, reason)
+        record_exit(scheduler, type(self).__name__, self.actor_urn, reason, started=started)
+        life.start.set(reason)
+        life.exit.set(reason)
+
+    # -- Pykka's hooks for an actor type -------------------------------------------------------------------------
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        raise NotImplementedError("a light actor's inbox belongs to its scheduler")
+
+    @staticmethod
+    def _create_future() -> pykka.Future[Any]:
+        return GuardedFuture()
+
+    def _start_actor_loop(self) -> None:
+        scheduler = self.scheduler
+        scheduler._actors[self] = None
+        self._ref.tell(_Start())
+        if scheduler._closed and scheduler._actors.pop(self, self) is None:
+            # Stopped meanwhile, and its last look did not find this actor.
+            self._end(Shutdown())
+            raise SchedulerStopped(f"scheduler {scheduler.name!r} has been stopped")
+
+    def _stop(self) -> None:
+        self.on_shutdown(Normal())

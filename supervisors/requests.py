@@ -1,0 +1,115 @@
+"""The messages that a supervisor understands. Send them with `tell` from anywhere; `admin` has functions that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import pykka
+
+from supervisors.child_spec import ChildSpec, ChildType
+
+__all__ = [
+    "RESTARTING",
+    "ChildCounts",
+    "ChildInfo",
+    "CountChildren",
+    "DeleteChild",
+    "Reply",
+    "Request",
+    "RestartChild",
+    "StartChild",
+    "TerminateChild",
+    "WhichChildren",
+]
+
+Reply = Callable[[Any], object]
+"""Called once on the supervisor's scheduler thread with the result, or with an exception instance. Not called if the
+supervisor is dead when the message arrives."""
+
+RESTARTING: Final = "restarting"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Base of the requests."""
+
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Add a child. Result: its reference, once it has started; None if it answered IGNORE.
+
+    Errors: AlreadyStarted, AlreadyPresent, MaxChildren, StartFailed, SpecError.
+    """
+
+    spec: ChildSpec
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateChild:
+    """Stop a child (named by id; for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound."""
+
+    child: Hashable
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartChild:
+    """Start a child that does not run. Result: its reference, or None if it answered IGNORE.
+
+    Errors: ChildNotFound, ChildRunning, ChildRestarting, StartFailed, NotSupported.
+    """
+
+    child: Hashable
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteChild:
+    """Delete the spec of a child that does not run. Result: None.
+
+    Errors: ChildNotFound, ChildRunning, ChildRestarting, NotSupported.
+    """
+
+    child: Hashable
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChildren(Request):
+    """Result: a list of ChildInfo, in start order. Answered at once, whatever the supervisor is at."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountChildren(Request):
+    """Result: ChildCounts. Answered at once, whatever the supervisor is at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildInfo:
+    """One child. `child`: its reference; None if it does not run; "restarting" between two attempts."""
+
+    id: Hashable
+    child: pykka.ActorRef[Any] | Literal["restarting"] | None
+    type: ChildType
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCounts:
+    """How many there are: specs; children that run; supervisors and workers among the specs."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+def counts(infos: list[ChildInfo]) -> ChildCounts:
+    """Count them."""
+    supervisors = sum(info.type == "supervisor" for info in infos)
+    active = sum(info.child is not None and info.child != RESTARTING for info in infos)
+    return ChildCounts(len(infos), active, supervisors, len(infos) - supervisors)

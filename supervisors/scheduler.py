@@ -1,0 +1,395 @@
+"""The scheduler: one thread, many light actors. Their mailboxes, timers and descriptors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import get_ident
+from typing import Any
+
+from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.poller import Poller
+from supervisors.side import SideThread
+from supervisors.timers import Timer, TimerHeap
+
+__all__ = ["Scheduler", "Timer"]
+
+_logger = logging.getLogger("supervisors")
+
+_current = threading.local()
+
+# A turn goes on with messages that arrived during it up to this many, because each poll gives the interpreter lock
+# away, and with a busy thread beside it takes up to a switch interval (5 ms) to get it back. Small enough that a
+# storm of messages holds up timers and descriptors for about a millisecond only.
+_MESSAGES_A_TURN = 256
+
+# Types of messages that are not for on_receive (Pykka's own, and ours); process.py fills it.
+special_types: set[type] = set()
+
+
+@contextmanager
+def activate(scheduler: Scheduler) -> Iterator[None]:
+    """Within it, `scheduler` is this thread's `Scheduler.current()`."""
+    before = Scheduler.current()
+    _current.scheduler = scheduler
+    try:
+        yield
+    finally:
+        _current.scheduler = before
+
+
+class Recipient:
+    """What a mailbox entry may be for, and what timers and descriptors may belong to: see LightActor."""
+
+    _alive: bool = False
+    _timers: set[Timer] | None = None
+    _descriptors: set[int] | None = None
+
+    def on_receive(self, message: Any) -> object:
+        """Handle an ordinary message."""
+        raise NotImplementedError
+
+    def _special(self, message: Any) -> None:
+        """Handle one of the `special_types`, also when dead."""
+        raise NotImplementedError
+
+    def _refuse(self, message: Any) -> None:
+        """Answer one of the `special_types` that nobody will handle. On any thread."""
+
+    def _crashed(self, exception: BaseException) -> None:
+        """An exception left its code."""
+        raise NotImplementedError
+
+    def _dissolve(self) -> None:
+        """The scheduler ends."""
+        raise NotImplementedError
+
+
+class _Poster(Recipient):
+    """The recipient of posted functions: makes them messages like all others, and so cheap."""
+
+    _alive = True
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    def on_receive(self, message: tuple[Callable[..., object], tuple[Any, ...]]) -> None:
+        fn, args = message
+        owner = getattr(fn, "__self__", None)
+        if not isinstance(owner, Recipient):
+            self._scheduler.run_guarded(None, fn, *args)
+        elif owner._alive:  # nothing of an actor runs after its on_exit
+            self._scheduler.run_guarded(owner, fn, *args)
+
+    def _crashed(self, exception: BaseException) -> None:
+        self._scheduler.log_exception("a posted function", exception)
+
+
+class Scheduler:
+    """One daemon thread on which light actors run, with their timers and descriptors.
+
+    Runs in: its own thread. Owns: the mailbox of all its actors (one deque), strong references to them, a selector, a
+    wake-up pipe and (unless one is given) a side thread. Code that blocks must never run here.
+
+    Each turn: the messages that are ready, due timers, descriptors. What raises crashes the actor that it belongs to,
+    never the loop.
+
+    After os.fork nothing of it may be used in the child but `abandon_after_fork`.
+
+    Args:
+        name: the thread's name.
+        clock: seconds, monotonic.
+        side: where log records and event handlers run; by default one of its own, closed by `stop`.
+    """
+
+    def __init__(
+        self, name: str = "scheduler", *, clock: Callable[[], float] = time.monotonic, side: SideThread | None = None
+    ) -> None:
+        self.name = name
+        self.pid = os.getpid()
+        self.side = side if side is not None else SideThread(f"{name}-side")
+        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
+        self._owns_side = side is None
+        self._clock = clock
+        self._ready: deque[tuple[Any, Any]] = deque()
+        self._asleep = False
+        self._stopping = False
+        self._closed = False
+        self._actors: dict[Recipient, None] = {}
+        self._timers = TimerHeap()
+        self._poller = Poller()
+        self._poster = _Poster(self)
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._ident: int | None = None
+        self._ended = threading.Event()
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread. Once only.
+
+        Raises:
+            SchedulerStopped: it has been stopped.
+            RuntimeError: it runs already, or the system has no thread left.
+        """
+        with self._lock:
+            if self._stopping or self._closed:
+                raise SchedulerStopped(f"scheduler {self.name!r} has been stopped")
+            if self._thread is not None:
+                raise RuntimeError(f"scheduler {self.name!r} has been started already")
+            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End every actor that is left (exit reason Shutdown), answer what waits, end the thread, close descriptors.
+
+        From any other thread; may be called again.
+
+        Args:
+            timeout: seconds to wait for the thread (and once more for the side thread).
+
+        Returns:
+            True if the thread has ended. False means that it is stuck inside a handler; it ends when that returns.
+
+        Raises:
+            WouldDeadlock: called on a scheduler's thread. Post something to another thread that calls it.
+        """
+        if Scheduler.current() is not None:
+            raise WouldDeadlock("Scheduler.stop() on a scheduler's thread")
+        if os.getpid() != self.pid:
+            self.abandon_after_fork()
+            return True
+        with self._lock:
+            self._stopping = True
+            if self._thread is None and not self._closed:
+                self._finish()
+        self._wake()
+        ended = self._ended.wait(timeout)
+        thread = self._thread
+        if ended and thread is not None:
+            thread.join(timeout)
+            ended = not thread.is_alive()
+        if self._owns_side:
+            self.side.close(timeout)
+        return ended
+
+    @property
+    def stopped(self) -> bool:
+        """True once it takes no more actors."""
+        return self._closed or self._stopping
+
+    def abandon_after_fork(self) -> None:
+        """In a forked child: close the raw descriptors, no more. Everything else belongs to the parent."""
+        self._stopping = self._closed = True
+        self._lock = threading.RLock()  # the parent's may have been held at the fork
+        self._actors.clear()
+        self._ready.clear()
+        self._poller.close_raw()
+        self._ended.set()
+
+    # -- from any thread -----------------------------------------------------------------------------------------
+
+    def on_thread(self) -> bool:
+        """True on this scheduler's own thread."""
+        return get_ident() == self._ident
+
+    @staticmethod
+    def current() -> Scheduler | None:
+        """The scheduler whose thread this is, if any."""
+        return getattr(_current, "scheduler", None)
+
+    def now(self) -> float:
+        """The clock's time in seconds."""
+        return self._clock()
+
+    def post(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call ``fn(*args)`` on the scheduler thread. From any thread, never blocks.
+
+        If fn is a bound method of a light actor, what it raises crashes that actor; and it is not called if that actor
+        has ended. After stop it is dropped.
+        """
+        if self._closed:
+            return
+        self._ready.append((self._poster, (fn, args)))
+        if self._asleep:
+            self._wake()
+
+    # -- on the scheduler thread ---------------------------------------------------------------------------------
+
+    def call_later(self, delay: float, fn: Callable[..., object], *args: Any, owner: Recipient | None = None) -> Timer:
+        """Call ``fn(*args)`` after `delay` seconds (at once, in the next turn, if not positive).
+
+        Scheduler thread only. What it raises crashes `owner`, with whose end the timer is cancelled.
+        """
+        self._check_thread()
+        if delay != delay:
+            raise ValueError("delay is not a number")
+        return self._timers.add(self._clock() + max(delay, 0.0), fn, args, owner)
+
+    def add_reader(self, fd: int, fn: Callable[[], object], owner: Recipient | None = None) -> None:
+        """Call ``fn()`` whenever fd can be read (or has hung up), until removed. Replaces the reader before it."""
+        self._check_thread()
+        self._poller.add(fd, 0, fn, owner)
+
+    def add_writer(self, fd: int, fn: Callable[[], object], owner: Recipient | None = None) -> None:
+        """Call ``fn()`` whenever fd can be written (or is broken), until removed. Replaces the writer before it."""
+        self._check_thread()
+        self._poller.add(fd, 1, fn, owner)
+
+    def remove_reader(self, fd: int) -> bool:
+        """Remove fd's reader. To be done before fd is closed. True if there was one."""
+        self._check_thread()
+        return self._poller.remove(fd, 0)
+
+    def remove_writer(self, fd: int) -> bool:
+        """Remove fd's writer. To be done before fd is closed. True if there was one."""
+        self._check_thread()
+        return self._poller.remove(fd, 1)
+
+    def emit(self, name: str, data: dict[str, Any]) -> None:
+        """Hand an event to `on_event`, if there is one; what that raises is logged."""
+        handler = self.on_event
+        if handler is not None:
+            try:
+                handler(name, data)
+            except BaseException as exc:
+                self.log_exception("on_event", exc)
+
+    def log_exception(self, what: str, exception: BaseException) -> None:
+        """Log, on the side thread, that `what` raised."""
+        self.side.submit(_log_exception, what, self.name, exception)
+
+    def run_guarded(self, owner: Recipient | None, fn: Callable[..., object], *args: Any) -> None:
+        """Call ``fn(*args)``; what it raises crashes `owner`, or is logged where there is none."""
+        try:
+            fn(*args)
+        except BaseException as exc:
+            if owner is not None:
+                owner._crashed(exc)
+            else:
+                self.log_exception(repr(fn), exc)
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._ident = get_ident()
+        with activate(self):
+            try:
+                turn = self._turn
+                while not self._stopping:
+                    turn(True)
+            finally:
+                self._finish()
+
+    def _turn(self, block: bool) -> bool:
+        """One turn. Returns True if anything was done."""
+        busy = False
+        ready = self._ready
+        if ready:
+            busy = True
+            self._run_ready()
+        timers = self._timers
+        if timers.heap and timers.heap[0][0] <= self._clock():
+            busy = True
+            self._run_timers()
+        poller = self._poller
+        if ready or not block:
+            timeout: float | None = 0.0
+            if not poller.count:
+                return busy
+        else:
+            deadline = timers.next_deadline()
+            timeout = None if deadline is None else max(0.0, deadline - self._clock())
+            # The flag goes up before the last look at the deque, and senders look at it after their append: so
+            # either this look sees the message or the sender sees the flag. Both are atomic under CPython's lock.
+            self._asleep = True
+            if ready or self._stopping:
+                timeout = 0.0
+        try:
+            events = poller.poll(timeout)
+        finally:
+            self._asleep = False
+        if events:
+            busy = True
+            for slots, mask in events:
+                for direction in (0, 1):
+                    if mask & (1 << direction):
+                        slot = slots[direction]  # looked up now: an earlier callback may have removed it
+                        if slot is not None:
+                            self.run_guarded(slot[1], slot[0])
+        return busy
+
+    def _run_ready(self) -> None:
+        # In a function of its own, so that the last message is not kept alive by a local while the loop sleeps.
+        ready = self._ready
+        popleft = ready.popleft
+        special = special_types
+        done = 0
+        count = len(ready)
+        while count:
+            done += count
+            for _ in range(count):
+                actor, message = popleft()
+                try:
+                    if type(message) in special:
+                        actor._special(message)
+                    elif actor._alive:
+                        actor.on_receive(message)
+                except BaseException as exc:
+                    actor._crashed(exc)
+            if done >= _MESSAGES_A_TURN or self._stopping:
+                return
+            count = len(ready)
+
+    def _run_timers(self) -> None:
+        now = self._clock()
+        for timer in self._timers.pop_due(now):
+            fn = timer._take()
+            if fn is not None:  # not cancelled meanwhile by one that was due before it
+                self.run_guarded(timer.owner, fn, *timer.args)
+
+    def _finish(self) -> None:
+        """End all actors and answer all that waits. On the scheduler thread, or where there is none."""
+        self._closed = True
+        # From here on `start` and `ask` in other threads clean up behind themselves: whatever they added before
+        # they saw the flag is found here or by them, and taking it (popitem, popleft) is atomic.
+        while self._actors:
+            try:
+                actor, _ = self._actors.popitem()
+            except KeyError:
+                break
+            self.run_guarded(None, actor._dissolve)
+        self._drain()
+        with self._lock:
+            self._poller.close()
+        self._ended.set()
+
+    def _drain(self) -> None:
+        """After the end: answer what waits with ActorDeadError, drop the rest."""
+        ready = self._ready
+        while ready:
+            try:
+                actor, message = ready.popleft()
+            except IndexError:
+                return
+            if type(message) in special_types:
+                self.run_guarded(None, actor._refuse, message)
+
+    def _wake(self) -> None:
+        self._asleep = False
+        self._poller.wake()
+
+    def _check_thread(self) -> None:
+        if get_ident() != self._ident:
+            raise RuntimeError(f"only on the thread of scheduler {self.name!r}; use post() from other threads")
+
+
+def _log_exception(what: str, scheduler: str, exception: BaseException) -> None:
+    _logger.error("%s raised on scheduler %r", what, scheduler, exc_info=exception)

@@ -1,0 +1,431 @@
+"""The supervisor: starts its children in order, restarts them by its strategy, stops them in reverse order."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Generator, Hashable, Iterable
+from types import GeneratorType
+from typing import Any, get_args
+
+from supervisors.child_spec import ChildSpec
+from supervisors.children import KILL_GRACE, Child, launch, report_stop
+from supervisors.decisions import AutoShutdown, Decision, Strategy, after_exit, restart_scope
+from supervisors.exits import (
+    DEFERRED,
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    Crashed,
+    ExitReason,
+    RestartBudgetExceeded,
+    Shutdown,
+    SpecError,
+    StartFailed,
+    SupervisorError,
+    SupervisorStopping,
+)
+from supervisors.intensity import Backoff, RestartIntensity
+from supervisors.life import Down, Ignored, Started, StartOutcome
+from supervisors.process import LightActor
+from supervisors.records import record
+from supervisors.requests import (
+    CountChildren,
+    DeleteChild,
+    Reply,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+    counts,
+)
+
+__all__ = ["Supervisor"]
+
+# An operation waits by yielding a token; `_fire` with that token lets it go on.
+_Operation = Generator[object, Any, Any]
+
+
+class Supervisor(LightActor):
+    """Keeps its children running, by OTP's rules.
+
+    Runs in: the scheduler's thread. Owns: its children. What takes time (a child that starts, a child that stops) is an
+    operation, a generator that waits without blocking; there is one at a time, in the order in which things happened,
+    and only an end of the supervisor itself breaks one off. If it crashes or is killed, its children are killed.
+
+    Args:
+        children: their specs, in start order.
+        strategy: "one_for_one", "one_for_all" or "rest_for_one".
+        max_restarts: so many restarts within `max_seconds` are allowed; None: any number.
+        max_seconds: seconds.
+        auto_shutdown: "never", "any_significant" or "all_significant".
+        restart_backoff: how long to wait before restarts; None: never.
+        name: for people.
+
+    Raises:
+        TypeError, ValueError: an option is something else.
+        SpecError: two specs have one id; or a child is significant though auto_shutdown is "never".
+    """
+
+    def __init__(
+        self,
+        children: Iterable[ChildSpec] = (),
+        strategy: Strategy = "one_for_one",
+        max_restarts: int | None = 3,
+        max_seconds: float = 5.0,
+        auto_shutdown: AutoShutdown = "never",
+        restart_backoff: Backoff | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        for option, value, allowed in (
+            ("strategy", strategy, get_args(Strategy)),
+            ("auto_shutdown", auto_shutdown, get_args(AutoShutdown)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{option} must be one of {', '.join(allowed)}, not {value!r}")
+        self.name = name
+        self.strategy = strategy
+        self.auto_shutdown = auto_shutdown
+        self.intensity = RestartIntensity(max_restarts, max_seconds)
+        self._backoff = restart_backoff
+        self._children: dict[Hashable, Child] = {}
+        self._by_ref: dict[Any, Child] = {}
+        self._todo: deque[tuple[_Operation, Reply | None]] = deque()
+        self._operation: tuple[_Operation, Reply | None] | None = None
+        self._token: object = None
+        self._ending = False
+        for spec in children:
+            self._check_spec(spec)
+            if spec.id in self._children:
+                raise SpecError(f"two children have the id {spec.id!r}")
+            self._children[spec.id] = Child(spec, restart_backoff)
+
+    def __str__(self) -> str:
+        return self.name or super().__str__()
+
+    # -- messages ------------------------------------------------------------------------------------------------
+
+    def on_start(self) -> Any:
+        """Begin to start the children."""
+        self._todo.append((self._start_all(), None))
+        self._drive()
+        return DEFERRED
+
+    def on_receive(self, message: Any) -> object:
+        """Requests, and the ends of children."""
+        if isinstance(message, Down):
+            self._child_down(message)
+        elif isinstance(message, (StartChild, TerminateChild, RestartChild, DeleteChild)):
+            self._request(message)
+        elif isinstance(message, WhichChildren):
+            self._answer_to(message.reply, [child.info() for child in self._children.values()])
+        elif isinstance(message, CountChildren):
+            self._answer_to(message.reply, counts([child.info() for child in self._children.values()]))
+        else:
+            data = {"supervisor": str(self), "type": type(message).__name__}
+            record(self.scheduler, "unexpected_message", logging.WARNING, data)
+        return None
+
+    def on_shutdown(self, reason: ExitReason) -> None:
+        """Stop the children in reverse order, then end. Breaks off what it is at."""
+        if not self._ending:
+            self._end_with(reason)
+            operation, self._operation, self._token = self._operation, None, None
+            self._break_off(operation)
+            self._drive()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Answer what waits; kill the children that are left, which is none after an orderly end."""
+        self._ending = True
+        operation, self._operation, self._token = self._operation, None, None
+        self._break_off(operation)
+        self._clear_todo()
+        for child in reversed(self._children.values()):
+            if child.ref is not None:
+                child.life.kill()
+                child.release("stopped")
+
+    def _request(self, message: StartChild | TerminateChild | RestartChild | DeleteChild) -> None:
+        if self._ending:
+            self._answer_to(message.reply, SupervisorStopping(f"{self} is stopping"))
+            return
+        operation: _Operation
+        if isinstance(message, StartChild):
+            operation = self._start_child(message.spec)
+        elif isinstance(message, TerminateChild):
+            operation = self._terminate_child(message.child)
+        elif isinstance(message, RestartChild):
+            operation = self._restart_child(message.child)
+        else:
+            operation = self._delete_child(message.child)
+        self._todo.append((operation, message.reply))
+        self._drive()
+
+    def _child_down(self, down: Down) -> None:
+        child = self._by_ref.pop(down.ref, None)
+        if child is None or child.ref is not down.ref:
+            return
+        if child.state == "stopping":
+            self._fire(child.token, down.reason)
+            return
+        child.last_reason = down.reason
+        child.release("exited")
+        if not self._ending:
+            self._todo.append((self._child_exited(child, child.incarnation, down.reason), None))
+            self._drive()
+
+    # -- operations ----------------------------------------------------------------------------------------------
+
+    def _start_all(self) -> _Operation:
+        for child in list(self._children.values()):
+            outcome = yield from self._start_one(child)
+            if isinstance(outcome, ExitReason):
+                self._end_with(Crashed(StartFailed(child.spec.id, outcome)))
+                return
+        self.started()
+
+    def _child_exited(self, child: Child, incarnation: int, reason: ExitReason) -> _Operation:
+        if child.incarnation != incarnation or child.state != "exited":
+            return  # stopped or started anew meanwhile
+        views = [each.view() for each in self._children.values()]
+        decision = after_exit(self.strategy, self.auto_shutdown, views, child.spec.id, reason)
+        if decision.restart:
+            yield from self._restart(child, reason, first=True)
+            return
+        child.state = "stopped"
+        self._drop(decision)
+        if decision.shutdown:
+            self._end_with(Shutdown())
+
+    def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> _Operation:
+        """Count an attempt, then make it or (after a failed one, or under back-off) have it made later."""
+        child.state = "restarting"
+        now = self.scheduler.now()
+        if not self.intensity.allow(now):
+            exceeded = RestartBudgetExceeded(child.spec.id, reason)
+            data = {"supervisor": str(self), "child": child.spec.id, "reason": reason}
+            record(self.scheduler, "budget_exceeded", logging.ERROR, data)
+            self._end_with(Shutdown(exceeded))
+            return
+        delay = child.backoff.delay(now)
+        data = {"supervisor": str(self), "child": child.spec.id, "reason": reason, "delay": delay}
+        record(self.scheduler, "restart", logging.INFO, data)
+        if first and delay <= 0.0:
+            yield from self._attempt(child)
+        else:
+            # Also without a delay by way of a timer: between attempts there is time for requests.
+            yield from self._stop_group(child)
+            if child.state == "restarting":
+                child.retry = self.call_later(delay, self._retry, child, child.incarnation)
+
+    def _retry(self, child: Child, incarnation: int) -> None:
+        child.retry = None
+        if not self._ending:
+            self._todo.append((self._retry_now(child, incarnation), None))
+            self._drive()
+
+    def _retry_now(self, child: Child, incarnation: int) -> _Operation:
+        if child.state == "restarting" and child.incarnation == incarnation:
+            yield from self._attempt(child)
+
+    def _attempt(self, child: Child) -> _Operation:
+        decision = yield from self._stop_group(child)
+        for child_id in decision.start:
+            each = self._children[child_id]
+            outcome = yield from self._start_one(each)
+            if isinstance(outcome, ExitReason):
+                yield from self._restart(each, outcome, first=False)
+                return
+            each.restarts += 1
+
+    def _stop_group(self, child: Child) -> Generator[object, Any, Decision]:
+        decision = restart_scope(self.strategy, [each.view() for each in self._children.values()], child.spec.id)
+        for child_id in decision.stop:
+            yield from self._stop_one(self._children[child_id])
+        self._drop(decision)
+        return decision
+
+    def _start_child(self, spec: ChildSpec) -> _Operation:
+        self._check_spec(spec)
+        present = self._children.get(spec.id)
+        if present is not None:
+            if present.state == "stopped":
+                raise AlreadyPresent(spec.id)
+            raise AlreadyStarted(spec.id, present.ref)
+        child = self._children[spec.id] = Child(spec, self._backoff)
+        outcome = yield from self._start_one(child)
+        if isinstance(outcome, ExitReason):
+            del self._children[spec.id]
+            raise StartFailed(spec.id, outcome)
+        return child.ref
+
+    def _terminate_child(self, child_id: Hashable) -> _Operation:
+        child = self._find(child_id)
+        yield from self._stop_one(child)
+        if child.spec.restart == "temporary":
+            del self._children[child_id]
+
+    def _restart_child(self, child_id: Hashable) -> _Operation:
+        child = self._find_stopped(child_id)
+        outcome = yield from self._start_one(child)
+        if isinstance(outcome, ExitReason):
+            raise StartFailed(child_id, outcome)
+        return child.ref
+
+    def _delete_child(self, child_id: Hashable) -> _Operation:
+        yield from ()  # an operation like the others, though it never waits
+        self._find_stopped(child_id)
+        del self._children[child_id]
+
+    def _stop_all(self, reason: ExitReason) -> _Operation:
+        for child in reversed(list(self._children.values())):
+            yield from self._stop_one(child)
+        if isinstance(reason, Crashed):
+            self.start_failed(reason.exception)
+        else:
+            self.exit(reason)
+
+    # -- one child -----------------------------------------------------------------------------------------------
+
+    def _start_one(self, child: Child) -> Generator[object, Any, StartOutcome]:
+        child.cancel_retry()
+        token = object()
+        # From whatever thread; a `_fire` that comes too late finds another token.
+        post, fire = self.scheduler.post, self._fire
+        outcome = launch(child, self, lambda reported: post(fire, token, reported))
+        if outcome is None:
+            if not self._alive:  # the start function ended its own supervisor
+                child.life.kill()
+                return Shutdown()
+            self._by_ref[child.ref] = child
+            outcome = yield token
+        if isinstance(outcome, Started):
+            if child.state == "starting":
+                child.set_running(self.scheduler.now())
+            return outcome
+        self._by_ref.pop(child.ref, None)
+        child.release("stopped")
+        if isinstance(outcome, Ignored):
+            if child.spec.restart == "temporary":
+                self._children.pop(child.spec.id, None)
+        else:
+            child.last_reason = outcome
+        assert outcome is not None
+        return outcome
+
+    def _stop_one(self, child: Child) -> Generator[object, Any, None]:
+        child.cancel_retry()
+        child.incarnation += 1
+        if child.ref is None:
+            child.state = "stopped"
+            return
+        child.state = "stopping"
+        limit = child.spec.shutdown_seconds
+        reason: ExitReason | None = None
+        if not child.spec.brutal:
+            child.life.ask_shutdown(Shutdown())
+            reason = yield from self._wait_down(child, limit)
+        if reason is None:
+            child.life.kill()
+            reason = yield from self._wait_down(child, KILL_GRACE)
+        self._by_ref.pop(child.ref, None)
+        child.release("stopped")
+        report_stop(self, child, reason)
+
+    def _wait_down(self, child: Child, seconds: float) -> Generator[object, Any, ExitReason | None]:
+        token = child.token = object()
+        timer = self.call_later(seconds, self._fire, token, None) if seconds != float("inf") else None
+        reason: ExitReason | None = yield token
+        if timer is not None:
+            timer.cancel()
+        return reason
+
+    # -- the driver ----------------------------------------------------------------------------------------------
+
+    def _drive(self) -> None:
+        """Begin with the next operation, if there is none at hand."""
+        if self._operation is None:
+            self._go(None)
+
+    def _fire(self, token: object, value: object) -> None:
+        """What the operation at hand waits for has come; without effect if it waits for something else by now."""
+        if token is self._token:
+            self._token = None
+            self._go(value)
+
+    def _go(self, value: object) -> None:
+        """Run the operation at hand with `value`, then the next ones, until one waits."""
+        while self._alive:
+            if self._operation is None:
+                if not self._todo:
+                    return
+                self._operation, value = self._todo.popleft(), None
+            operation, reply = self._operation
+            try:
+                token = operation.send(value)
+            except StopIteration as stop:
+                result = stop.value
+            except SupervisorError as exc:
+                result = exc
+            else:
+                if self.actor_ref.is_alive():
+                    self._token = token
+                else:  # a start function ended this supervisor
+                    operation.close()
+                return
+            if self.actor_ref.is_alive():  # else on_exit has answered
+                self._operation = None
+                self._answer_to(reply, result)
+
+    def _end_with(self, reason: ExitReason) -> None:
+        """Nothing more but to stop the children and end with `reason` (Crashed: a failed start)."""
+        self._ending = True
+        self._clear_todo()
+        self._todo.append((self._stop_all(reason), None))
+
+    def _clear_todo(self) -> None:
+        while self._todo:
+            self._break_off(self._todo.popleft())
+
+    def _break_off(self, entry: tuple[_Operation, Reply | None] | None) -> None:
+        if entry is not None:
+            operation, reply = entry
+            if not (isinstance(operation, GeneratorType) and operation.gi_running):
+                operation.close()
+            self._answer_to(reply, SupervisorStopping(f"{self} is stopping"))
+
+    def _answer_to(self, reply: Reply | None, result: object) -> None:
+        if reply is not None:
+            self.scheduler.run_guarded(None, reply, result)
+        elif isinstance(result, SupervisorError) and not isinstance(result, SupervisorStopping):
+            data = {"supervisor": str(self), "error": str(result)}
+            record(self.scheduler, "request_failed", logging.WARNING, data)
+
+    # -- look-ups ------------------------------------------------------------------------------------------------
+
+    def _check_spec(self, spec: ChildSpec) -> None:
+        if not isinstance(spec, ChildSpec):
+            raise TypeError(f"a child must be a ChildSpec, not {spec!r}")
+        if spec.significant and self.auto_shutdown == "never":
+            raise SpecError(f"child {spec.id!r} is significant, but auto_shutdown is 'never'")
+
+    def _find(self, child_id: Hashable) -> Child:
+        child = self._children.get(child_id)
+        if child is None:
+            raise ChildNotFound(child_id)
+        return child
+
+    def _find_stopped(self, child_id: Hashable) -> Child:
+        child = self._find(child_id)
+        if child.state == "restarting":
+            raise ChildRestarting(child_id)
+        if child.state != "stopped":
+            raise ChildRunning(child_id)
+        return child
+
+    def _drop(self, decision: Decision) -> None:
+        for child_id in decision.drop:
+            self._children.pop(child_id, None)

@@ -1,0 +1,138 @@
+"""Which part of the project may know of which."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from support.imports import ROOT, Import, imports_of, modules_of
+
+import slither_actors
+
+# From the top down: a part may import those below its own line and its own; `errors` and the like are at the bottom.
+# The names of one line are one layer, whose parts may know each other.
+LAYERS = [
+    ["cli"],
+    ["demos"],
+    ["dispatch", "system", "config"],
+    ["pipeline", "pools", "options"],
+    ["executors", "strategies"],
+    ["telemetry", "policies", "context", "item", "worker"],
+    ["wire"],
+    ["checks"],
+    ["errors"],
+    ["wording"],
+]
+# What a worker loads. It is above nothing but the wire, whatever stands on the lines between.
+WORKERS_SIDE = ("slither_actors.worker", "slither_actors.wire")
+
+# The one module of the workers' side that imports numpy, and is itself imported only where numpy is in use.
+ARRAYS = "slither_actors.wire.arrays"
+
+# Errors of the wire are told under their own names among the public ones, and the wire knows no others.
+ALLOWED = {("slither_actors.errors", "slither_actors.wire")}
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def layer_of(part: str) -> int | None:
+    return next((number for number, parts in enumerate(LAYERS) if part in parts), None)
+
+
+def told(found: list[Import]) -> str:
+    return "\n".join(map(str, found))
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {part_of(module) for module in modules_of("slither_actors")} - {"", "testing", "_version"}
+    assert {part for part in parts if layer_of(part) is None} == set()
+
+
+def test_no_part_imports_one_above_it() -> None:
+    wrong = []
+    for found in imports_of("slither_actors"):
+        if not found.within("slither_actors") or not found.at_run_time:
+            continue
+        above, below = layer_of(part_of(found.importer)), layer_of(part_of(found.imported))
+        if above is None or below is None or below >= above:
+            continue
+        if not any(found.importer.startswith(a) and found.within(b) for a, b in ALLOWED):
+            wrong.append(found)
+    assert not wrong, told(wrong)
+
+
+def test_the_workers_side_imports_the_standard_library_and_msgpack_only() -> None:
+    wrong = []
+    for package in WORKERS_SIDE:
+        for found in imports_of(package):
+            top = found.imported.partition(".")[0]
+            if found.within(*WORKERS_SIDE) or top in sys.stdlib_module_names or top == "msgpack":
+                continue
+            if found.imported == "slither_actors":  # the package itself, of which the two are parts
+                continue
+            if top == "numpy" and found.importer == ARRAYS:
+                continue
+            wrong.append(found)
+    assert not wrong, told(wrong)
+
+
+def test_numpy_is_imported_when_a_value_is_one_of_its_own_and_not_before() -> None:
+    importers = [found for found in imports_of("slither_actors") if found.within(ARRAYS)]
+    wrong = [found for found in importers if found.at_import and found.at_run_time]
+    assert not wrong, told(wrong)
+
+
+def test_the_wire_does_not_know_the_worker() -> None:
+    wrong = [found for found in imports_of("slither_actors.wire") if found.within("slither_actors.worker")]
+    assert not wrong, told(wrong)
+
+
+def test_supervisors_know_nothing_of_dispatch() -> None:
+    wrong = [found for found in imports_of("supervisors") if found.within("slither_actors")]
+    assert not wrong, told(wrong)
+
+
+def test_cli_and_demos_use_public_names_only() -> None:
+    public = {"errors", "executors", "strategies", "cli", "demos", *slither_actors.__all__}
+    wrong = [
+        found
+        for package in ("slither_actors.cli", "slither_actors.demos")
+        for found in imports_of(package)
+        if found.within("slither_actors") and part_of(found.imported) not in {"", *public}
+    ]
+    assert not wrong, told(wrong)
+
+
+@pytest.mark.parametrize("package", ["slither_actors", "supervisors"])
+@pytest.mark.parametrize("dangerous", ["subprocess", "yaml", "msgpack"])
+def test_what_must_be_handled_with_care_is_imported_by_one_module(package: str, dangerous: str) -> None:
+    importers = {found.importer for found in imports_of(package) if found.within(dangerous) and found.at_run_time}
+    assert len(importers) <= 1, sorted(importers)
+
+
+def test_the_package_itself_imports_nothing_of_ours() -> None:
+    wrong = [
+        found
+        for found in imports_of("slither_actors")
+        if found.importer == "slither_actors" and found.at_run_time and found.at_import
+        if found.imported.partition(".")[0] not in sys.stdlib_module_names
+    ]
+    assert not wrong, told(wrong)
+
+
+@pytest.mark.parametrize("module", ["slither_actors", "slither_actors.worker", "slither_actors.demos.measure"])
+def test_what_a_worker_imports_brings_no_runtime_with_it(module: str) -> None:
+    code = f"import {module}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"pykka", "yaml", "msgspec", "supervisors", "slither_actors.dispatch", "slither_actors.pools"}
+
+
+def test_every_folder_of_a_package_is_a_package() -> None:
+    for package in ("slither_actors", "supervisors"):
+        folders = {file.parent for file in (ROOT / package).rglob("*.py")}
+        assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+        assert (ROOT / package / "py.typed").is_file()

@@ -1,0 +1,249 @@
+"""The supervisor does what the model of the rules does, in the same order."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from supervisors import (
+    IGNORE,
+    Backoff,
+    ChildSpec,
+    CountChildren,
+    Crashed,
+    DeleteChild,
+    Killed,
+    LightActor,
+    Normal,
+    RestartBudgetExceeded,
+    RestartChild,
+    Shutdown,
+    StartChild,
+    StartFailed,
+    Supervisor,
+    TerminateChild,
+    WhichChildren,
+    monitor,
+)
+from supervisors.life import Started, life_of
+from supervisors.testing import ManualScheduler
+
+_spec = importlib.util.spec_from_file_location("supervisor_model", Path(__file__).with_name("model.py"))
+assert _spec is not None and _spec.loader is not None
+_module = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = _module  # dataclasses look their module up
+_spec.loader.exec_module(_module)
+Kid, Model = _module.Kid, _module.Model
+
+BACKOFF = Backoff(base=0.5, factor=2.0, maximum=5.0, reset_after=3.0)
+EXITS = st.sampled_from([Normal(), Shutdown("done"), Crashed(ValueError("bad")), Killed()])
+IDS = st.integers(0, 5)
+TRAITS = st.sampled_from(
+    [("permanent", False), ("transient", False), ("temporary", False), ("transient", True), ("temporary", True)]
+)
+PLANS = st.lists(st.sampled_from(["ok", "fail", "fail", "ignore"]), max_size=3)
+
+
+class World:
+    """What the real actors share."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, int]] = []
+        self.plans: dict[int, list[str]] = {}
+        self.alive: dict[int, Any] = {}
+
+
+class Actor(LightActor):
+    def __init__(self, world: World, id: int) -> None:
+        super().__init__()
+        self.world, self.id, self.ran = world, id, False
+
+    def on_start(self) -> Any:
+        self.world.log.append(("start", self.id))
+        plan = self.world.plans.get(self.id)
+        outcome = plan.pop(0) if plan else "ok"
+        if outcome == "fail":
+            raise ValueError("does not start")
+        if outcome == "ignore":
+            return IGNORE
+        self.ran = True
+        assert self.id not in self.world.alive
+        self.world.alive[self.id] = self
+        return None
+
+    def on_exit(self, reason: Any) -> None:
+        if self.ran:
+            self.world.log.append(("exit", self.id))
+            del self.world.alive[self.id]
+
+
+class Rules(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        logging.getLogger("supervisors").setLevel(logging.CRITICAL)
+        self.scheduler = ManualScheduler()
+        self.world = World()
+        self.reasons: list[Any] = []
+
+    def spec(self, id: int, traits: tuple[Any, bool]) -> ChildSpec:
+        return ChildSpec(id, lambda: Actor.start(self.world, id), restart=traits[0], significant=traits[1])
+
+    @initialize(
+        strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
+        auto=st.sampled_from(["never", "any_significant", "all_significant"]),
+        budget=st.sampled_from([(0, 5.0), (1, 2.0), (3, 5.0), (3, 5.0), (8, 100.0)]),
+        backoff=st.sampled_from([None, BACKOFF, BACKOFF]),
+        kids=st.lists(st.tuples(TRAITS, st.sampled_from(["ok"] * 6 + ["ignore", "fail"])), min_size=1, max_size=5),
+    )
+    def begin(self, strategy: Any, auto: Any, budget: tuple[int, float], backoff: Any, kids: list[Any]) -> None:
+        if auto == "never":
+            kids = [((restart, False), plan) for (restart, _), plan in kids]
+        self.model = Model(strategy, auto, *budget, backoff, self.scheduler.now())
+        for id, (traits, plan) in enumerate(kids):
+            self.model.kids.append(Kid(id, *traits))
+            self.model.plans[id], self.world.plans[id] = [plan], [plan]
+        self.ref = Supervisor.start(
+            [self.spec(id, traits) for id, (traits, _) in enumerate(kids)],
+            strategy,
+            *budget,
+            auto,
+            backoff,
+            scheduler=self.scheduler,
+        )
+        self.outcomes: list[Any] = []
+        life_of(self.ref).start.listen(self.outcomes.append)  # type: ignore[union-attr]
+        monitor(self.ref, lambda down: self.reasons.append(down.reason))
+        self.scheduler.run_until_idle()
+        self.model.start_all()
+
+    def running(self) -> bool:
+        return self.model.end is None
+
+    @precondition(running)
+    @rule(id=IDS, plan=PLANS)
+    def plan_next_starts(self, id: int, plan: list[str]) -> None:
+        self.model.plans[id], self.world.plans[id] = list(plan), list(plan)
+
+    @precondition(running)
+    @rule(picks=st.lists(st.tuples(IDS, EXITS), min_size=1, max_size=3, unique_by=lambda pick: pick[0]))
+    def children_die_at_once(self, picks: list[tuple[int, Any]]) -> None:
+        dying = [(id, reason) for id, reason in picks if id in self.world.alive]
+        for id, reason in dying:
+            kid = self.model.kid(id)
+            assert kid is not None
+            self.model.die(kid)
+            self.world.alive[id].exit(reason)
+        self.scheduler.run_until_idle()
+        for id, reason in dying:
+            kid = self.model.kid(id)
+            if kid is not None:
+                self.model.deal_with(kid, isinstance(reason, (Crashed, Killed)))
+        self.model.settle()
+
+    @precondition(running)
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.scheduler.advance(seconds)
+        self.model.advance(seconds)
+
+    def ask(self, make: Any) -> str:
+        answers: list[Any] = []
+        self.ref.tell(make(answers.append))
+        self.scheduler.run_until_idle()
+        assert len(answers) == 1
+        answer = answers[0]
+        return type(answer).__name__ if isinstance(answer, BaseException) else "ignore" if answer is None else "ok"
+
+    @precondition(running)
+    @rule(id=IDS, traits=TRAITS)
+    def start_child(self, id: int, traits: tuple[Any, bool]) -> None:
+        expected = self.model.start_child(Kid(id, *traits))
+        assert self.ask(lambda reply: StartChild(self.spec(id, traits), reply)) == expected
+
+    @precondition(running)
+    @rule(id=IDS)
+    def terminate_child(self, id: int) -> None:
+        expected = self.model.terminate_child(id)
+        assert self.ask(lambda reply: TerminateChild(id, reply)).replace("ignore", "ok") == expected
+
+    @precondition(running)
+    @rule(id=IDS)
+    def restart_child(self, id: int) -> None:
+        expected = self.model.restart_child(id)
+        assert self.ask(lambda reply: RestartChild(id, reply)) == expected
+
+    @precondition(running)
+    @rule(id=IDS)
+    def delete_child(self, id: int) -> None:
+        expected = self.model.delete_child(id)
+        assert self.ask(lambda reply: DeleteChild(id, reply)).replace("ignore", "ok") == expected
+
+    @precondition(running)
+    @rule()
+    def an_unknown_message_is_dropped(self) -> None:
+        self.ref.tell("what?")
+        self.scheduler.run_until_idle()
+
+    @precondition(running)
+    @rule()
+    def shut_down(self) -> None:
+        life_of(self.ref).ask_shutdown(Shutdown("asked"))  # type: ignore[union-attr]
+        self.scheduler.run_until_idle()
+        self.model.finish("asked")
+
+    @invariant()
+    def the_supervisor_agrees_with_the_model(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        assert self.world.log == self.model.log
+        if self.model.end is not None:
+            self.check_end()
+            return
+        assert self.outcomes == [Started()]
+        assert self.reasons == []
+        answers: list[Any] = []
+        self.ref.tell(WhichChildren(answers.append))
+        self.ref.tell(CountChildren(answers.append))
+        self.scheduler.run_until_idle()
+        infos, counted = answers
+        expected = [(kid.id, kid.state) for kid in self.model.kids]
+        assert [(info.id, self.state_of(info)) for info in infos] == expected
+        assert counted.specs == len(expected)
+        assert counted.active == len(self.world.alive) == sum(state == "running" for _, state in expected)
+
+    def check_end(self) -> None:
+        assert self.world.alive == {}
+        assert not self.ref.is_alive()
+        assert self.scheduler.pending_timers == 0
+        (reason,) = self.reasons
+        if self.model.end == "start_failed":
+            assert isinstance(reason, Crashed)
+            assert isinstance(reason.exception, StartFailed)
+            assert isinstance(reason.exception.cause, ValueError)
+            assert self.outcomes == [reason]
+        elif self.model.end == "budget":
+            assert isinstance(reason, Shutdown)
+            assert isinstance(reason.term, RestartBudgetExceeded)
+        else:
+            assert reason == Shutdown("asked" if self.model.end == "asked" else None)
+
+    @staticmethod
+    def state_of(info: Any) -> str:
+        return "restarting" if info.child == "restarting" else "stopped" if info.child is None else "running"
+
+    def teardown(self) -> None:
+        self.scheduler.stop()
+        logging.getLogger("supervisors").setLevel(logging.NOTSET)
+
+
+Rules.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestRules = Rules.TestCase

@@ -1,0 +1,74 @@
+"""Frames cut at any place come out the same; any bytes are frames or a ProtocolError."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slither_actors.wire import frames
+from slither_actors.wire.frames import (
+    BUFFER_SIZE,
+    FROM_HOST,
+    FROM_WORKER,
+    Frame,
+    FrameParser,
+    ProtocolError,
+    pack_header,
+)
+
+U32 = st.integers(0, 2**32 - 1)
+# Mostly small; some around the size of the buffer, where the parser changes its way of reading.
+sections = st.one_of(
+    st.binary(max_size=100),
+    st.builds(lambda size, byte: bytes([byte]) * size, st.integers(BUFFER_SIZE - 60, BUFFER_SIZE + 60), st.integers(0, 255)),
+)
+frame_values = st.builds(
+    Frame,
+    st.sampled_from(sorted(FROM_HOST | FROM_WORKER)), st.integers(0, 2**16 - 1), st.integers(0, 2**16 - 1), st.integers(0, 2**64 - 1), U32, U32,
+    st.binary(max_size=50), sections, st.one_of(st.just(b""), sections).map(memoryview),
+)  # fmt: skip
+
+
+def packed(frame: Frame) -> bytes:
+    header = pack_header(
+        frame.kind, frame.request_id, attempt=frame.attempt, flags=frame.flags, count=frame.count, failed=frame.failed,
+        side_len=len(frame.side), body_len=len(frame.body), buffers_len=len(frame.buffers),
+    )  # fmt: skip
+    return b"".join((header, frame.side, frame.body, frame.buffers))
+
+
+@given(st.lists(frame_values, max_size=5), st.lists(st.floats(0, 1), max_size=10))
+def test_frames_cut_at_any_place_come_out_the_same(given_frames: list[Frame], cuts: list[float]) -> None:
+    data = b"".join(map(packed, given_frames))
+    places = sorted({0, len(data), *(int(cut * len(data)) for cut in cuts)})
+    parser = FrameParser()
+    found = []
+    for start, stop in zip(places, places[1:], strict=False):
+        found += parser.feed(data[start:stop])
+    assert found == given_frames
+    assert not parser.pending
+
+
+@given(st.lists(frame_values, max_size=3), st.binary(max_size=100), st.sampled_from([b"", b"SA", b"SA\x01\x05"]))
+def test_any_bytes_are_frames_or_a_protocol_error(given_frames: list[Frame], noise: bytes, head: bytes) -> None:
+    parser = FrameParser(max_frame=1 << 20)
+    try:
+        found = parser.feed(b"".join(map(packed, given_frames)) + head + noise)
+    except ProtocolError as error:
+        assert error.reason in {"magic", "version", "kind", "too_large"}
+        found = parser.salvage()
+    assert found[: len(given_frames)] == given_frames
+
+
+@given(frame_values, st.data())
+def test_a_damaged_header_is_a_frame_a_wait_or_a_protocol_error(frame: Frame, data: Any) -> None:
+    raw = bytearray(packed(frame))
+    raw[data.draw(st.integers(0, frames.HEADER_SIZE - 1))] = data.draw(st.integers(0, 255))
+    parser = FrameParser(max_frame=1 << 20)
+    try:
+        parser.feed(raw)
+    except ProtocolError:
+        return
+    assert parser.pending or not parser.salvage()

@@ -1,0 +1,147 @@
+"""numpy arrays and scalars on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slither_actors.wire.codec import OUT_OF_BAND, DecodeError, EncodeError, Encoder, decode, encode
+from slither_actors.wire.extensions import ARRAY_BESIDE
+
+ARRAYS = [
+    np.arange(10), np.array(3.5), np.zeros((3, 0)), np.zeros((0, 5), "S3"), np.arange(100)[::2], np.arange(5)[::-1],
+    np.asfortranarray(np.arange(12.0).reshape(3, 4)), np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
+    np.array(["a", "bcd"]), np.array([b"a"]), np.array(["2020-01-01"], "M8[D]"), np.zeros(3, "m8[ns]"),
+    np.zeros(3, [("a", "<i4"), ("b", "f8", (2,))]), np.arange(5, dtype=">i8"), np.array([1, 2], np.longlong),
+    np.array([True, False]), np.array([1 + 2j], "c8"), np.array([1.5], np.longdouble), np.float16([1.5]),
+    np.broadcast_to(np.arange(3), (4, 3)), np.zeros(2, np.dtype([("a", "u1"), ("b", "f8")], align=True)),
+]  # fmt: skip
+
+
+def alike(one: Any, other: Any) -> bool:
+    return (
+        type(one) is type(other)
+        and one.dtype == other.dtype
+        and one.dtype.type is other.dtype.type
+        and one.shape == other.shape
+        and bool((one == other).all())
+    )
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{array.shape}")
+@pytest.mark.parametrize("times", [1, 60_000])
+def test_an_array_comes_out_alike_and_writable(array: Any, times: int) -> None:
+    if times > 1:
+        array = np.tile(array, times)
+    body, buffers = Encoder().encode([array, (array,)])
+    assert bool(buffers) == (array.nbytes >= OUT_OF_BAND)
+    together = b"".join(buffers)
+    for region in (bytearray(together), together):
+        first, (second,) = decode(body, region)
+        assert alike(first, array)
+        assert alike(second, array)
+        assert first.flags.writeable
+        assert first.flags.f_contiguous or not array.flags.f_contiguous
+    assert alike(decode(encode([array]))[0], array)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        np.float64(1.5), np.float32(1.5), np.int8(-1), np.uint64(2**64 - 1), np.longlong(3), np.bool_(True),
+        np.complex64(1j), np.longdouble(1.5), np.str_("abc"), np.str_(""), np.bytes_(b"x"), np.datetime64("2020-01-01"),
+        np.timedelta64(3, "ns"), np.void(b"ab"), np.zeros(1, [("a", "i4")])[0],
+    ],
+    ids=lambda scalar: repr(scalar),
+)  # fmt: skip
+def test_a_scalar_keeps_its_type(scalar: Any) -> None:
+    back = decode(encode([scalar]))[0]
+    assert back == scalar
+    assert type(back) is type(scalar)
+    assert back.dtype == scalar.dtype
+
+
+def test_a_large_array_is_not_copied_on_either_side() -> None:
+    array = np.arange(100_000)
+    _, buffers = Encoder().encode([array])
+    assert np.shares_memory(np.frombuffer(buffers[0], array.dtype), array)
+    body, buffers = Encoder().encode([b"", array])
+    region = bytearray(b"".join(buffers))
+    back = decode(body, memoryview(region))[1]
+    assert np.shares_memory(back, np.frombuffer(region, "u1"))
+
+
+def test_arrays_beside_the_body_begin_at_cache_lines() -> None:
+    arrays = [np.arange(OUT_OF_BAND + n, dtype="u1") for n in range(3)]
+    body, buffers = Encoder().encode(arrays)
+    region = bytearray(b"".join(buffers))
+    base = np.frombuffer(region, "u1").ctypes.data
+    found = decode(body, region)
+    assert [(array.ctypes.data - base) % 64 for array in found] == [0, 0, 0]
+    assert all(alike(one, other) for one, other in zip(found, arrays, strict=True))
+
+
+def test_the_same_encoder_begins_anew_with_each_value() -> None:
+    encoder = Encoder()
+    for _ in range(3):
+        body, buffers = encoder.encode(np.zeros(100_000))
+        assert len(b"".join(buffers)) == 800_000
+        assert alike(decode(body, b"".join(buffers)), np.zeros(100_000))
+    assert encoder.encode(1) == (b"\x01", [])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.array([object()]), "Python objects"),
+        (np.array(["a"], np.dtypes.StringDType()), "Python objects"),
+        (np.zeros(2, [("a", "O")]), "Python objects"),
+        (np.ma.masked_array([1]), "subclass of numpy.ndarray"),
+        (np.zeros(3, "V0"), "no bytes"),
+        (np.dtype("i4"), "plain data"),
+    ],
+)
+def test_arrays_that_do_not_travel_are_refused(value: Any, said: str) -> None:
+    with pytest.raises(EncodeError, match=said) as caught:
+        encode({"x": [value]})
+    assert caught.value.path == "['x'][0]"
+
+
+def beside(description: Any = "<i8", order: Any = "C", shape: Any = (2,), offset: Any = 0, size: Any = 16) -> bytes:
+    import msgpack
+
+    fields = [description, order, list(shape) if isinstance(shape, tuple) else shape, offset, size]
+    return bytes(msgpack.packb(msgpack.ExtType(ARRAY_BESIDE, msgpack.packb(fields))))
+
+
+def test_what_the_refused_ones_differ_from_is_good() -> None:
+    assert decode(beside(), bytes(16)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"offset": 1},
+        {"offset": -16},
+        {"size": 17},
+        {"size": 15},
+        {"offset": 1 << 63},
+        {"offset": None},
+        {"shape": (3,)},
+        {"shape": (-2,)},
+        {"shape": (1 << 62, 1 << 62)},
+        {"shape": (2.0,)},
+        {"shape": 2},
+        {"order": "A"},
+        {"description": "O"},
+        {"description": "nonsense"},
+        {"description": 7},
+        {"description": "S0", "shape": (1 << 40,), "size": 0},
+        {"description": [["a"]]},
+    ],
+)
+def test_a_forged_array_is_a_decode_error(fields: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError):
+        decode(beside(**fields), bytes(16))
