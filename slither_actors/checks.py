@@ -25,9 +25,12 @@ def choice(name: str, value: object, allowed: Sequence[str]) -> str:
 
 def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
     """A whole number within bounds. A bool is none; numpy's integers are."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    if type(value) is int:  # isinstance with a protocol takes microseconds, and a short run has only some hundred
+        number = value
+    elif isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise OptionTypeError(f"{name} must be a whole number, not {shown(value)}")
-    number = value.__index__()
+    else:
+        number = value.__index__()
     if number < least:
         raise OptionError(f"{name} must be at least {least}, not {shown(value)}")
     if most is not None and number > most:
@@ -37,7 +40,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
 
 def real(name: str, value: Any, unit: str = "a number") -> float:
     """A finite number. A bool is none; numpy's are."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
         raise OptionTypeError(f"{name} must be {unit}, not {shown(value)}")
     try:
         number = float(value)

@@ -44,12 +44,13 @@ class Context:
         for name in ("pipe", "stage"):
             if getattr(self, name) is not None:
                 checks.text(f"context {name}", getattr(self, name))
-        if self.session_id is None:
+        session_id: Any = self.session_id
+        if session_id is None:
             generated = uuid.uuid4().hex
             object.__setattr__(self, "session_id", generated)
             object.__setattr__(self, "generated_id", generated)
         else:
-            object.__setattr__(self, "session_id", checks.text("context session_id", self.session_id))
+            object.__setattr__(self, "session_id", checks.text("context session_id", session_id))
         for name in ("stores", "metadata"):
             object.__setattr__(self, name, _read_only(name, getattr(self, name)))
 

@@ -80,10 +80,8 @@ class UnknownOption(OptionError):
         self.name = name
         self.known = tuple(known)
         self.hint = hint
-        if hint is not None:
-            super().__init__(f"unknown option {shown(name)}: {hint}")
-        else:
-            super().__init__(f"unknown option {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}")
+        said = nearest(name, self.known) if hint is None else f": {hint}"
+        super().__init__(f"unknown option {shown(name)}{said}; {known_names(self.known)}")
 
 
 class UnknownPool(OptionError):

@@ -6,7 +6,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn, cast, final, overload
+from typing import Any, NoReturn, Self, cast, final, overload
 
 import msgspec
 
@@ -51,8 +51,11 @@ class _Empty(msgspec.Struct, frozen=True, gc=False):
     def __repr__(self) -> str:
         return "{}"
 
+    def __copy__(self) -> Self:
+        return self
+
     def __reduce__(self) -> str:
-        return "EMPTY"  # pickled and copied as this one object
+        return "EMPTY"  # pickled by name: it stays one object
 
 
 _NOTHING: dict[Any, Any] = {}

@@ -270,7 +270,9 @@ def _unknown(name: str, parts: dict[str, Any], parameters: dict[str, dict[str, b
                 name, known, f"it is an option of {cls.__name__}, and the {what} is {_name(parts[what])}; "
                 f"say {what}={cls.__name__} or leave {name} out",
             )  # fmt: skip
-    return UnknownOption(name, known)
+    mistyped = next((other for names in _OURS.values() for other in names if nearest(name, [other])), None)
+    hint = None if mistyped is None or nearest(name, known) else f"is {mistyped} meant?"
+    return UnknownOption(name, known, hint)
 
 
 def _name(part: Any) -> str:

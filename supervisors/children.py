@@ -85,6 +85,8 @@ class Child:
         if self.monitor is not None:
             self.monitor.cancel()
             self.monitor = None
+        if self.ref is not None and self.life.proven:
+            self.backoff.proven()
         self.ref = None
         self.token = None
         self.started_at = None

@@ -109,6 +109,10 @@ class BackoffState:
         """The child has started at `now`."""
         self._started_at = now
 
+    def proven(self) -> None:
+        """The child did what it is there for: this is no loop of starts that come to nothing, so no need to wait."""
+        self._attempt = 0
+
     def delay(self, now: float) -> float:
         """The child has died, or failed to start, at `now`: the seconds to wait before the next attempt."""
         config = self._config

@@ -86,9 +86,10 @@ StartOutcome = Started | Ignored | ExitReason
 class Life:
     """An actor's two latches, and what its supervisor may do to it. Hangs on its reference: see `life_of`."""
 
-    __slots__ = ("exit", "start")
+    __slots__ = ("exit", "proven", "start")
 
     def __init__(self) -> None:
+        self.proven = False
         self.start: Latch[StartOutcome] = Latch()
         self.exit: Latch[ExitReason] = Latch()
 

@@ -289,6 +289,10 @@ class LightActor(pykka.Actor, Recipient):
         self._ref._supervised_life.start.set(Crashed(exc))
         self._end(Crashed(exc))
 
+    def prove(self) -> None:
+        """It has done what it is there for: should it crash now, its supervisor's back-off begins anew."""
+        self._ref._supervised_life.proven = True
+
     def exit(self, reason: ExitReason) -> None:
         """End now. Scheduler thread only; again is without effect.
 

@@ -67,6 +67,7 @@ class MapArguments:
     linger: float
     path: tuple[str, ...]
     python: str | None
+    verbose: bool
 
     @property
     def failures_end_the_run(self) -> bool:
@@ -83,6 +84,7 @@ class DemoArguments:
     directory: str | None
     workers: int
     kill: bool
+    verbose: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser, map_parser = _parsers()
     given = parser.parse_args(argv)
     if given.command == "demo":
-        return Arguments("demo", _demo=DemoArguments(given.directory, given.workers, given.kill))
+        return Arguments("demo", _demo=DemoArguments(given.directory, given.workers, given.kill, given.verbose))
     module, function = given.target
     return Arguments("map", _map=_map_arguments(given, module, function, map_parser.error))
 
@@ -152,6 +154,7 @@ def _map_arguments(
         linger=given.linger,
         path=tuple(os.path.abspath(folder) for folder in given.path),
         python=python,
+        verbose=given.verbose,
     )
 
 
@@ -172,6 +175,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         allow_abbrev=False,
     )
     _add_map(map_parser)
+    _add_verbose(map_parser)
     demo = commands.add_parser(
         "demo",
         help="read the whole standard library of this Python and say what is in it",
@@ -181,6 +185,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     demo.add_argument("directory", nargs="?", metavar="DIRECTORY", type=_folder, help="read this folder instead")
     demo.add_argument("--kill", action="store_true", help="kill workers at random meanwhile; the table is the same")
     demo.add_argument("--workers", type=_at_least_one, default=_processors(), metavar="N", help="(one a processor)")
+    _add_verbose(demo)
     return parser, map_parser
 
 
@@ -214,6 +219,10 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
         help="put first on the workers' sys.path; may be repeated (the current directory is always there)",
     )
     add("--python", metavar="PROGRAM", help="the workers' interpreter; it needs msgpack (this one)")
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what is logged, on standard error")
 
 
 def _processors() -> int:

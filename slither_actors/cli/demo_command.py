@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.cli.display import TICKS_A_REDRAW, Display, Ticker
+from slither_actors.cli.logs import logs
 from slither_actors.cli.progress import Progress, Rate, counted, format_elapsed, seconds_left
 from slither_actors.cli.signals import Interrupted, Signals
 from slither_actors.demos.survey import Outcome, find_sources, standard_library, survey
@@ -26,7 +27,7 @@ def run(arguments: DemoArguments) -> int:
     # No grace: nothing is lost by an end at once.
     signals = Signals(on_first=lambda: None, grace=0)
     try:
-        with signals:
+        with signals, logs(display, arguments.verbose):
             return _run(arguments, display)
     except Interrupted:
         display.say(f"ended by {signals.name}")

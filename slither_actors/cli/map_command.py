@@ -11,11 +11,12 @@ from slither_actors import DispatchError, Item, PoolSpec, Retry, System
 from slither_actors.cli.display import TICKS_A_REDRAW, Display, Ticker
 from slither_actors.cli.files import Files
 from slither_actors.cli.lines import LineSource, MalformedLine, parse_line
+from slither_actors.cli.logs import logs
 from slither_actors.cli.progress import Progress, Rate, format_summary, seconds_left
 from slither_actors.cli.records import NotJson, brief, error_record, json_line
 from slither_actors.cli.signals import Interrupted, Signals
 from slither_actors.cli.writer import LineWriter, WriteFailed
-from slither_actors.errors import OptionError, SlitherError
+from slither_actors.errors import LoadError, OptionError, PoolUnavailable, SlitherError, WorkerError
 from slither_actors.executors import SnakeBridge
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run(arguments: MapArguments) -> int:
         except OSError as error:
             display.say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
             return BAD_USAGE
+        context.enter_context(logs(display, arguments.verbose))
         return Mapping(arguments, files, display).run()
 
 
@@ -64,6 +66,7 @@ class Mapping:
         self._malformed = 0
         self._results = 0  # by the main thread, like the next one
         self._failed = 0
+        self._unfinished = 0
 
     def run(self) -> int:
         """Carry it out; the exit code."""
@@ -80,6 +83,7 @@ class Mapping:
                 self._failed + self._malformed,
                 self._stream.statistics().retries if self._stream is not None else 0,
                 time.monotonic() - self._began,
+                unfinished=self._unfinished,
             )
         )
         return code
@@ -97,8 +101,14 @@ class Mapping:
         except OptionError as error:
             self._display.say(str(error))
             return BAD_USAGE, "failed"
-        except (SlitherError, MalformedLine, NotJson, OSError) as error:
+        except DispatchError as error:
+            # What the source raised, a malformed line, is told by itself: it names the line.
+            if isinstance(error.reason, SlitherError):
+                self._unfinished = len(error.unfinished)
             self._display.say(_told(error))
+            return RUN_FAILED, "failed"
+        except (SlitherError, MalformedLine, NotJson, OSError) as error:
+            self._display.say(str(error) or brief(error))
             return RUN_FAILED, "failed"
         return 0, ""
 
@@ -237,8 +247,15 @@ def _policy(arguments: MapArguments) -> Any:
     return then
 
 
-def _told(error: BaseException) -> str:
-    """A failure for people: the library's say who is at fault and carry the worker's traceback."""
-    if isinstance(error, DispatchError) and isinstance(error.reason, MalformedLine):
-        error = error.reason
-    return str(error) or brief(error)
+def _told(error: DispatchError) -> str:
+    """A run's failure for people, who count lines, not batches."""
+    reason = error.reason
+    if isinstance(reason, MalformedLine):
+        return str(reason)
+    if isinstance(reason, SlitherError) and not isinstance(reason, (LoadError, PoolUnavailable)) and error.unfinished:
+        return f"failed in a batch at line {min(error.unfinished)} or after: {brief(reason)}{_traceback(reason)}"
+    return str(error if reason is None else reason)
+
+
+def _traceback(reason: SlitherError) -> str:
+    return f"\n{reason.traceback.rstrip()}" if isinstance(reason, WorkerError) and reason.traceback else ""

@@ -93,7 +93,7 @@ def format_progress(progress: Progress, width: int) -> str:
     return _joined(parts)[:width]
 
 
-def format_summary(ending: str, results: int, failed: int, retries: int, seconds: float) -> str:
+def format_summary(ending: str, results: int, failed: int, retries: int, seconds: float, *, unfinished: int = 0) -> str:
     """The line that closes every run.
 
     Args:
@@ -102,8 +102,13 @@ def format_summary(ending: str, results: int, failed: int, retries: int, seconds
         failed: inputs that failed.
         retries: batches that were run again, or split.
         seconds: how long it took.
+        unfinished: inputs that were read when the run failed and have neither a result nor a failure of their own.
     """
-    parts = [counted(results, "result", "results"), f"{failed:,} failed"]
+    parts = [counted(results, "result", "results")]
+    if failed or not unfinished:
+        parts.append(f"{failed:,} failed")
+    if unfinished:
+        parts.append(f"{unfinished:,} unfinished")
     if retries:
         parts.append(counted(retries, "retry", "retries"))
     rate = f" ({format_rate((results + failed) / seconds)}/s)" if seconds > 0 else ""

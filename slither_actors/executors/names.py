@@ -39,11 +39,13 @@ def check_names(module: Any, function: Any) -> tuple[str, str]:
     checks.text("module", module)
     if module == "__main__":
         raise OptionError(f"module cannot be '__main__', which is another one in a worker; {_move('the function')}")
+    if module.endswith(".py"):
+        raise OptionError(
+            f"module must be a dotted name, not the file {shown(module)}; leave out '.py', and put the file's folder into "
+            "the pool's path: PoolSpec(path=[...])"
+        )
     if not _dotted(module):
-        remedy = ""
-        if module.endswith(".py"):
-            remedy = "; leave out '.py', and put the file's folder into the pool's path: PoolSpec(path=[...])"
-        raise OptionError(f"module must be a dotted name such as 'package.module', not {shown(module)}{remedy}")
+        raise OptionError(f"module must be a dotted name such as 'package.module', not {shown(module)}")
     return module, function
 
 

@@ -82,7 +82,7 @@ class Consumer:
             return
         self._closed = True
         if run.collector is not None and not run.closed:
-            run.closed = True
+            run.closed = run.cut_short = True
             run.collector.tell(Close())
             run.inbox.put(_Closed())
         if run.producer is not None:
@@ -216,7 +216,7 @@ class Consumer:
     def _failure(self, finished: Finished) -> DispatchError:
         """The error with all that is known: what is done and not handed out, and what is not done."""
         run = self.run
-        run.failed_run = True
+        run.cut_short = True
         kept: list[tuple[int, Item]] = list(self._held.items())
         for delivery in [*self._late, *finished.held]:
             try:

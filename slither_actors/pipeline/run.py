@@ -29,7 +29,7 @@ class Run:
 
     __slots__ = (
         "awaiting_retry", "batched", "batcher", "budget", "closed", "collector", "credit", 
-        "emitted", "failed", "failed_run", "id", "inbox", "lane", "next_ref", "options", "producer", "resolved", "retries", "routed",
+        "emitted", "failed", "cut_short", "id", "inbox", "lane", "next_ref", "options", "producer", "resolved", "retries", "routed",
         "scheduler", "skipped", "source_done", "starving", "stuck", "undelivered",
     )  # fmt: skip
 
@@ -53,7 +53,7 @@ class Run:
         # Batches that exist and are not delivered, by reference. Batcher adds, consumer removes; where some items of one
         # are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
         self.undelivered: dict[int, Batch] = {}
-        self.failed_run = False
+        self.cut_short = False  # failed, or closed by its consumer: what was not handed out is dropped
         self.stuck: Callable[[Any], None] = lambda role: None
         self.starving = False
         self.source_done = False

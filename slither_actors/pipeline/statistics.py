@@ -58,11 +58,11 @@ def snapshot(run: Run, unread: int) -> RunStatistics:
         buffered=0 if ended else pulled - batched,
         in_flight=0 if ended else batched - resolved,
         awaiting_retry=waiting,
-        held=0 if ended and run.failed_run else resolved - emitted,
+        held=0 if ended and run.cut_short else resolved - emitted,
         emitted=emitted,
         skipped=run.skipped,
         routed=run.routed,
         retries=run.retries,
         failed=run.failed,
-        dropped=pulled - (emitted if run.failed_run else resolved) if ended else 0,
+        dropped=pulled - (emitted if run.cut_short else resolved) if ended else 0,
     )

@@ -262,6 +262,8 @@ class Executor(LightActor):
         self._next_head(now)
         if ended:
             self._done += len(ended)
+            # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
+            self.prove()
             self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
 
     def _take_cancelled(self, frame: Frame) -> None:

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from slither_actors.item import Item
 
-Batches = Sequence[list[Any]]
-"""Finished batches, the first of them first; each a list of Items, not empty, and the receiver's from then on."""
+Batches = Iterable[Sequence[Any]]
+"""Finished batches, the first of them first: lists of Items, not empty, and the receiver's from then on."""
 
 
 class Strategy:
@@ -52,12 +52,12 @@ class Strategy:
 
     def extend(self, items: Iterable[Any]) -> Batches:
         """Take some items (finitely many); give the batches that they complete."""
-        done: list[list[Any]] = []
+        done: list[Sequence[Any]] = []
         for item in items:
             done.extend(self.add(item))
         return done
 
-    def batches(self, items: Iterable[Any]) -> Iterator[list[Item]]:
+    def batches(self, items: Iterable[Any]) -> Iterator[Sequence[Item]]:
         """The batches of a whole input, each as soon as it is complete. Payloads are wrapped; ids are positions."""
         for position, entry in enumerate(items):
             yield from self.add(Item.wrap(entry, id=position))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import msgpack
-
 from . import extensions
 from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
+from .pack import ExtType, packer, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Final
 
-    from .frames import Buffer
+    from .header import Buffer
 
 __all__ = ["DecodeError", "EncodeError", "Encoder", "decode", "encode"]
 
@@ -24,7 +22,6 @@ _KEEP: Final = 4 * 1024 * 1024
 _PACKER_BUFFER: Final = 64 * 1024
 _NESTED_BUFFER: Final = 4 * 1024
 
-_ExtType = msgpack.ExtType
 _new_tuple = tuple.__new__
 
 
@@ -37,16 +34,15 @@ class Encoder:
     :param out_of_band: arrays of at least so many bytes go beside the body; None: all go into it.
     """
 
-    __slots__ = ("_buffers", "_depth", "_offset", "_pack", "_packers", "_threshold")
+    __slots__ = ("_buffers", "_depth", "_offset", "_pack", "_packs", "_threshold")
 
     def __init__(self, out_of_band: int | None = OUT_OF_BAND) -> None:
         self._threshold = out_of_band
         self._reset()
 
     def _reset(self) -> None:
-        packer = msgpack.Packer(strict_types=True, default=self._default, buf_size=_PACKER_BUFFER)
-        self._pack: Callable[[object], bytes] = packer.pack
-        self._packers = [packer]
+        self._pack = packer(self._default, _PACKER_BUFFER)
+        self._packs = [self._pack]  # by depth of nesting: a packer cannot begin a value inside another
         self._depth = 0
         self._buffers: list[Buffer] = []
         self._offset = 0
@@ -82,17 +78,17 @@ class Encoder:
         cls = type(value)
         encoder = extensions.ENCODERS.get(cls) or extensions.learn(cls, value)
         code, data = encoder(value, self)
-        return _new_tuple(_ExtType, (code, data))
+        return _new_tuple(ExtType, (code, data))
 
     def nested(self, value: object) -> bytes:
         """``value`` as bytes inside an extension; for the encoders of extension types."""
         depth = self._depth = self._depth + 1
         if depth > MAX_NESTING:
             raise RefusedError(f"more than {MAX_NESTING} tuples, sets or the like inside one another (or a cycle)")
-        packers = self._packers
-        if depth == len(packers):
-            packers.append(msgpack.Packer(strict_types=True, default=self._default, buf_size=_NESTED_BUFFER))
-        data: bytes = packers[depth].pack(value)
+        packs = self._packs
+        if depth == len(packs):
+            packs.append(packer(self._default, _NESTED_BUFFER))
+        data = packs[depth](value)
         self._depth = depth - 1
         return data
 
@@ -118,7 +114,6 @@ def encode(value: object) -> bytes:
 
 
 _hook = extensions.Hook(0, memoryview(b""))
-_unpackb = msgpack.unpackb
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
@@ -130,8 +125,8 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     """
     try:
         if len(buffers):
-            return _unpackb(body, strict_map_key=False, ext_hook=extensions.Hook(0, memoryview(buffers)))
-        return _unpackb(body, strict_map_key=False, ext_hook=_hook)
+            return unpackb(body, strict_map_key=False, ext_hook=extensions.Hook(0, memoryview(buffers)))
+        return unpackb(body, strict_map_key=False, ext_hook=_hook)
     except DecodeError:
         raise
     except Exception as error:

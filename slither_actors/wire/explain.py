@@ -55,9 +55,7 @@ def explain(value: object, error: Exception) -> EncodeError:
     if found is None:
         return EncodeError("", _reason(error))
     steps, reason = found
-    return EncodeError(
-        "".join(text for text, _ in steps), reason, tuple(step for _, step in steps if step is not None)
-    )
+    return EncodeError("".join(text for text, _ in steps), reason, tuple(step for _, step in steps if step is not None))
 
 
 def _find(root: object) -> tuple[list[tuple[str, int | str | None]], str] | None:

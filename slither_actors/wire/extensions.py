@@ -10,14 +10,14 @@ import datetime as dt  # msgpack has loaded it already
 import struct
 import sys
 
-import msgpack
+from .pack import ExtType, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final, Protocol
 
-    from .frames import Buffer
+    from .header import Buffer
 
     class Nesting(Protocol):
         """What an encoder of an extension type needs of the one that encodes the value around it."""
@@ -182,9 +182,7 @@ def learn(cls: type, value: object) -> ExtensionEncoder:
         encoder = _encode_decimal
     elif (uuid := modules.get("uuid")) is not None and cls is uuid.UUID:
         encoder = _encode_uuid
-    elif (pathlib := modules.get("pathlib")) is not None and any(
-        cls is getattr(pathlib, kind) for kind in _PATH_KINDS
-    ):
+    elif (pathlib := modules.get("pathlib")) is not None and any(cls is getattr(pathlib, kind) for kind in _PATH_KINDS):
         encoder = _encode_path
     elif (zoneinfo := modules.get("zoneinfo")) is not None and cls is zoneinfo.ZoneInfo:
         encoder = _encode_zone
@@ -217,7 +215,7 @@ class Hook:
         decoder = _DECODERS.get(code)
         if decoder is None:
             if code < TUPLE:
-                return msgpack.ExtType(code, data)
+                return ExtType(code, data)
             raise DecodeError(f"there is no extension type {code}")
         return decoder(data, self)
 
@@ -229,15 +227,8 @@ class Hook:
                 raise DecodeError(f"more than {MAX_NESTING} extensions inside one another")
             inner = self._inner = Hook(self.depth + 1, self.buffers)
         if inner.depth <= _STACK_LEVELS:
-            return msgpack.unpackb(data, strict_map_key=False, ext_hook=inner)
-        unpacker = msgpack.Unpacker(
-            None, strict_map_key=False, ext_hook=inner, read_size=1, max_buffer_size=max(1, len(data))
-        )
-        unpacker.feed(data)
-        value = unpacker.unpack()
-        if unpacker.tell() != len(data):
-            raise DecodeError("bytes are left over after a nested value")
-        return value
+            return unpackb(data, strict_map_key=False, ext_hook=inner)
+        return unpack_on_heap(data, inner)
 
     def items(self, data: bytes) -> list[Any]:
         """The list inside an extension's data."""

@@ -62,7 +62,6 @@ __all__ = [
     "REPLY",
     "STOP",
     "VERSION",
-    "Buffer",
     "Frame",
     "FrameParser",
     "ProtocolError",

@@ -127,9 +127,7 @@ def pack_header(
     buffers_len: int = 0,
 ) -> bytes:
     """The header of a frame; side, body and buffers follow it in this order. ``struct.error`` if out of range."""
-    return HEADER.pack(
-        MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed
-    )
+    return HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed)
 
 
 def pack_frame(
@@ -144,7 +142,5 @@ def pack_frame(
     failed: int = 0,
 ) -> bytes:
     """A whole small frame (one without out-of-band buffers) as one piece."""
-    header = HEADER.pack(
-        MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed
-    )
+    header = HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed)
     return header + side + body if side else header + body

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Final
 
-    from .frames import Buffer, Frame
+    from .header import Buffer, Frame
 
 FAILURE_KINDS: Final = frozenset({"user", "load", "encode", "decode", "unexpected", "start"})
 """user: the function raised; load: it, or the command, is not there; encode: its results have no form on the wire;

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-    from slither_actors.wire.frames import Buffer, Frame
+    from slither_actors.wire.header import Buffer, Frame
 
 # Up to here joining the parts costs less than handing the kernel a vector of them.
 _JOINED: Final = 64 * 1024

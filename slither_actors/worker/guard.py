@@ -24,7 +24,7 @@ def require_msgpack(fallback: str = "") -> None:
     :param fallback: a directory that has it, tried last.
     """
     try:
-        import msgpack
+        from slither_actors.wire import pack
     except ImportError as error:
         reason = error
     else:
@@ -32,7 +32,7 @@ def require_msgpack(fallback: str = "") -> None:
     if fallback:
         sys.path.append(fallback)
         try:
-            import msgpack  # noqa: F401
+            from slither_actors.wire import pack  # noqa: F401
         except ImportError as error:
             reason = error
         else:

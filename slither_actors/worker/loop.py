@@ -6,8 +6,7 @@ import os
 import sys
 from collections import deque
 
-import msgpack
-
+from slither_actors.wire import pack
 from slither_actors.wire.frames import (
     CALL,
     CANCEL,
@@ -117,7 +116,7 @@ class Loop:
             self._execution.fail(frame, "start", error)
             return False
         version = ".".join(map(str, sys.version_info[:3]))
-        ready = Ready(os.getpid(), version, ".".join(map(str, msgpack.version)), commands)
+        ready = Ready(os.getpid(), version, pack.VERSION, commands)
         channel.write(READY, frame.request_id, ready.to_body())
         self._sort(frames)
         return True

@@ -59,5 +59,6 @@ def test_the_table_is_the_same_with_workers_killed_meanwhile() -> None:
     kills = re.search(r"(\d+) workers? killed meanwhile", killed.stderr)
     assert kills is not None
     assert int(kills[1]) > 0
+    assert len(killed.stderr.splitlines()) == 2
     if os.path.isdir(os.path.join(sysconfig.get_path("stdlib"), "test")) and sys.version_info < (3, 13):
         assert "bad_coding.py" in calm.stdout

@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from slither_actors.wire import frames
 from slither_actors.wire.codec import Encoder
@@ -59,7 +59,7 @@ class WorkerProcess:
         if greet:
             self.send(pack_frame(frames.HELLO, 0, (hello or hello_of()).to_body()))
 
-    def __enter__(self) -> WorkerProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

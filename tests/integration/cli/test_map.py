@@ -87,7 +87,8 @@ def test_halt_delivers_what_came_before_and_fails(cli: Cli) -> None:
     done = cli("map", "work:no_negatives", "--batch-size", "2", given="1\n2\n3\n4\n-5\n6\n")
     assert (done.code, done.out) == (1, "1\n2\n3\n4\n")
     assert "ValueError: negative: -5" in done.err
-    assert done.summary.startswith("slither-actors: failed: 4 results")
+    assert "failed in a batch at line 5 or after" in done.err
+    assert done.summary.startswith("slither-actors: failed: 4 results, 2 unfinished")
     assert "map_command.py" not in done.err  # the worker's traceback is told, not ours
 
 
@@ -166,6 +167,12 @@ def test_a_function_that_cannot_be_imported_fails_at_once_with_the_reason(cli: C
     done = cli("map", target, "--on-error", "skip", given="1\n")
     assert (done.code, done.out) == (1, "")
     assert "nowhere" in done.err or "missing" in done.err
+
+
+def test_what_is_logged_is_shown_to_those_who_ask(cli: Cli) -> None:
+    argv = ("map", "work:deadly", "--on-error", "skip")
+    assert len(cli(*argv, given="-1\n").err.splitlines()) == 1  # the summary
+    assert "WorkerCrashed" in cli(*argv, "--verbose", given="-1\n").err
 
 
 # --- usage ------------------------------------------------------------------------------------------------------------

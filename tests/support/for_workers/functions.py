@@ -171,10 +171,10 @@ def waits(payloads):
 
 
 def zeros(payloads):
-    import numpy
+    import numpy as np
 
     payloads[0][0] = 5.0  # arrays that come can be written to
-    return [payloads[0], numpy.zeros((3, 100_000)), numpy.float32(1.5)]
+    return [payloads[0], np.zeros((3, 100_000)), np.float32(1.5)]
 
 
 class Scorer(Adapter):

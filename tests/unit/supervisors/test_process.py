@@ -6,8 +6,20 @@ from typing import Any
 import pykka
 import pytest
 
-from supervisors import DEFERRED, IGNORE, Crashed, Down, Killed, LightActor, Normal, Scheduler, Shutdown
-from supervisors import SupervisorError, WouldDeadlock, monitor
+from supervisors import (
+    DEFERRED,
+    IGNORE,
+    Crashed,
+    Down,
+    Killed,
+    LightActor,
+    Normal,
+    Scheduler,
+    Shutdown,
+    SupervisorError,
+    WouldDeadlock,
+    monitor,
+)
 from supervisors.life import Ignored, Started, life_of
 from supervisors.testing import ManualScheduler
 
@@ -303,9 +315,7 @@ def test_an_actor_needs_a_scheduler(manual: ManualScheduler) -> None:
         assert Probe.start().is_alive()
 
 
-def test_every_exit_is_one_log_record_and_one_event(
-    manual: ManualScheduler, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_every_exit_is_one_log_record_and_one_event(manual: ManualScheduler, caplog: pytest.LogCaptureFixture) -> None:
     events: list[Any] = []
     manual.on_event = lambda name, data: events.append((name, data["actor"], data["reason"]))
     ref = Probe.start(scheduler=manual)

@@ -54,7 +54,7 @@ def test_an_array_comes_out_alike_and_writable(array: Any, times: int) -> None:
         np.complex64(1j), np.longdouble(1.5), np.str_("abc"), np.str_(""), np.bytes_(b"x"), np.datetime64("2020-01-01"),
         np.timedelta64(3, "ns"), np.void(b"ab"), np.zeros(1, [("a", "i4")])[0],
     ],
-    ids=lambda scalar: repr(scalar),
+    ids=repr,
 )  # fmt: skip
 def test_a_scalar_keeps_its_type(scalar: Any) -> None:
     back = decode(encode([scalar]))[0]

@@ -15,7 +15,7 @@ import threading
 import tracemalloc
 import uuid
 import zoneinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import pytest
@@ -30,7 +30,8 @@ VALUES = [
     [], {}, (), set(), frozenset(), (1,), ((),), [(1, [2, (3,)])], {1, "a", (2, 3)}, frozenset({frozenset({1})}),
     {(1, 2): 3, None: 4, 1.5: 5, b"k": 6, True: 7, frozenset({1}): 8}, 1j, complex(-0.0, 2),
     decimal.Decimal("1.50"), decimal.Decimal("-Infinity"), decimal.Decimal("1E+999999"),
-    dt.date.min, dt.datetime.max, dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN), dt.time(1, 2, 3, 4),
+    dt.date.min, dt.datetime(9999, 12, 31, 23, 59, 59, 999999),  # noqa: DTZ001
+    dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN), dt.time(1, 2, 3, 4),
     dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.time(1, tzinfo=dt.timezone(dt.timedelta(hours=-3), "x")),
     dt.timedelta.min, dt.timedelta.max, dt.UTC, dt.timezone(dt.timedelta(seconds=1), ""), BERLIN,
     uuid.UUID(int=7), pathlib.Path("/a/b"), pathlib.PurePosixPath("."), pathlib.PureWindowsPath("c:\\x\\y"),
@@ -79,7 +80,9 @@ class Text(str):
     __slots__ = ()
 
 
-Pair = collections.namedtuple("Pair", "a b")
+class Pair(NamedTuple):
+    a: int
+    b: int
 
 
 @pytest.mark.parametrize(
@@ -265,8 +268,8 @@ decode(Encoder().encode([1, "a", (1,), {2}, 2**70])[0])
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(loaded & {"decimal", "uuid", "pathlib", "numpy", "traceback", "enum", "dataclasses", "typing", "inspect"})
 """
-    out = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path={sys.path!r}\n{code}"], capture_output=True,
-                         text=True, check=True)  # fmt: skip
+    program = f"import sys; sys.path = {sys.path!r}\n{code}"
+    out = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
 
 

@@ -59,7 +59,8 @@ def test_the_header_is_laid_out_as_the_protocol_says() -> None:
 
 def test_a_frame_comes_out_as_it_went_in() -> None:
     (frame,) = FrameParser().feed(whole(b"body", side=b"side", buffers=b"buffers"))
-    assert (frame.kind, frame.request_id, frame.attempt, frame.flags, frame.count, frame.failed) == (REPLY, 7, 2, 5, 3, 1)
+    assert (frame.kind, frame.request_id, frame.attempt, frame.flags) == (REPLY, 7, 2, 5)
+    assert (frame.count, frame.failed) == (3, 1)
     assert (frame.side, frame.body, bytes(frame.buffers)) == (b"side", b"body", b"buffers")
     assert frame.size == HEADER_SIZE + 4 + 4 + 7
     assert "reply #7" in repr(frame)

@@ -85,7 +85,7 @@ def test_shortened_text_keeps_both_ends_and_its_limit_in_bytes() -> None:
     assert shortened("abc", 10) == "abc"
     text = "begin" + "ü" * 1000 + "end"
     short = shortened(text, 200)
-    assert short.startswith("begin") and short.endswith("end")
+    assert (short[:5], short[-3:]) == ("begin", "end")
     assert len(short.encode()) <= 200
     assert shortened("\udc00", 100) == "\\udc00"
 
@@ -109,7 +109,8 @@ def test_the_strangest_exceptions_become_failures() -> None:
     assert "Unprintable" in found.type
     assert "KeyboardInterrupt" in found.message
     assert failure_of(Foreign("text"), "user").type == "Foreign"
-    assert failure_of(ExceptionGroup("two", [ValueError("one"), Unprintable()]), "user").message == "two (2 sub-exceptions)"
+    group = ExceptionGroup("two", [ValueError("one"), Unprintable()])
+    assert failure_of(group, "user").message == "two (2 sub-exceptions)"
 
 
 def test_a_long_chain_of_causes_is_cut() -> None:

@@ -63,7 +63,8 @@ def test_the_surroundings_of_a_function_show_nothing_of_the_start() -> None:
         assert names == []
         assert foreign == []
         assert path[:2] == [FUNCTIONS, "/nowhere"]
-        assert "" not in path and len(path) > 2
+        assert "" not in path
+        assert len(path) > 2
         assert own_session
 
 
@@ -204,6 +205,20 @@ def test_an_interpreter_without_msgpack_says_so() -> None:
     assert sys.executable in process.stderr.decode()
     assert "no msgpack" in process.stderr.decode()
     assert b"Traceback" not in process.stderr
+
+
+def test_the_hosts_msgpack_serves_where_the_same_interpreter_finds_none() -> None:
+    there = str(Path(msgpack.__file__).parents[1])
+    root = str(Path(slither_actors.__file__).parents[1])
+    process = subprocess.run(
+        [sys.executable, "-S", "-c", _code_of(boot.command), root, there, "0", "1", "2", "1"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    # It came as far as the look for its parent, which is not process 1.
+    assert process.returncode == guard.ORPHANED, process.stderr.decode()
 
 
 def _code_of(command: object) -> str:

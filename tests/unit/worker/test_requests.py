@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from support.worker import WorkerProcess, failure, hello_of, results
 
@@ -68,12 +68,13 @@ def test_something_else_than_results_is_named(worker: WorkerProcess, function: s
 def test_large_payloads_and_arrays_go_both_ways(worker: WorkerProcess) -> None:
     big = b"x" * 3_000_000
     assert results(worker.call("echo", [big, big])) == [big, big]
-    array = numpy.arange(200_000, dtype=float)
+    array = np.arange(200_000, dtype=float)
     changed, zeros, scalar = results(worker.call("zeros", [array]))
     array[0] = 5.0
     assert (changed == array).all()
     assert zeros.shape == (3, 100_000)
-    assert scalar == 1.5 and type(scalar) is numpy.float32
+    assert scalar == 1.5
+    assert type(scalar) is np.float32
 
 
 def test_a_static_method_can_be_loaded_by_its_dotted_name(worker: WorkerProcess) -> None:

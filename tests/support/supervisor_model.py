@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Kid:
-    id: int
+    key: int
     restart: str
     significant: bool
     state: str = "stopped"  # stopped, running, died (not dealt with yet), restarting
@@ -32,15 +32,15 @@ class Model:
         self.end: str | None = None
         self.retries = 0
 
-    def kid(self, id: int) -> Kid | None:
-        return next((kid for kid in self.kids if kid.id == id), None)
+    def kid(self, key: int) -> Kid | None:
+        return next((kid for kid in self.kids if kid.key == key), None)
 
     # -- starting and stopping one
 
     def start(self, kid: Kid) -> str:
-        plan = self.plans.get(kid.id)
+        plan = self.plans.get(kid.key)
         outcome = plan.pop(0) if plan else "ok"
-        self.log.append(("start", kid.id))
+        self.log.append(("start", kid.key))
         kid.state = "stopped"
         if outcome == "ok":
             kid.state = "running"
@@ -51,7 +51,7 @@ class Model:
 
     def stop(self, kid: Kid) -> None:
         if kid.state == "running":
-            self.log.append(("exit", kid.id))
+            self.log.append(("exit", kid.key))
         kid.state = "stopped"
 
     def finish(self, end: str) -> None:
@@ -68,7 +68,7 @@ class Model:
     # -- exits
 
     def die(self, kid: Kid) -> None:
-        self.log.append(("exit", kid.id))
+        self.log.append(("exit", kid.key))
         kid.state = "died"
 
     def deal_with(self, kid: Kid, abnormal: bool) -> None:
@@ -147,7 +147,7 @@ class Model:
     # -- administration: the name of the error, or "ok", "none"
 
     def start_child(self, kid: Kid) -> str:
-        present = self.kid(kid.id)
+        present = self.kid(kid.key)
         if kid.significant and self.auto == "never":
             return "SpecError"  # R25
         if present is not None:  # R19
@@ -159,8 +159,8 @@ class Model:
             return "StartFailed"
         return outcome
 
-    def terminate_child(self, id: int) -> str:
-        kid = self.kid(id)
+    def terminate_child(self, key: int) -> str:
+        kid = self.kid(key)
         if kid is None:
             return "ChildNotFound"
         self.stop(kid)  # R20
@@ -168,22 +168,22 @@ class Model:
             self.kids.remove(kid)
         return "ok"
 
-    def refusal(self, id: int) -> str | None:
-        kid = self.kid(id)  # R21
+    def refusal(self, key: int) -> str | None:
+        kid = self.kid(key)  # R21
         if kid is None:
             return "ChildNotFound"
         return {"running": "ChildRunning", "restarting": "ChildRestarting", "stopped": None}[kid.state]
 
-    def restart_child(self, id: int) -> str:
-        refused = self.refusal(id)
+    def restart_child(self, key: int) -> str:
+        refused = self.refusal(key)
         if refused is not None:
             return refused
-        kid = self.kid(id)
+        kid = self.kid(key)
         assert kid is not None
         return {"ok": "ok", "ignore": "ignore", "fail": "StartFailed"}[self.start(kid)]
 
-    def delete_child(self, id: int) -> str:
-        refused = self.refusal(id)
+    def delete_child(self, key: int) -> str:
+        refused = self.refusal(key)
         if refused is None:
-            self.kids = [kid for kid in self.kids if kid.id != id]
+            self.kids = [kid for kid in self.kids if kid.key != key]
         return refused or "ok"

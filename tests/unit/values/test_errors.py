@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import copy
+import pickle
+import signal
+
+import pytest
+from slither_actors import errors
+from slither_actors.errors import (
+    BatchTimeout,
+    DispatchError,
+    ForkedSystemError,
+    LoadError,
+    OptionError,
+    OptionTypeError,
+    PayloadError,
+    PoolUnavailable,
+    ProtocolError,
+    SessionBusy,
+    SessionLost,
+    SlitherError,
+    StartTimeout,
+    StrategyError,
+    StreamClosed,
+    SystemStopped,
+    UnexpectedResponse,
+    UnknownCommand,
+    UnknownOption,
+    UnknownPool,
+    WorkerCrashed,
+    WorkerError,
+)
+from slither_actors.item import Item
+
+EXAMPLES = [
+    SlitherError("message"),
+    OptionError("message"),
+    OptionTypeError("message"),
+    UnknownOption("tiemout", ["timeout", "pool"]),
+    UnknownOption("x", ["timeout"], "say y"),
+    UnknownPool("gpu", ["cpu"]),
+    UnknownPool(None, ["a", "b"]),
+    UnknownCommand("scor", ["score"], "gpu"),
+    UnknownCommand("score", []),
+    DispatchError(
+        "message", reason=BatchTimeout(3.0), batch_ref=4, partial_results=[Item(1, 2, {"a": 1})], unfinished=[5, 6]
+    ),
+    BatchTimeout(0.5),
+    WorkerCrashed(exit_code=3, stderr_tail="one\ntwo"),
+    WorkerCrashed(signal=11),
+    WorkerCrashed(),
+    WorkerError("builtins.ValueError", "bad", "Traceback ...", kind="user"),
+    LoadError("m:f", WorkerError("builtins.ModuleNotFoundError", "No module named 'm'", kind="load")),
+    UnexpectedResponse("message", expected=3, got=2),
+    PayloadError(37, "['user'][3]", "objects cannot be sent"),
+    PayloadError(None, "", "objects cannot be sent"),
+    PoolUnavailable("gpu", "too many restarts"),
+    StartTimeout(60),
+    StrategyError("it lost items", [1, 2]),
+    SessionLost("s"),
+    SessionBusy("s"),
+    SystemStopped("stopped"),
+    StreamClosed("closed"),
+    ForkedSystemError(),
+    ProtocolError("magic", "no frame"),
+]
+
+
+def test_every_error_has_an_example_here():
+    named = {getattr(errors, name) for name in errors.__all__}
+    assert {type(error) for error in EXAMPLES} == named
+
+
+def plain(value):
+    """Attributes, comparable: errors and items inside as what they are made of."""
+    if isinstance(value, BaseException):
+        return type(value), str(value), plain(vars(value))
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return value
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_errors_survive_pickling_and_copying_with_their_attributes(error, again):
+    back = again(error)
+    assert back is not error
+    assert plain(back) == plain(error)
+    assert back.args == error.args
+
+
+def test_notes_survive_pickling():
+    error = BatchTimeout(1.0)
+    error.add_note("in the third stage")
+    assert pickle.loads(pickle.dumps(error)).__notes__ == ["in the third stage"]
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_every_error_says_something_in_words(error):
+    assert len(str(error)) >= 6
+    assert "object at 0x" not in str(error)
+
+
+def test_all_but_protocol_errors_share_one_base():
+    assert all(isinstance(error, SlitherError) for error in EXAMPLES if type(error) is not ProtocolError)
+
+
+def test_option_errors_are_value_errors_and_those_of_type_type_errors():
+    assert issubclass(OptionError, ValueError)
+    assert issubclass(OptionTypeError, TypeError)
+    assert issubclass(UnknownPool, OptionError)
+
+
+def test_unknown_names_come_with_the_nearest_and_all_known_ones():
+    assert str(UnknownOption("tiemout", ["timeout", "pool"])) == (
+        "unknown option 'tiemout', did you mean 'timeout'?; known: timeout, pool"
+    )
+    assert str(UnknownPool("gpus", ["gpu", "cpu"])) == "there is no pool 'gpus', did you mean 'gpu'?; known: gpu, cpu"
+    assert "@command" in str(UnknownCommand("score", []))
+
+
+def test_a_crash_says_how_the_worker_died_and_what_it_wrote_last():
+    assert "killed by SIGSEGV (signal 11)" in str(WorkerCrashed(signal=int(signal.SIGSEGV)))
+    assert "killed by signal 200" in str(WorkerCrashed(signal=200))
+    assert str(WorkerCrashed(exit_code=0, stderr_tail="one\ntwo\n")).endswith("code 0 in mid-batch; its last words on "
+                                                                             "stderr:\none\ntwo")  # fmt: skip
+
+
+def test_a_workers_error_shows_type_message_and_traceback():
+    text = str(WorkerError("builtins.ValueError", "bad", "Traceback (most recent call last):\n  File x\n"))
+    assert text.startswith("ValueError: bad")
+    assert text.endswith("In the worker:\nTraceback (most recent call last):\n  File x")
+    assert str(WorkerError("m.Silent", "")) == "m.Silent"
+
+
+def test_a_module_that_is_not_found_comes_with_the_remedy():
+    reason = WorkerError("builtins.ModuleNotFoundError", "No module named 'm'", kind="load")
+    assert "PoolSpec(path=[...])" in str(LoadError("m:f", reason))
+
+
+def test_a_payload_error_names_item_and_place():
+    assert str(PayloadError(37, "['a']", "it is a function; send its name")) == (
+        "the payload of item 37 cannot be sent to a worker, at ['a']: it is a function; send its name"
+    )
+
+
+def test_a_strategy_error_names_ten_items_and_has_them_all():
+    error = StrategyError("lost", range(25))
+    assert str(error) == "lost (items 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 15 more)"
+    assert error.ids == list(range(25))
+
+
+def test_values_whose_repr_fails_or_is_endless_do_not_spoil_a_message():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert "<Broken whose repr fails>" in str(PayloadError(Broken(), "", "x"))
+    assert len(str(PayloadError("x" * 10_000, "", "x"))) < 200
