@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -15,11 +16,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from slither_actors.dispatch import Dispatcher
-from slither_actors.errors import ForkedSystemError, OptionTypeError, SlitherError, SystemStopped, UnknownCommand, UnknownPool
+from slither_actors.errors import (
+    ForkedSystemError,
+    OptionTypeError,
+    SlitherError,
+    SystemStopped,
+    UnknownCommand,
+    UnknownPool,
+)
 from slither_actors.executors import Snakepit
 from slither_actors.options import RunOptions
-from slither_actors.pipeline.open import RunOpener
 from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
 from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.spawner import Spawner
@@ -34,12 +42,18 @@ from supervisors import (
     StartFailed,
     Supervisor,
     WouldDeadlock,
-    stop as stop_actor,
     wait_started,
+)
+from supervisors import (
+    stop as stop_actor,
 )
 
 POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 """A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
+
+# A library is silent unless the application configures logging; a worker's crash is in the error that reports it, too.
+for _name in ("slither_actors", "supervisors"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _running: list[System] = []
 _default: System | None = None
@@ -83,10 +97,11 @@ class System:
     def __init__(self, pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None, *, name: str = "slither") -> None:
         if pools is not None and not isinstance(pools, Mapping):
             raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}")
-        for pool in pools or ():
+        wanted: Mapping[Any, Any] = pools or {"default": {}}
+        for pool in wanted:
             if not isinstance(pool, str) or not pool:
                 raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}")
-        self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in (pools or {"default": {}}).items()}
+        self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in wanted.items()}
         self._name = name
         self._pid = os.getpid()
         self._links = {pool: PoolLink(pool) for pool in self._specs}
@@ -240,7 +255,8 @@ class System:
         """
         self._check_fork()
         if self._state != "running":
-            raise SystemStopped(f"system {self._name!r} {'was stopped' if self._state == 'stopped' else 'was not started'}")
+            why = "was stopped" if self._state == "stopped" else "was not started"
+            raise SystemStopped(f"system {self._name!r} {why}")
         if options.inline:
             return self._opener.inline(items, options)
         link = self._link(options.pool)
@@ -285,7 +301,7 @@ class System:
 
     def _check_fork(self) -> None:
         if os.getpid() != self._pid:
-            raise ForkedSystemError()
+            raise ForkedSystemError
 
     def _forked(self) -> None:
         """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from supervisors.scheduler import Recipient
+    from supervisors.recipient import Recipient
 
 __all__ = ["Poller"]
 

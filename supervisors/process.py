@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Self
 
 import pykka
 from pykka import messages
@@ -22,183 +22,14 @@ from supervisors.exits import (
     Shutdown,
     SupervisorError,
 )
-from supervisors.futures import GuardedFuture, check_may_block
-from supervisors.life import Down, DownNotice, Ignored, Life, Monitor, Started, life_of, monitor
+from supervisors.futures import GuardedFuture
+from supervisors.life import Down, DownNotice, Ignored, Monitor, Started, life_of, monitor
+from supervisors.light_ref import AskShutdown, LightInbox, LightRef, Start, dead, refuse
+from supervisors.recipient import Recipient, special_types
 from supervisors.records import record_exit
-from supervisors.scheduler import Recipient, Scheduler, Timer, special_types
+from supervisors.scheduler import Scheduler, Timer
 
 __all__ = ["Down", "LightActor", "LightRef", "Monitor", "life_of", "monitor"]
-
-A = TypeVar("A", bound="LightActor")
-
-
-class _Start:
-    """The first message."""
-
-    __slots__ = ()
-
-
-class _AskShutdown:
-    """A supervisor's wish; comes in turn, after what was sent before."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: ExitReason) -> None:
-        self.reason = reason
-
-
-special_types.update(
-    (
-        Envelope,
-        messages._ActorStop,
-        messages.ProxyCall,
-        messages.ProxyGetAttr,
-        messages.ProxySetAttr,
-        DownNotice,
-        _Start,
-        _AskShutdown,
-    )
-)
-
-
-class LightRef(pykka.ActorRef[A]):
-    """Reference to a light actor. Keeps the actor itself only while that is alive."""
-
-    def __init__(self, actor: A) -> None:
-        super().__init__(actor)
-        scheduler = actor.scheduler
-        self._scheduler = scheduler
-        self._append = scheduler._ready.append
-        self._actor: A | None = actor
-        self._supervised_life = _LightLife(self)
-
-    def is_alive(self) -> bool:
-        """True until it has ended."""
-        return self._actor is not None
-
-    def tell(self, message: Any) -> None:
-        """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
-        actor = self._actor
-        if actor is not None:
-            self._append((actor, message))
-            if self._scheduler._asleep:
-                self._scheduler._wake()
-
-    @overload
-    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
-
-    @overload
-    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
-
-    @overload
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
-
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
-        """As in Pykka. A dead actor answers ActorDeadError, also if it dies with the message unread.
-
-        Raises:
-            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
-        """
-        if block:
-            check_may_block("ask()")
-        return super().ask(message, block=block, timeout=timeout)
-
-    @overload
-    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
-
-    @overload
-    def stop(self, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[bool]: ...
-
-    @overload
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]: ...
-
-    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]:
-        """As in Pykka: asks it to end with reason Normal. The future is set when the request has been handled.
-
-        Raises:
-            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
-        """
-        if block:
-            check_may_block("stop()")
-        return super().stop(block=block, timeout=timeout)
-
-    def _tell_special(self, message: Any) -> None:
-        self.tell(message)
-
-
-class _LightLife(Life):
-    """How a light actor is ended, and where its watchers are called."""
-
-    __slots__ = ("_ref",)
-
-    def __init__(self, ref: LightRef[Any]) -> None:
-        super().__init__()
-        self._ref = ref
-
-    def ask_shutdown(self, reason: ExitReason) -> None:
-        self._ref.tell(_AskShutdown(reason))
-
-    def kill(self) -> None:
-        actor = self._ref._actor
-        if actor is not None:
-            actor.scheduler.post(actor.exit, Killed())
-
-    def deliver(self, watcher: Callable[[Down], object], down: Down) -> None:
-        # Not called right here, which may be the middle of some handler's exit().
-        scheduler = self._ref._scheduler
-        if scheduler.stopped:
-            watcher(down)
-        else:
-            scheduler._ready.append((scheduler._poster, (watcher, (down,))))
-            if scheduler._asleep:
-                scheduler._wake()
-
-
-class _LightInbox:
-    """The inbox as Pykka's own code sees it: it hands on to the scheduler."""
-
-    __slots__ = ("_actor", "_scheduler")
-
-    def __init__(self, actor: LightActor) -> None:
-        self._actor: Recipient = actor
-        self._scheduler = actor.scheduler
-
-    def put(self, envelope: Envelope[Any], /) -> None:
-        scheduler = self._scheduler
-        scheduler._ready.append((self._actor, envelope))
-        if scheduler._asleep:
-            scheduler._wake()
-        if scheduler._closed:
-            # Perhaps too late for the scheduler's last look; then the answer is up to us.
-            scheduler._drain()
-
-    def get(self) -> Envelope[Any]:
-        raise NotImplementedError("a light actor's messages are taken by its scheduler")
-
-    def empty(self) -> bool:
-        return True
-
-
-def refuse(message: Any) -> None:
-    """Answer an envelope that nobody will handle, as Pykka does."""
-    if type(message) is Envelope and message.reply_to is not None:
-        if isinstance(message.message, messages._ActorStop):
-            message.reply_to.set(None)
-        else:
-            error = pykka.ActorDeadError("the actor stopped before handling the message")
-            message.reply_to.set_exception((pykka.ActorDeadError, error, None))
-
-
-class _Dead(Recipient):
-    """Stands in an inbox for an actor that has ended, so that the inbox does not keep it in memory."""
-
-    def _special(self, message: Any) -> None:
-        refuse(message)
-
-    _refuse = _special
-
-
-_dead = _Dead()
 
 
 class LightActor(pykka.Actor, Recipient):
@@ -243,7 +74,7 @@ class LightActor(pykka.Actor, Recipient):
             raise SupervisorError(f"make a {type(self).__name__} with {type(self).__name__}.start()")
         self.actor_urn = uuid.uuid4().urn
         self.actor_stopped = threading.Event()
-        self._inbox = self.actor_inbox = _LightInbox(self)
+        self._inbox = self.actor_inbox = LightInbox(self)
         self.exit_reason: ExitReason | None = None
         self._alive = True
         self._timers = None
@@ -342,9 +173,9 @@ class LightActor(pykka.Actor, Recipient):
             if not message.monitor.cancelled:
                 message.monitor.cancelled = True
                 self.on_receive(message.down)
-        elif isinstance(message, _AskShutdown):
+        elif isinstance(message, AskShutdown):
             self.on_shutdown(message.reason)
-        elif isinstance(message, _Start):
+        elif isinstance(message, Start):
             self._begin()
         else:
             self._handle_receive(message)
@@ -402,7 +233,7 @@ class LightActor(pykka.Actor, Recipient):
         self._alive = False
         self.exit_reason = reason
         self._ref._actor = None
-        self._inbox._actor = _dead
+        self._inbox._actor = dead
         scheduler._actors.pop(self, None)
         scheduler._poller.remove_owner(self)
         for timer in self._timers or ():
@@ -434,7 +265,7 @@ class LightActor(pykka.Actor, Recipient):
     def _start_actor_loop(self) -> None:
         scheduler = self.scheduler
         scheduler._actors[self] = None
-        self._ref.tell(_Start())
+        self._ref.tell(Start())
         if scheduler._closed and scheduler._actors.pop(self, self) is None:
             # Stopped meanwhile, and its last look did not find this actor.
             self._end(Shutdown())

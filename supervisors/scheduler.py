@@ -14,6 +14,7 @@ from typing import Any
 
 from supervisors.exits import SchedulerStopped, WouldDeadlock
 from supervisors.poller import Poller
+from supervisors.recipient import Poster, Recipient, special_types
 from supervisors.side import SideThread
 from supervisors.timers import Timer, TimerHeap
 
@@ -28,9 +29,6 @@ _current = threading.local()
 # storm of messages holds up timers and descriptors for about a millisecond only.
 _MESSAGES_A_TURN = 256
 
-# Types of messages that are not for on_receive (Pykka's own, and ours); process.py fills it.
-special_types: set[type] = set()
-
 
 @contextmanager
 def activate(scheduler: Scheduler) -> Iterator[None]:
@@ -41,53 +39,6 @@ def activate(scheduler: Scheduler) -> Iterator[None]:
         yield
     finally:
         _current.scheduler = before
-
-
-class Recipient:
-    """What a mailbox entry may be for, and what timers and descriptors may belong to: see LightActor."""
-
-    _alive: bool = False
-    _timers: set[Timer] | None = None
-    _descriptors: set[int] | None = None
-
-    def on_receive(self, message: Any) -> object:
-        """Handle an ordinary message."""
-        raise NotImplementedError
-
-    def _special(self, message: Any) -> None:
-        """Handle one of the `special_types`, also when dead."""
-        raise NotImplementedError
-
-    def _refuse(self, message: Any) -> None:
-        """Answer one of the `special_types` that nobody will handle. On any thread."""
-
-    def _crashed(self, exception: BaseException) -> None:
-        """An exception left its code."""
-        raise NotImplementedError
-
-    def _dissolve(self) -> None:
-        """The scheduler ends."""
-        raise NotImplementedError
-
-
-class _Poster(Recipient):
-    """The recipient of posted functions: makes them messages like all others, and so cheap."""
-
-    _alive = True
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def on_receive(self, message: tuple[Callable[..., object], tuple[Any, ...]]) -> None:
-        fn, args = message
-        owner = getattr(fn, "__self__", None)
-        if not isinstance(owner, Recipient):
-            self._scheduler.run_guarded(None, fn, *args)
-        elif owner._alive:  # nothing of an actor runs after its on_exit
-            self._scheduler.run_guarded(owner, fn, *args)
-
-    def _crashed(self, exception: BaseException) -> None:
-        self._scheduler.log_exception("a posted function", exception)
 
 
 class Scheduler:
@@ -123,7 +74,7 @@ class Scheduler:
         self._actors: dict[Recipient, None] = {}
         self._timers = TimerHeap()
         self._poller = Poller()
-        self._poster = _Poster(self)
+        self._poster = Poster(self)
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ident: int | None = None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Generator, Hashable, Iterable
-from types import GeneratorType
 from typing import Any, get_args
 
 from supervisors.child_spec import ChildSpec
@@ -24,17 +22,15 @@ from supervisors.exits import (
     Shutdown,
     SpecError,
     StartFailed,
-    SupervisorError,
     SupervisorStopping,
 )
 from supervisors.intensity import Backoff, RestartIntensity
 from supervisors.life import Down, Ignored, Started, StartOutcome
-from supervisors.process import LightActor
+from supervisors.operations import Operation, Operator
 from supervisors.records import record
 from supervisors.requests import (
     CountChildren,
     DeleteChild,
-    Reply,
     RestartChild,
     StartChild,
     TerminateChild,
@@ -44,11 +40,8 @@ from supervisors.requests import (
 
 __all__ = ["Supervisor"]
 
-# An operation waits by yielding a token; `_fire` with that token lets it go on.
-_Operation = Generator[object, Any, Any]
 
-
-class Supervisor(LightActor):
+class Supervisor(Operator):
     """Keeps its children running, by OTP's rules.
 
     Runs in: the scheduler's thread. Owns: its children. What takes time (a child that starts, a child that stops) is an
@@ -93,9 +86,6 @@ class Supervisor(LightActor):
         self._backoff = restart_backoff
         self._children: dict[Hashable, Child] = {}
         self._by_ref: dict[Any, Child] = {}
-        self._todo: deque[tuple[_Operation, Reply | None]] = deque()
-        self._operation: tuple[_Operation, Reply | None] | None = None
-        self._token: object = None
         self._ending = False
         for spec in children:
             self._check_spec(spec)
@@ -133,15 +123,13 @@ class Supervisor(LightActor):
         """Stop the children in reverse order, then end. Breaks off what it is at."""
         if not self._ending:
             self._end_with(reason)
-            operation, self._operation, self._token = self._operation, None, None
-            self._break_off(operation)
+            self._break_off_current()
             self._drive()
 
     def on_exit(self, reason: ExitReason) -> None:
         """Answer what waits; kill the children that are left, which is none after an orderly end."""
         self._ending = True
-        operation, self._operation, self._token = self._operation, None, None
-        self._break_off(operation)
+        self._break_off_current()
         self._clear_todo()
         for child in reversed(self._children.values()):
             if child.ref is not None:
@@ -152,7 +140,7 @@ class Supervisor(LightActor):
         if self._ending:
             self._answer_to(message.reply, SupervisorStopping(f"{self} is stopping"))
             return
-        operation: _Operation
+        operation: Operation
         if isinstance(message, StartChild):
             operation = self._start_child(message.spec)
         elif isinstance(message, TerminateChild):
@@ -179,7 +167,7 @@ class Supervisor(LightActor):
 
     # -- operations ----------------------------------------------------------------------------------------------
 
-    def _start_all(self) -> _Operation:
+    def _start_all(self) -> Operation:
         for child in list(self._children.values()):
             outcome = yield from self._start_one(child)
             if isinstance(outcome, ExitReason):
@@ -187,7 +175,7 @@ class Supervisor(LightActor):
                 return
         self.started()
 
-    def _child_exited(self, child: Child, incarnation: int, reason: ExitReason) -> _Operation:
+    def _child_exited(self, child: Child, incarnation: int, reason: ExitReason) -> Operation:
         if child.incarnation != incarnation or child.state != "exited":
             return  # stopped or started anew meanwhile
         views = [each.view() for each in self._children.values()]
@@ -200,7 +188,7 @@ class Supervisor(LightActor):
         if decision.shutdown:
             self._end_with(Shutdown())
 
-    def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> _Operation:
+    def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> Operation:
         """Count an attempt, then make it or (after a failed one, or under back-off) have it made later."""
         child.state = "restarting"
         now = self.scheduler.now()
@@ -227,11 +215,11 @@ class Supervisor(LightActor):
             self._todo.append((self._retry_now(child, incarnation), None))
             self._drive()
 
-    def _retry_now(self, child: Child, incarnation: int) -> _Operation:
+    def _retry_now(self, child: Child, incarnation: int) -> Operation:
         if child.state == "restarting" and child.incarnation == incarnation:
             yield from self._attempt(child)
 
-    def _attempt(self, child: Child) -> _Operation:
+    def _attempt(self, child: Child) -> Operation:
         decision = yield from self._stop_group(child)
         for child_id in decision.start:
             each = self._children[child_id]
@@ -248,7 +236,7 @@ class Supervisor(LightActor):
         self._drop(decision)
         return decision
 
-    def _start_child(self, spec: ChildSpec) -> _Operation:
+    def _start_child(self, spec: ChildSpec) -> Operation:
         self._check_spec(spec)
         present = self._children.get(spec.id)
         if present is not None:
@@ -262,25 +250,25 @@ class Supervisor(LightActor):
             raise StartFailed(spec.id, outcome)
         return child.ref
 
-    def _terminate_child(self, child_id: Hashable) -> _Operation:
+    def _terminate_child(self, child_id: Hashable) -> Operation:
         child = self._find(child_id)
         yield from self._stop_one(child)
         if child.spec.restart == "temporary":
             del self._children[child_id]
 
-    def _restart_child(self, child_id: Hashable) -> _Operation:
+    def _restart_child(self, child_id: Hashable) -> Operation:
         child = self._find_stopped(child_id)
         outcome = yield from self._start_one(child)
         if isinstance(outcome, ExitReason):
             raise StartFailed(child_id, outcome)
         return child.ref
 
-    def _delete_child(self, child_id: Hashable) -> _Operation:
+    def _delete_child(self, child_id: Hashable) -> Operation:
         yield from ()  # an operation like the others, though it never waits
         self._find_stopped(child_id)
         del self._children[child_id]
 
-    def _stop_all(self, reason: ExitReason) -> _Operation:
+    def _stop_all(self, reason: ExitReason) -> Operation:
         for child in reversed(list(self._children.values())):
             yield from self._stop_one(child)
         if isinstance(reason, Crashed):
@@ -343,66 +331,11 @@ class Supervisor(LightActor):
             timer.cancel()
         return reason
 
-    # -- the driver ----------------------------------------------------------------------------------------------
-
-    def _drive(self) -> None:
-        """Begin with the next operation, if there is none at hand."""
-        if self._operation is None:
-            self._go(None)
-
-    def _fire(self, token: object, value: object) -> None:
-        """What the operation at hand waits for has come; without effect if it waits for something else by now."""
-        if token is self._token:
-            self._token = None
-            self._go(value)
-
-    def _go(self, value: object) -> None:
-        """Run the operation at hand with `value`, then the next ones, until one waits."""
-        while self._alive:
-            if self._operation is None:
-                if not self._todo:
-                    return
-                self._operation, value = self._todo.popleft(), None
-            operation, reply = self._operation
-            try:
-                token = operation.send(value)
-            except StopIteration as stop:
-                result = stop.value
-            except SupervisorError as exc:
-                result = exc
-            else:
-                if self.actor_ref.is_alive():
-                    self._token = token
-                else:  # a start function ended this supervisor
-                    operation.close()
-                return
-            if self.actor_ref.is_alive():  # else on_exit has answered
-                self._operation = None
-                self._answer_to(reply, result)
-
     def _end_with(self, reason: ExitReason) -> None:
         """Nothing more but to stop the children and end with `reason` (Crashed: a failed start)."""
         self._ending = True
         self._clear_todo()
         self._todo.append((self._stop_all(reason), None))
-
-    def _clear_todo(self) -> None:
-        while self._todo:
-            self._break_off(self._todo.popleft())
-
-    def _break_off(self, entry: tuple[_Operation, Reply | None] | None) -> None:
-        if entry is not None:
-            operation, reply = entry
-            if not (isinstance(operation, GeneratorType) and operation.gi_running):
-                operation.close()
-            self._answer_to(reply, SupervisorStopping(f"{self} is stopping"))
-
-    def _answer_to(self, reply: Reply | None, result: object) -> None:
-        if reply is not None:
-            self.scheduler.run_guarded(None, reply, result)
-        elif isinstance(result, SupervisorError) and not isinstance(result, SupervisorStopping):
-            data = {"supervisor": str(self), "error": str(result)}
-            record(self.scheduler, "request_failed", logging.WARNING, data)
 
     # -- look-ups ------------------------------------------------------------------------------------------------
 

@@ -17,9 +17,20 @@ from slither_actors.errors import StrategyError
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.encoding import RequestEncoder
-from slither_actors.pipeline.messages import AskRoute, Close, Ended, Failed, Look, Made, Remake, Routed, SourceEnded, Split
-from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.messages import (
+    AskRoute,
+    Close,
+    Ended,
+    Failed,
+    Look,
+    Made,
+    Remake,
+    Routed,
+    SourceEnded,
+    Split,
+)
 from slither_actors.pipeline.role import RoleActor
+from slither_actors.pipeline.run import Run
 from supervisors import ExitReason
 
 CHUNK_BATCHES = 8
@@ -120,7 +131,7 @@ class Batcher:
                 raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
             if not group:
                 continue
-            entries = list(group) if type(group) is not list else group
+            entries: list[Any] = list(group)
             size = len(entries)
             if self._bare:
                 start = run.batched
@@ -143,7 +154,7 @@ class Batcher:
             self._opened = self._clock()
         self._encode()
 
-    def _positions(self, items: list[Item]) -> Sequence[int]:
+    def _positions(self, items: list[Any]) -> Sequence[int]:
         """Where these items stand in the output; each must be one that the strategy holds."""
         inside = self._inside
         places = []
@@ -305,10 +316,11 @@ class BatcherActor(RoleActor):
         self._leftover: list[Any] = []
         run.batcher = self
 
-    def on_start(self) -> object:
+    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Make the role here, so that what belongs to one thread is made in it."""
         super().on_start()
         self._batcher = self._make(self._run)
+        return None
 
     def receive_timeout(self) -> float | None:
         """Seconds until `linger` is over for what the strategy holds."""

@@ -11,9 +11,18 @@ from slither_actors.errors import DispatchError, StreamClosed
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.batcher import Batcher, BatcherActor
-from slither_actors.pipeline.collector import Collector
 from slither_actors.pipeline.grace import GRACE, watch_the_end
-from slither_actors.pipeline.messages import Close, Deliver, Delivery, Failed, Finished, Look, Results, SourceEnded, Work
+from slither_actors.pipeline.messages import (
+    Close,
+    Deliver,
+    Delivery,
+    Failed,
+    Finished,
+    Look,
+    Results,
+    SourceEnded,
+    Work,
+)
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.unpack import unpacker

@@ -10,7 +10,7 @@ from slither_actors.executors import Call, Command, SnakeBridge, Snakepit
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pools.job import Target
-from slither_actors.wire.codec import Encoder, EncodeError
+from slither_actors.wire.codec import EncodeError, Encoder
 from slither_actors.wire.messages import call_side
 
 
@@ -24,7 +24,8 @@ class RequestEncoder:
 
     def __init__(self, options: RunOptions, target_of: Callable[[str | None, str, bool], Target]) -> None:
         self._options = options
-        self._executor: Any = options.executor
+        executor: Any = options.executor
+        self._executor = executor
         self._encoder = Encoder()
         self._target_of = target_of
         self._session = options.context.session_id
@@ -33,9 +34,9 @@ class RequestEncoder:
         self._fixed: Target | None = None
         self._wrap = False
         if kind is SnakeBridge:
-            self._fixed = target_of(*self._executor.target)
+            self._fixed = target_of(*executor.target)
         elif kind is Snakepit:
-            self._fixed = target_of(None, self._executor.command, False)
+            self._fixed = target_of(None, executor.command, False)
             self._wrap = True
 
     def encode(self, batch: Batch) -> None:

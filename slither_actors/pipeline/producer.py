@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from slither_actors.pipeline.messages import Close, Failed, Look, SourceEnded
-from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.role import RoleActor
+from slither_actors.pipeline.run import Run
 from supervisors import ExitReason
 
 IN_MEMORY_TYPES = frozenset({list, tuple, range, str, bytes, dict, set, frozenset, deque})
@@ -75,7 +75,7 @@ class ProducerActor(RoleActor):
             if self._iterator is None:
                 self._iterator = iter(self._items)
             put, batcher = buffer.append, run.batcher
-            while not self._done and not run.closed:
+            while not self._done and not run.over():
                 room = credit.room()
                 if room <= 0:
                     self.waiting = True  # before the last look, so that no credit comes unseen
@@ -90,14 +90,14 @@ class ProducerActor(RoleActor):
                     if batcher.idle:
                         batcher.idle = False
                         batcher.actor_ref.tell(Look())
-                    if run.closed:
+                    if run.over():
                         break
                 if credit.pulled - before < room:
                     break
         except BaseException as failure:
             error = failure
         self._done = True
-        if not run.closed:
+        if not run.over():
             run.source_done = True
             run.batcher.actor_ref.tell(SourceEnded(error))
         self.stop()

@@ -12,7 +12,7 @@ class RoleActor(DaemonActor):
 
     thread: threading.Thread | None = None
 
-    def on_start(self) -> object:
+    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Remember the thread."""
         self.thread = threading.current_thread()
         return None

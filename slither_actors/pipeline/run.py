@@ -11,8 +11,8 @@ from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.credit import Credit
 
 if TYPE_CHECKING:
-    from slither_actors.pipeline.batch import Batch
     from slither_actors.options import RunOptions
+    from slither_actors.pipeline.batch import Batch
     from slither_actors.pools.job import Lane
     from supervisors import Scheduler
 
@@ -28,9 +28,31 @@ class Run:
     """
 
     __slots__ = (
-        "awaiting_retry", "batched", "batcher", "budget", "closed", "collector", "credit", 
-        "emitted", "failed", "cut_short", "id", "inbox", "lane", "next_ref", "options", "producer", "resolved", "retries", "routed",
-        "scheduler", "skipped", "source_done", "starving", "stuck", "undelivered",
+        "awaiting_retry",
+        "batched",
+        "batcher",
+        "budget",
+        "closed",
+        "collector",
+        "credit",
+        "cut_short",
+        "emitted",
+        "failed",
+        "id",
+        "inbox",
+        "lane",
+        "next_ref",
+        "options",
+        "producer",
+        "resolved",
+        "retries",
+        "routed",
+        "scheduler",
+        "skipped",
+        "source_done",
+        "starving",
+        "stuck",
+        "undelivered",
     )  # fmt: skip
 
     def __init__(self, options: RunOptions, scheduler: Scheduler) -> None:
@@ -61,3 +83,7 @@ class Run:
         # The ledger, in items. Each is written by one thread and only grows (awaiting_retry is a level).
         self.batched = self.resolved = self.emitted = self.skipped = self.routed = 0
         self.retries = self.failed = self.awaiting_retry = 0
+
+    def over(self) -> bool:
+        """Whether it has ended, for loops that watch for another thread's word."""
+        return self.closed

@@ -129,7 +129,7 @@ class Executor(LightActor):
 
     # -- start
 
-    def on_start(self) -> object:
+    def on_start(self) -> object:  # type: ignore[override]  # as LightActor has it
         """Have the worker made; started once its process exists, the handshake follows."""
         link = self._link
         link.executor_up(self._index, self)
@@ -335,11 +335,9 @@ class Executor(LightActor):
             return
         if self._host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
-            before = self._deadline
+            missed = self._deadline
             self._host.read()
-            if self._deadline is None or self._deadline > before or self._state is State.KILLING:
-                if self._deadline is not None:
-                    self._set_deadline(self._deadline)
+            if self._moved_on(missed):
                 return
         self._deadline = None
         if self._state is State.READY:
@@ -356,6 +354,10 @@ class Executor(LightActor):
         if self._host is not None:
             self._host.kill()
 
+    def _moved_on(self, deadline: float) -> bool:
+        """Whether the last look at the pipe has answered the request with this deadline, or broken the worker off."""
+        return self._deadline != deadline or self._state is State.KILLING
+
     # -- death
 
     def _died(self, death: Death) -> None:
@@ -369,8 +371,8 @@ class Executor(LightActor):
             return
         if self._state is State.STARTING or (self._state is State.KILLING and isinstance(self._why, StartTimeout)):
             error = self._why or _crash(death)
-            if isinstance(error, StartTimeout):
-                error.stderr_tail = death.stderr_tail
+            if isinstance(error, StartTimeout) and death.stderr_tail:
+                error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
             self._pool.tell(WorkerUnstartable(self._index, error))
             self.exit(Crashed(error))

@@ -47,8 +47,20 @@ class Job:
     """
 
     __slots__ = (
-        "attempt", "avoid", "began", "body", "buffers", "cancelled", "count", "lane", "ref",
-        "request_id", "side", "slot", "target", "queued",
+        "attempt",
+        "avoid",
+        "began",
+        "body",
+        "buffers",
+        "cancelled",
+        "count",
+        "lane",
+        "queued",
+        "ref",
+        "request_id",
+        "side",
+        "slot",
+        "target",
     )  # fmt: skip
 
     def __init__(self, lane: Lane, ref: int, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pykka
@@ -96,7 +96,7 @@ class WorkerUp:
 
     __slots__ = ("commands", "index", "pid", "ref")
 
-    def __init__(self, index: int, ref: pykka.ActorRef, pid: int | None, commands: Sequence[str]) -> None:
+    def __init__(self, index: int, ref: pykka.ActorRef[Any], pid: int | None, commands: Sequence[str]) -> None:
         self.index = index
         self.ref = ref
         self.pid = pid

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slither_actors import telemetry
-from slither_actors.errors import PoolUnavailable
+from slither_actors.errors import PoolUnavailable, SessionLost
+from slither_actors.pools.affinity import BINDING
 from slither_actors.pools.job import Job, Lane
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.messages import (
@@ -161,7 +162,7 @@ class Pool(LightActor):
         for slot in slots:
             self._cancel_in_pipes({job for job in slot.jobs if job.lane is lane})
         if message.forget_session and lane.session is not None:
-            self._slots.forget_session(lane.session)
+            self._slots.sessions.forget(lane.session)
             for slot in self._slots.all:
                 if slot.ready:
                     self._executor(slot).tell(Forget(lane.session))
@@ -179,6 +180,11 @@ class Pool(LightActor):
                 refused = 0
                 continue
             job = lane.queue[0]
+            if lane.affinity in BINDING and (refusal := slots.sessions.refusal(lane.session or "", lane.affinity)):
+                lane.queue.popleft()
+                ring.append(lane)
+                lane.collector.tell(Outcomes([(job, refusal)]))
+                continue
             slot = slots.choose(lane, job)
             if slot is None:
                 ring.append(lane)
@@ -266,10 +272,26 @@ class Pool(LightActor):
         if not message.planned:
             self._deaths += 1
             self._link.last_error = message.error
-        self._released(slot, message.ended, None)
+        self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
         self._assign()
+
+    def _with_sessions(
+        self, slot: Slot, ended: list[tuple[Job, Outcome]], error: Exception
+    ) -> list[tuple[Job, Outcome]]:
+        """What a worker's death ends: what it was at, and whatever it held for sessions that are bound to it."""
+        bound = {job.lane.session for job in slot.jobs if job.lane.affinity in BINDING and job.lane.session is not None}
+        self._slots.sessions.slot_died(slot, bound)
+        if not bound:
+            return ended
+        outcomes = dict(ended)
+        for job in slot.jobs:
+            if job.lane.affinity in BINDING and job.lane.session is not None:
+                lost = SessionLost(job.lane.session)
+                lost.__cause__ = error
+                outcomes[job] = lost
+        return list(outcomes.items())
 
     def _redeliver(self, slot: Slot, jobs: list[Job]) -> None:
         """These never began: the same bytes, the same attempt, ahead of what waits."""

@@ -6,6 +6,8 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
+from slither_actors.pools.affinity import BINDING, Sessions
+
 if TYPE_CHECKING:
     from slither_actors.pools.job import Job, Lane
 
@@ -13,8 +15,6 @@ AHEAD_SECONDS = 0.02
 """Work to keep in a worker's pipe: with a busy host thread a reply waits several switch intervals (5 ms each)."""
 MAX_AHEAD = 8
 """Jobs waiting in one pipe at the most: measured, more gains nothing and all of them wait behind a slow one."""
-MAX_SESSIONS = 4096
-"""Sessions whose worker is remembered; a service makes new ones for ever, and a forgotten hint costs only a warm cache."""
 SLOW_SECONDS = 0.1
 """From here a hand-over costs less than 1 % of a job, and one that waits in a pipe could have gone to a free worker."""
 
@@ -52,7 +52,7 @@ class Slots:
         self.all = [Slot(index) for index in range(size)]
         # Dicts are ordered sets here: the slot idle for longest comes first, so work goes round.
         self._by_load: list[dict[Slot, None]] = [{} for _ in range(MAX_AHEAD + 2)]
-        self._sessions: dict[str, Slot] = {}
+        self.sessions = Sessions()
 
     def up(self, slot: Slot) -> None:
         """The slot's worker is ready and has nothing in its pipe."""
@@ -74,10 +74,17 @@ class Slots:
         An idle worker before a waiting place; the worker that last served a hinted session before others; for a retry
         another worker than the one that failed it, if one is idle.
         """
-        if lane.session is not None and lane.affinity == "hint":
-            hinted = self._sessions.get(lane.session)
-            if hinted is not None and self._has_room(hinted, lane) and hinted.index != job.avoid:
-                return hinted
+        session, affinity = lane.session, lane.affinity
+        if session is not None and affinity != "none":
+            known = self.sessions.slot_of(session)
+            if affinity in BINDING:
+                if self.sessions.is_busy(session):
+                    return None
+                if known is not None:
+                    # Also behind others: it must be this worker, and who only waits for it to be idle may wait for ever.
+                    return known if known.ready and known.load <= MAX_AHEAD else None
+            elif known is not None and self._has_room(known, lane) and known.index != job.avoid:
+                return known
         occupied = lane.occupied
         if len(occupied) < lane.max_in_flight:
             idle = self._by_load[0]
@@ -123,11 +130,8 @@ class Slots:
         average = lane.average
         slot.slowest = max(slot.slowest, SLOW_SECONDS if average is None else average)
         lane.occupied[slot] += 1
-        if lane.affinity == "hint" and lane.session is not None:
-            sessions = self._sessions
-            sessions[lane.session] = slot
-            if len(sessions) > MAX_SESSIONS:
-                del sessions[next(iter(sessions))]
+        if lane.affinity != "none" and lane.session is not None:
+            self.sessions.taken(lane.session, slot, bound=lane.affinity in BINDING)
 
     def give(self, slot: Slot, lane: Lane) -> None:
         """A job of `lane` has left the slot's pipe."""
@@ -138,12 +142,10 @@ class Slots:
             self._by_load[load - 1][slot] = None
             if load == 1:
                 slot.slowest = 0.0
+        if lane.affinity in BINDING and lane.session is not None:
+            self.sessions.given_back(lane.session)
         left = lane.occupied[slot] - 1
         if left:
             lane.occupied[slot] = left
         else:
             del lane.occupied[slot]
-
-    def forget_session(self, session: str) -> None:
-        """The session's run has ended; its next run may go anywhere."""
-        self._sessions.pop(session, None)

@@ -50,7 +50,6 @@ def test_an_empty_folder_is_a_table_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(240)
 def test_the_table_is_the_same_with_workers_killed_meanwhile() -> None:
     calm = demo()
     killed = demo("--kill")

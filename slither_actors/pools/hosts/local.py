@@ -10,7 +10,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stderr import StderrTail
@@ -49,7 +49,7 @@ class LocalHost:
         name: for log records, such as ``pool[3]``.
     """
 
-    def __init__(self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef, spec: PoolSpec, name: str) -> None:
+    def __init__(self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef[Any], spec: PoolSpec, name: str) -> None:
         self._executor = executor
         self._scheduler = executor.scheduler
         self._sink = sink

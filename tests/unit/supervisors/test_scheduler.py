@@ -317,3 +317,43 @@ def test_a_message_is_not_kept_alive_after_it_was_handled(manual: ManualSchedule
     del payload
     manual.run_until_idle()
     assert gone() is None
+
+
+def test_a_forked_child_closes_raw_descriptors_and_the_parent_notices_nothing(scheduler: Scheduler) -> None:
+    ref = Recorder.start(scheduler=scheduler)
+    assert ref.ask("before", timeout=10) == "before"
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            scheduler.abandon_after_fork()
+            scheduler.post(print)
+            code = 0 if scheduler.stop(0.1) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    time.sleep(0.01)  # asleep again
+    assert ref.ask("after", timeout=10) == "after"
+
+
+def test_a_message_storm_does_not_starve_timers_and_descriptors(scheduler: Scheduler) -> None:
+    class Storm(LightActor):
+        def on_receive(self, message: Any) -> Any:
+            if not done.is_set():
+                self.actor_ref.tell(message)
+                self.actor_ref.tell(message) if len(self.scheduler._ready) < 100 else None
+
+    done = threading.Event()
+    read, write = os.pipe()
+    ref = Storm.start(scheduler=scheduler)
+    ref.tell("storm")
+
+    def readable() -> None:
+        scheduler.remove_reader(read)
+        scheduler.call_later(0.01, done.set)
+
+    scheduler.post(lambda: scheduler.add_reader(read, readable))
+    os.write(write, b"x")
+    assert done.wait(10)
+    os.close(read)
+    os.close(write)

@@ -1,0 +1,97 @@
+"""Which worker a session belongs to. Pure.
+
+"hint" remembers who served a session last. "strict" binds it: its batches go to that worker alone, one at a time, and if
+the worker dies the session is lost, which its next batch is told. "fail_fast" is strict, but never waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slither_actors.errors import SessionBusy, SessionLost
+
+if TYPE_CHECKING:
+    from slither_actors.pools.slots import Slot
+
+BINDING = ("strict", "fail_fast")
+"""The affinities under which a session has one worker."""
+MAX_SESSIONS = 4096
+"""Sessions remembered in a pool. A service makes new ones for ever, and each worker keeps the stores of 1,024 only."""
+
+
+class Sessions:
+    """The sessions of one pool.
+
+    Args:
+        limit: how many are remembered; beyond it the one not used for longest is forgotten, unless it is busy.
+    """
+
+    def __init__(self, limit: int = MAX_SESSIONS) -> None:
+        self._limit = limit
+        self._slots: dict[str, Slot] = {}  # the least recently used first
+        self._bound: set[str] = set()
+        self._busy: set[str] = set()
+        self._lost: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._slots) + len(self._lost)
+
+    def slot_of(self, session: str) -> Slot | None:
+        """Who served it last."""
+        return self._slots.get(session)
+
+    def is_busy(self, session: str) -> bool:
+        """Whether a batch of a bound session is at a worker."""
+        return session in self._busy
+
+    def refusal(self, session: str, affinity: str) -> SessionLost | SessionBusy | None:
+        """Why the next batch of a bound session fails without being sent, if it does.
+
+        SessionLost is told once, then the session begins anew.
+        """
+        if session in self._lost:
+            self._lost.discard(session)
+            return SessionLost(session)
+        if affinity == "fail_fast":
+            slot = self._slots.get(session)
+            if session in self._busy or (slot is not None and slot.load):
+                return SessionBusy(session)
+        return None
+
+    def taken(self, session: str, slot: Slot, *, bound: bool) -> None:
+        """A batch of it went to this worker."""
+        self._slots.pop(session, None)
+        self._slots[session] = slot
+        if bound:
+            self._bound.add(session)
+            self._busy.add(session)
+        if len(self._slots) > self._limit:
+            idle = next((name for name in self._slots if name not in self._busy), None)
+            if idle is not None:
+                self.forget(idle)
+
+    def given_back(self, session: str) -> None:
+        """Its batch has left the worker."""
+        self._busy.discard(session)
+
+    def slot_died(self, slot: Slot, told: set[str]) -> None:
+        """The worker died, and with it all that its sessions had there.
+
+        Args:
+            slot: whose.
+            told: sessions that learn of it now, as a batch of theirs fails of it.
+        """
+        for session in [name for name, owner in self._slots.items() if owner is slot]:
+            bound = session in self._bound
+            self.forget(session)
+            if bound and session not in told:
+                self._lost.add(session)
+        while len(self._lost) > self._limit:
+            self._lost.pop()
+
+    def forget(self, session: str) -> None:
+        """Its run has ended and nobody else knows its id."""
+        self._slots.pop(session, None)
+        self._bound.discard(session)
+        self._busy.discard(session)
+        self._lost.discard(session)
