@@ -45,7 +45,8 @@ class Dispatcher:
 
         Raises:
             OptionError: an option is unknown or has a bad value; nothing was started.
-            DispatchError: the run failed. ``partial_results`` has all results there were, ``unfinished`` the ids of the rest.
+            DispatchError: the run failed. ``partial_results`` has all results there were, ``unfinished`` the ids of
+                the rest.
         """
         consumer = self._open(items, options)
         results: list[Item] = []
@@ -83,7 +84,9 @@ class Dispatcher:
             raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
         for name in BATCHING_OPTIONS:
             if name in options:
-                raise OptionError(f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it")
+                raise OptionError(
+                    f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it"
+                )
         return self.run(batch, batch_size=max(1, len(batch)), max_in_flight=1, **options)
 
     def _open(self, items: Iterable[Any], options: dict[str, Any]) -> Consumer:
@@ -119,15 +122,16 @@ class Dispatch:
 
         Args:
             items: any iterable of Items or bare payloads, finite or not.
-            executor: SnakeBridge, Snakepit, an own RemoteExecutor or InlineExecutor (class or instance); not needed where
-                `function` or `command` tells.
-            module, function, each: for SnakeBridge: what the workers call; ``each=True`` calls it with one payload at a time.
+            executor: SnakeBridge, Snakepit, an own RemoteExecutor or InlineExecutor (class or instance); not needed
+                where `function` or `command` tells.
+            module, function, each: for SnakeBridge: what the workers call; ``each=True`` calls it with one payload at
+                a time.
             command: for Snakepit: a command of the pool's adapter.
             pool: its name; "default" or the only one unless given.
             strategy: FixedBatch, WeightedBatch, KeyPartition or an own one (class or instance), with its own options.
             batch_size: items in a batch (the strategy's own default unless given).
             max_in_flight: workers that this run may occupy at a time (8).
-            prefetch: batches beyond that which may be pulled ahead (3 × max_in_flight; 0 sends none ahead).
+            prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
             max_in_flight_bytes: nothing new is encoded while encoded requests and held replies exceed it (no bound).
             ordering: "preserve" (input order) or "as_completed".
             on_error: "halt", "skip", Retry(...) or Route(function).

@@ -94,7 +94,9 @@ class System:
             results = system.dispatch.run(items, module="my_model", function="predict_batch")
     """
 
-    def __init__(self, pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None, *, name: str = "slither") -> None:
+    def __init__(
+        self, pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None, *, name: str = "slither"
+    ) -> None:
         if pools is not None and not isinstance(pools, Mapping):
             raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}")
         wanted: Mapping[Any, Any] = pools or {"default": {}}
@@ -355,4 +357,3 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-

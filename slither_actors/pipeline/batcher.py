@@ -1,12 +1,13 @@
 """The Batcher: feeds items to the strategy, encodes what it gives, and makes batches anew (split, routed, retried).
 
-It is a role, not a thread. For a lazy source it is an actor with a thread of its own (`BatcherActor`); for one that is in
-memory already the consumer plays it between two results, which saves the hops between threads.
+It is a role, not a thread. For a lazy source it is an actor with a thread of its own (`BatcherActor`); for one that is
+in memory already the consumer plays it between two results, which saves the hops between threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections import deque
@@ -55,7 +56,8 @@ class Batcher:
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
-        # What the strategy holds: id → positions, the oldest first. Not kept for an opaque one: it gives what it got, in order.
+        # What the strategy holds: id → positions, the oldest first. Not kept for an opaque one: it gives what it got,
+        # in order.
         self._inside: dict[Any, deque[int]] = {}
         self._since: dict[int, float] = {}
         self._opened = 0.0
@@ -88,7 +90,8 @@ class Batcher:
         self._take(self._strategy.flush())
         if self._run.batched != self._fed:
             raise StrategyError(
-                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items", self.held_ids()
+                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items",
+                self.held_ids(),
             )
         self._ended = ended
         self.look()
@@ -172,7 +175,7 @@ class Batcher:
             places.append(place)
         if self._strategy.whole_input:
             return range(self._run.batched, self._run.batched + len(places))
-        if any(b <= a for a, b in zip(places, places[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(places)):
             # The order inside a batch is the strategy's affair, the order of results is not.
             order = sorted(range(len(places)), key=places.__getitem__)
             items[:] = [items[i] for i in order]
@@ -301,7 +304,8 @@ def name_entries(entries: Iterable[Any], start: int) -> list[Any]:
 class BatcherActor(RoleActor):
     """The Batcher of a run with a lazy source.
 
-    Runs in: a thread of its own, as strategies, route functions and weights are user code. Owns: what the strategy holds.
+    Runs in: a thread of its own, as strategies, route functions and weights are user code. Owns: what the strategy
+        holds.
     If it dies: its run fails with the cause, and nothing else notices.
     """
 
@@ -381,6 +385,6 @@ class BatcherActor(RoleActor):
         self.ended.set()
 
     def leftover(self, timeout: float) -> list[Any]:
-        """The ids of what was pulled and never became a batch. Waits for this actor's end, `timeout` seconds at most."""
+        """The ids of what was pulled and never became a batch; waits `timeout` seconds at most for this actor's end."""
         self.ended.wait(timeout)
         return list(self._leftover)

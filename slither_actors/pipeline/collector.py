@@ -62,9 +62,7 @@ class Collector(LightActor):
         self._pool = pool
         self._pool_error = pool_error
         self._generated_session = generated_session
-        self._window: OrderingWindow[Delivery] | None = (
-            OrderingWindow() if run.options.ordering == "preserve" else None
-        )
+        self._window: OrderingWindow[Delivery] | None = OrderingWindow() if run.options.ordering == "preserve" else None
         self._live: dict[int, Batch] = {}  # batches without an outcome, by reference
         self._remaking = 0  # items whose new batch the Batcher is making
         self._total: int | None = None
@@ -117,7 +115,11 @@ class Collector(LightActor):
     def on_exit(self, reason: ExitReason) -> None:
         """The last word, if it was not said yet."""
         if not self._finished:
-            error = reason.exception if isinstance(reason, Crashed) else SystemStopped("the System was stopped during this run")
+            error = (
+                reason.exception
+                if isinstance(reason, Crashed)
+                else SystemStopped("the System was stopped during this run")
+            )
             self._finish(error, None)
         self._when_ended()
 
@@ -147,7 +149,10 @@ class Collector(LightActor):
                 self._batch_failed(batch, worker_error(outcome))
             elif outcome.count + outcome.failed != batch.count:
                 self._batch_failed(
-                    batch, UnexpectedResponse(f"{batch.count} items went out, {outcome.count + outcome.failed} results came back")
+                    batch,
+                    UnexpectedResponse(
+                        f"{batch.count} items went out, {outcome.count + outcome.failed} results came back"
+                    ),
                 )
             elif outcome.failed:
                 self._items_failed(batch, outcome)
@@ -283,7 +288,7 @@ class Collector(LightActor):
             run.inbox.put(Deliver(self._out))
             self._out = []
         if self._halt is not None:
-            position, error, batch = self._halt
+            _, error, batch = self._halt
             if self._window is None or not any(map(self._before_halt, self._live.values())):
                 self._finish(error, batch)
         elif self._total is not None and run.resolved >= self._total and not self._live and not self._remaking:
@@ -332,7 +337,10 @@ class Collector(LightActor):
     def _tell_stop(self, batch: Batch) -> None:
         if telemetry.attached(telemetry.BATCH_STOP):
             telemetry.emit(
-                telemetry.BATCH_STOP, self._measures(batch), {**self._metadata(batch), "outcome": "ok"}, self.scheduler.side.submit
+                telemetry.BATCH_STOP,
+                self._measures(batch),
+                {**self._metadata(batch), "outcome": "ok"},
+                self.scheduler.side.submit,
             )
 
     def _tell_exception(self, batch: Batch, error: Exception, decision: Decision) -> None:

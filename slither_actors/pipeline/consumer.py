@@ -28,8 +28,8 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.unpack import unpacker
 
 FEED_BATCHES = 8
-"""Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the first
-ones while it encodes the next."""
+"""Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the
+first ones while it encodes the next."""
 
 
 class _Closed:
@@ -66,7 +66,7 @@ class Consumer:
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
-        self._broken = False
+        self._broken: Exception | None = None  # what unpacking a result raised; no further one is handed out
         self._closed = False
 
     def pieces(self) -> Iterator[list[Item]]:
@@ -85,7 +85,10 @@ class Consumer:
             self.close()
 
     def close(self) -> None:
-        """Nobody wants the rest: sources stop, what was not sent is dropped. From any thread, never blocks, may be repeated."""
+        """Nobody wants the rest: sources stop, what was not sent is dropped.
+
+        From any thread, never blocks, may be repeated.
+        """
         run = self.run
         if self._closed:
             return
@@ -125,13 +128,13 @@ class Consumer:
             message = inbox.get()
             if type(message) is Deliver:
                 for number, delivery in enumerate(message.deliveries):
-                    if self._broken:
+                    if self._broken is not None:
                         self._late.append(delivery)
                         continue
                     try:
                         items = self._unpack(delivery)
                     except Exception as error:
-                        self._broken = True
+                        self._broken = error
                         self._late.extend(message.deliveries[number:])
                         run.collector.tell(Failed(error))
                         break
@@ -149,8 +152,10 @@ class Consumer:
                         if self._closed:
                             raise StreamClosed("this stream was closed")
             elif type(message) is Finished:
-                if message.error is not None:
-                    raise self._failure(message) from message.error
+                # The Collector may have been done before we could tell it that a result cannot be unpacked.
+                cause = message.error if message.error is not None else self._broken
+                if cause is not None:
+                    raise self._failure(message, cause) from cause
                 return
             elif type(message) is Work:
                 self._guarded(message.message)
@@ -222,7 +227,7 @@ class Consumer:
 
     # -- how it ended
 
-    def _failure(self, finished: Finished) -> DispatchError:
+    def _failure(self, finished: Finished, error: BaseException) -> DispatchError:
         """The error with all that is known: what is done and not handed out, and what is not done."""
         run = self.run
         run.cut_short = True
@@ -252,10 +257,12 @@ class Consumer:
                 pass
         else:
             unfinished += run.batcher.leftover(GRACE)
-        return _error(finished.error, finished.batch, partial, unfinished)
+        return _error(error, finished.batch, partial, unfinished)
 
 
-def _error(error: BaseException | None, batch: Batch | None, partial: list[Item], unfinished: list[Any]) -> DispatchError:
+def _error(
+    error: BaseException, batch: Batch | None, partial: list[Item], unfinished: list[Any]
+) -> DispatchError:
     where = describe(batch) if batch is not None else "the run"
     try:
         text = str(error)

@@ -1,4 +1,4 @@
-"""Credit: how many items a run may have pulled and not yet delivered. Pure counters, each written by one thread only."""
+"""Credit: how many items a run may have pulled and not yet delivered. Pure counters."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ otherwise pull an endless source into one batch."""
 class Credit:
     """The window of one run, counted in items.
 
-    `pulled` is written by whoever pulls the source, `returned` by the consumer, the rest by the Batcher. They only grow,
-    so a reader in another thread sees at worst less room than there is.
+    `pulled` is written by whoever pulls the source, `returned` by the consumer, the rest by the Batcher. They only
+    grow, so a reader in another thread sees at worst less room than there is.
 
     Args:
         batches: how many batches the window holds: ``max_in_flight + prefetch``.
@@ -42,13 +42,13 @@ class Credit:
         return not self.unbounded and self.pulled >= self.limit + self.returned
 
     def made(self, size: int) -> None:
-        """The strategy gave a batch of `size` items: where nobody fixed the size, the window is that many times so large."""
+        """The strategy gave a batch of `size` items: where nobody fixed the size, the window grows with it."""
         if not self._fixed and size > self._size:
             self._size = size
             self.limit = self._batches * size
 
     def widen(self, undelivered_batches: int) -> bool:
-        """Credit is used up while the strategy still waits to fill a batch: whether the window grew instead of the batch being released.
+        """Whether the window grew, now that credit is used up while the strategy still waits to fill a batch.
 
         Only where the batch size is the strategy's own affair, and while fewer batches are under way than the window is
         meant to hold.

@@ -42,7 +42,9 @@ class _Thread:
                 items = executor.execute_batch(batch.items(), options.context, options)
                 items = list(items)
                 if len(items) != batch.count:
-                    raise UnexpectedResponse(f"{batch.count} items went in, {len(items)} came out of {type(executor).__name__}")
+                    raise UnexpectedResponse(
+                        f"{batch.count} items went in, {len(items)} came out of {type(executor).__name__}"
+                    )
                 for item in items:
                     if not isinstance(item, Item):
                         raise UnexpectedResponse(f"{type(executor).__name__} gave {item!r}, not an Item")

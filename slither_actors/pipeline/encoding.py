@@ -54,7 +54,9 @@ class RequestEncoder:
             elif isinstance(request, Command):
                 target = self._target_of(None, request.name, False)
             else:
-                raise TypeError(f"{type(self._executor).__name__}.request gave {request!r}, neither a Call nor a Command")
+                raise TypeError(
+                    f"{type(self._executor).__name__}.request gave {request!r}, neither a Call nor a Command"
+                )
             content = request.payload
         else:
             content = batch.payloads()

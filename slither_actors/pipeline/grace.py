@@ -1,4 +1,4 @@
-"""Threads of a run that are inside user code when it ends: they cannot be killed, so they are waited for, then named."""
+"""Threads of a run that are inside user code when it ends: they cannot be killed, so they are counted and named."""
 
 from __future__ import annotations
 

@@ -27,13 +27,18 @@ can pull them itself. A `count` of the user's own number type runs its ``__add__
 def in_memory(items: Iterable[Any]) -> bool:
     """Whether pulling `items` is nothing but taking what is there already."""
     kind = type(items)
-    return kind in IN_MEMORY_TYPES or kind in IN_MEMORY_ITERATORS or kind in (type({}.keys()), type({}.values()), type({}.items()))
+    return (
+        kind in IN_MEMORY_TYPES
+        or kind in IN_MEMORY_ITERATORS
+        or kind in (type({}.keys()), type({}.values()), type({}.items()))
+    )
 
 
 class ProducerActor(RoleActor):
     """Pulls a lazy source.
 
-    Runs in: a thread of its own, as the source is user code that may block for ever. Owns: the iterator, which it closes
+    Runs in: a thread of its own, as the source is user code that may block for ever. Owns: the iterator, which it
+        closes
     if it made it itself. If it dies: its run fails with the cause once what it had pulled is delivered.
 
     Args:
@@ -103,7 +108,7 @@ class ProducerActor(RoleActor):
         self.stop()
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Close the iterator, in the thread that used it; what that raises concerns nobody any more unless the run goes on."""
+        """Close the iterator, in the thread that used it."""
         iterator, self._iterator = self._iterator, None
         if iterator is not None and iterator is not self._items:
             close = getattr(iterator, "close", None)

@@ -72,8 +72,8 @@ class Run:
         self.batcher: Any = None
         self.producer: Any = None
         self.closed = False
-        # Batches that exist and are not delivered, by reference. Batcher adds, consumer removes; where some items of one
-        # are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
+        # Batches that exist and are not delivered, by reference. Batcher adds, consumer removes; where some items of
+        # one are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
         self.undelivered: dict[int, Batch] = {}
         self.cut_short = False  # failed, or closed by its consumer: what was not handed out is dropped
         self.stuck: Callable[[Any], None] = lambda role: None

@@ -15,8 +15,9 @@ from slither_actors.pipeline.statistics import RunStatistics, snapshot
 class Stream(Iterator[Item]):
     """An iterator over results that is closed by ``with``, by `close`, or by being dropped.
 
-    Nothing is pulled from the source before the first result is asked for. One thread iterates; `close` and `statistics`
-    may be called from any. Iterating raises `DispatchError` when the run fails and `StreamClosed` after `close`.
+    Nothing is pulled from the source before the first result is asked for. One thread iterates; `close` and
+    `statistics` may be called from any. Iterating raises `DispatchError` when the run fails and `StreamClosed` after
+    `close`.
     """
 
     def __init__(self, consumer: Consumer) -> None:
@@ -26,7 +27,7 @@ class Stream(Iterator[Item]):
         # it, even by the garbage collector, closes the run.
         self._items = _items(consumer, self._reading)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator, so that a `for` drives it directly
         return self._items
 
     def __next__(self) -> Item:
@@ -41,7 +42,7 @@ class Stream(Iterator[Item]):
         self.close()
 
     def close(self) -> None:
-        """Stop the source, drop what was not sent, let what is being executed run out. Never blocks; may be repeated."""
+        """Stop the source, drop what was not sent, let what is being executed run out. Never blocks."""
         self._consumer.close()
 
     def statistics(self) -> RunStatistics:

@@ -1,7 +1,7 @@
 """Which worker a session belongs to. Pure.
 
-"hint" remembers who served a session last. "strict" binds it: its batches go to that worker alone, one at a time, and if
-the worker dies the session is lost, which its next batch is told. "fail_fast" is strict, but never waits.
+"hint" remembers who served a session last. "strict" binds it: its batches go to that worker alone, one at a time, and
+if the worker dies the session is lost, which its next batch is told. "fail_fast" is strict, but never waits.
 """
 
 from __future__ import annotations

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
-from slither_actors.pools.job import Job, Target, next_request_id
+from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
     Cancel,
     Forget,
@@ -20,20 +19,17 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
+from slither_actors.pools.requests import Requests
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
-    CALL,
     CANCEL,
-    CANCELLED,
-    COMMAND,
     FAILURE,
     FORGET,
     HELLO,
     LOAD,
-    LOADED,
     READY,
     STOP,
     Frame,
@@ -44,7 +40,6 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Shutdown
 
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
-    from slither_actors.pools.messages import Outcome
     from supervisors import Timer
 
 
@@ -80,16 +75,6 @@ class ExecutorStatistics:
     workers: int
 
 
-class _Load:
-    """A request of its own ahead of the first batch of a function, with a clock of its own."""
-
-    __slots__ = ("request_id", "target")
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.request_id = next_request_id()
-
-
 class Executor(LightActor):
     """Drives one worker: handshake, pipelined requests, timeout, crash, stop.
 
@@ -116,9 +101,7 @@ class Executor(LightActor):
         self._hello = hello
         self._host: WorkerHost | None = None
         self._state = State.SPAWNING
-        self._queue: deque[Job | _Load] = deque()
-        self._loaded: set[int] = set()
-        self._failed_loads: dict[int, LoadError] = {}
+        self._requests = Requests()
         self._head_since = 0.0
         self._deadline: float | None = None
         self._alarm: Timer | None = None
@@ -139,8 +122,6 @@ class Executor(LightActor):
 
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
-        self._loaded.clear()
-        self._failed_loads.clear()
         self._why = None
         self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
         self._workers += 1
@@ -190,41 +171,29 @@ class Executor(LightActor):
             super().on_receive(message)
 
     def _send(self, jobs: list[Job]) -> None:
-        host, queue = self._host, self._queue
+        host, requests = self._host, self._requests
         if self._state is not State.READY or host is None:
             # Sent before the Pool heard of the death: they never were in a pipe.
             self._pool.tell(WorkerGone(self._index, [], jobs, self._why or StartTimeout(0.0), True))
             return
-        idle = not queue
+        idle = not requests
         for job in jobs:
-            target = job.target
-            if target is None or target.module is None:
-                kind = COMMAND
-            else:
-                kind = CALL
-                if target.id not in self._loaded:
-                    self._loaded.add(target.id)
-                    self._load(target)
-            job.request_id = next_request_id()
-            queue.append(job)
-            host.send(job.frame(kind))
-        if idle and queue:
+            load = requests.put(job)
+            if load is not None:
+                target = load.target
+                body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
+                host.send([pack_header(LOAD, load.request_id, body_len=len(body)), body])
+            host.send(job.frame())
+        if idle:
             self._next_head(self.scheduler.now())
         host.flush()
-
-    def _load(self, target: Target) -> None:
-        assert self._host is not None
-        load = _Load(target)
-        body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
-        self._queue.append(load)
-        self._host.send([pack_header(LOAD, load.request_id, body_len=len(body)), body])
 
     def _cancel(self, jobs: list[Job]) -> None:
         if self._state is not State.READY or self._host is None:
             return
         for job in jobs:
             # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
-            if job in self._queue and job is not self._queue[0]:
+            if self._requests.waits(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
@@ -241,39 +210,19 @@ class Executor(LightActor):
         if self._state is not State.READY:
             self._handshake(frames)
             return
-        queue = self._queue
-        ended: list[tuple[Job, Outcome]] = []
-        for frame in frames:
-            if queue and frame.request_id == queue[0].request_id and frame.kind != CANCELLED:
-                head = queue.popleft()
-                if isinstance(head, Job):
-                    ended.append((head, self._failed_loads.get(head.target.id, frame) if self._failed_loads and head.target else frame))
-                elif frame.kind == FAILURE:
-                    self._failed_loads[head.target.id] = LoadError(str(head.target), worker_error(frame))
-                    self._loaded.discard(head.target.id)
-                elif frame.kind != LOADED:
-                    raise ProtocolError("unexpected", f"kind {frame.kind} in answer to a load")
-            elif frame.kind == CANCELLED:
-                self._take_cancelled(frame)
-            else:
-                raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+        head = self._requests.head
+        ended = self._requests.answer(frames)
+        if not ended and self._requests.head is head:
+            return
         now = self.scheduler.now()
         since = self._head_since
-        self._next_head(now)
+        if self._requests.head is not head:
+            self._next_head(now)
         if ended:
             self._done += len(ended)
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
             self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
-
-    def _take_cancelled(self, frame: Frame) -> None:
-        for entry in self._queue:
-            if entry.request_id == frame.request_id and isinstance(entry, Job):
-                self._queue.remove(entry)
-                entry.cancelled = True
-                self._pool.tell(WorkerDone(self._index, [(entry, frame)], 0.0))
-                return
-        raise ProtocolError("unasked", f"cancelled request {frame.request_id}, which it does not have")
 
     def _handshake(self, frames: list[Frame]) -> None:
         for frame in frames:
@@ -302,12 +251,10 @@ class Executor(LightActor):
 
     def _next_head(self, now: float) -> None:
         self._head_since = now
-        queue = self._queue
-        if not queue:
+        head = self._requests.head
+        if head is None:
             self._deadline = None
-            return
-        head = queue[0]
-        if isinstance(head, Job):
+        elif isinstance(head, Job):
             head.began = now
             timeout = head.lane.timeout
             self._set_deadline(None if timeout is None else now + timeout)
@@ -341,12 +288,8 @@ class Executor(LightActor):
                 return
         self._deadline = None
         if self._state is State.READY:
-            head = self._queue[0]
-            if isinstance(head, Job):
-                self._why = BatchTimeout(head.lane.timeout or 0.0)
-                self._timeouts += 1
-            else:
-                self._why = LoadError(str(head.target), StartTimeout(self._spec.start_timeout))
+            self._why = self._requests.overdue(self._spec.start_timeout)
+            self._timeouts += isinstance(self._why, BatchTimeout)
             self._state = State.KILLING
         elif self._state is State.STARTING:
             self._why = StartTimeout(self._spec.start_timeout)
@@ -366,7 +309,8 @@ class Executor(LightActor):
         self._host = None
         self._deadline = None
         if self._state is State.STOPPING:
-            self._report([], list(self._queue), self._why or _crash(death), planned=True)
+            error = self._why or _crash(death)
+            self._pool.tell(WorkerGone(self._index, [], self._requests.jobs(), error, True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.STARTING or (self._state is State.KILLING and isinstance(self._why, StartTimeout)):
@@ -380,29 +324,13 @@ class Executor(LightActor):
         error = self._why or _crash(death)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        queue = list(self._queue)
-        ended: list[tuple[Job, Outcome]] = []
-        load_failed = queue and isinstance(queue[0], _Load) and isinstance(error, LoadError)
-        jobs = [entry for entry in queue if isinstance(entry, Job)]
-        if jobs:
-            # Death while a function is loaded is charged to the first job that wanted it, or it would go on for ever.
-            head = jobs.pop(0)
-            ended.append((head, error))
-            if load_failed:
-                mates = [job for job in jobs if job.target is head.target]
-                ended.extend((job, error) for job in mates)
-                jobs = [job for job in jobs if job.target is not head.target]
-        self._report(ended, jobs, error, planned)
+        ended, innocent = self._requests.died(error)
+        self._pool.tell(WorkerGone(self._index, ended, innocent, error, planned))
         if planned:
             self._new_worker()
         else:
             self._state = State.DEAD
             self.exit(Crashed(error))
-
-    def _report(self, ended: list[tuple[Job, Outcome]], innocent: list[Any], error: Exception, planned: bool) -> None:
-        self._queue.clear()
-        jobs = [entry for entry in innocent if isinstance(entry, Job)]
-        self._pool.tell(WorkerGone(self._index, ended, jobs, error, planned))
 
     # -- stop
 
@@ -442,7 +370,7 @@ class Executor(LightActor):
         return ExecutorStatistics(
             state=self._state.value,
             pid=self._host.pid if self._host is not None else None,
-            in_pipe=sum(isinstance(entry, Job) for entry in self._queue),
+            in_pipe=len(self._requests.jobs()),
             done=self._done,
             timeouts=self._timeouts,
             workers=self._workers,

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
-from slither_actors.wire.frames import CALL, pack_header
+from slither_actors.wire.frames import CALL, COMMAND, pack_header
 
 if TYPE_CHECKING:
     import pykka
@@ -79,8 +79,9 @@ class Job:
         self.queued = 0.0
         self.began = 0.0
 
-    def frame(self, kind: int = CALL) -> list[Any]:
+    def frame(self) -> list[Any]:
         """The parts of this job's request, its payload not copied."""
+        kind = COMMAND if self.target is None or self.target.module is None else CALL
         body, buffers, side = self.body, self.buffers, self.side
         size = sum(map(len, buffers)) if buffers else 0
         head = pack_header(
@@ -109,8 +110,8 @@ class Lane:
     """
 
     __slots__ = (
-        "affinity", "ahead", "average", "closed", "collector", "describe", "in_ring", "max_in_flight", "occupied", "queue", "session",
-        "timeout",
+        "affinity", "ahead", "average", "closed", "collector", "describe", "in_ring", "max_in_flight", "occupied",
+        "queue", "session", "timeout",
     )  # fmt: skip
 
     def __init__(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from slither_actors.wire.frames import Frame
 
     Outcome = Frame | Exception
-    """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ProtocolError, LoadError)."""
+    """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ...)."""
 
 
 class Submit:
@@ -56,7 +56,7 @@ class Outcomes:
 
 
 class WhenReady:
-    """Anyone → Pool: call `answer` once all workers are ready (None), or with the first error of one that cannot start."""
+    """Anyone → Pool: call `answer` once all workers are ready (None), or with the first error of one."""
 
     __slots__ = ("answer",)
 

@@ -321,7 +321,7 @@ class Pool(LightActor):
             answer(message.error)
 
     def _executor_down(self, message: Down) -> None:
-        """An Executor ended. If it could still speak it has said WorkerGone; else what it had is failed or redelivered here."""
+        """An Executor ended. If it could not say WorkerGone before, what it had is failed or redelivered here."""
         for slot in self._slots.all:
             if slot.ref is message.ref:
                 self._slots.down(slot)

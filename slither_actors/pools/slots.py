@@ -20,7 +20,7 @@ SLOW_SECONDS = 0.1
 
 
 def pipe_depth(average: float | None) -> int:
-    """Jobs to have in a pipe, the one in execution included, for jobs that take `average` seconds (None: not known yet)."""
+    """Jobs to have in a pipe, the one in execution included, if one takes `average` seconds (None: not known yet)."""
     if average is None or average >= SLOW_SECONDS:
         return 1
     if average * MAX_AHEAD <= AHEAD_SECONDS:
@@ -81,7 +81,8 @@ class Slots:
                 if self.sessions.is_busy(session):
                     return None
                 if known is not None:
-                    # Also behind others: it must be this worker, and who only waits for it to be idle may wait for ever.
+                    # Also behind others: it must be this worker, and who only waits for it to be idle may wait for
+                    # ever.
                     return known if known.ready and known.load <= MAX_AHEAD else None
             elif known is not None and self._has_room(known, lane) and known.index != job.avoid:
                 return known

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from slither_actors.pools import guardian
 from supervisors import DaemonActor, ExitReason, Scheduler
@@ -45,7 +45,7 @@ class WorkerProcess:
         return self._popen.poll()
 
     def kill_group(self, sig: int = signal.SIGKILL) -> None:
-        """Send `sig` to the worker's whole process group. Safe only until it is reaped: until then a zombie leader keeps the id."""
+        """Send `sig` to the worker's process group, unless it is reaped: until then a zombie leader keeps the id."""
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, sig)
@@ -98,8 +98,8 @@ class Spawner(DaemonActor):
     """Makes workers and keeps the guardian informed.
 
     Runs in: a thread of its own, alive as long as its System (see the module's docstring). Owns: the guardian's process
-    and pipe. If it dies: the workers die with its thread (PDEATHSIG) and the System starts Spawner, pools and runs anew;
-    the runs that were under way fail with PoolUnavailable.
+    and pipe. If it dies: the workers die with its thread (PDEATHSIG) and the System starts Spawner, pools and runs
+    anew; the runs that were under way fail with PoolUnavailable.
     """
 
     def __init__(self, scheduler: Scheduler, note: Callable[[Spawner], None]) -> None:
@@ -219,7 +219,7 @@ class GuardianLink:
 class _Pipes:
     """Pipes that are closed on the way out, but for the ends that were kept: a failed start leaves nothing open."""
 
-    def __enter__(self) -> _Pipes:
+    def __enter__(self) -> Self:
         self._open: set[int] = set()
         return self
 

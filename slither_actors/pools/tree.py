@@ -16,7 +16,7 @@ from slither_actors.wire.messages import Hello
 from supervisors import Backoff, ChildSpec, DynamicSupervisor, StartChild, Supervisor
 
 RESTART = Backoff(base=0.05, factor=2.0, maximum=5.0, jitter=0.0)
-"""The first restart at once, as one crash says little; then doubling, so that a worker that cannot live costs little."""
+"""The first restart at once, as one crash says little; then doubling, so that one that cannot live costs little."""
 SHUTDOWN_MARGIN = 1.0
 """Seconds for an Executor beyond its worker's `shutdown`: for the kill, and for reaping."""
 

@@ -51,19 +51,21 @@ class WeightedBatch(Strategy):
     def add(self, item: Item) -> Batches:
         """Take one item; the batches that it completes: the one it would overflow, and its own if it fills that."""
         weight = self._weigh(item)
-        held, limit = self._held, self.max_weight
+        held = self._held
+        if weight > self.max_weight:
+            # Never added up: it may be inf, or an int beyond what a float can hold.
+            self._held, self._weight = [], 0
+            return (held, [item]) if held else ([item],)
         done: list[list[Any]] = []
         total = self._weight + weight
-        # What is too heavy by itself is told apart before anything is added up: it may be inf, or an int beyond floats.
-        if held and (weight > limit or total > limit):
+        if total > self.max_weight:
             done.append(held)
             held = self._held = []
             total = weight
         held.append(item)
-        if total >= limit or len(held) >= self._most:
+        if total >= self.max_weight or len(held) >= self._most:
             done.append(held)
-            self._held = []
-            total = 0
+            self._held, total = [], 0
         self._weight = total
         return done
 

@@ -49,7 +49,9 @@ class LocalHost:
         name: for log records, such as ``pool[3]``.
     """
 
-    def __init__(self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef[Any], spec: PoolSpec, name: str) -> None:
+    def __init__(
+        self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef[Any], spec: PoolSpec, name: str
+    ) -> None:
         self._executor = executor
         self._scheduler = executor.scheduler
         self._sink = sink
@@ -221,7 +223,8 @@ class LocalHost:
                 return False
         else:
             self._scheduler.remove_reader(worker.pidfd)
-        # First the group, while the zombie still holds its id: a child of the worker must not go on writing into the pipes.
+        # First the group, while the zombie still holds its id: a child of the worker must not go on writing into the
+        # pipes.
         worker.kill_group()
         if not self._abandoned:
             for _ in range(READS_AT_DEATH):

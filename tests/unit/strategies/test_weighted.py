@@ -38,7 +38,7 @@ def test_a_too_heavy_item_is_given_at_once_after_the_batch_before_it():
     assert payloads(strategy.add(Item(1, 11))) == [[3], [11]]
 
 
-@pytest.mark.parametrize("weight", [math.inf, 10**400])
+@pytest.mark.parametrize("weight", [math.inf, 10**400], ids=["inf", "int"])
 def test_weights_beyond_all_bounds_are_batches_of_their_own(weight):
     assert weighted([0.5, weight, 0.5, weight], max_weight=1) == [[0.5], [weight], [0.5], [weight]]
 

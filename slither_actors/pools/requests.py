@@ -1,0 +1,144 @@
+"""The requests in one worker's pipe, in order, and which of them an answer belongs to. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
+from slither_actors.pools.job import Job, Target, next_request_id
+from slither_actors.pools.translate import worker_error
+from slither_actors.wire.frames import CANCELLED, FAILURE, LOADED, Frame, ProtocolError
+
+if TYPE_CHECKING:
+    from slither_actors.pools.messages import Outcome
+
+
+class Load:
+    """A request of its own ahead of the first batch of a function, with a clock of its own."""
+
+    __slots__ = ("request_id", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.request_id = next_request_id()
+
+
+class Requests:
+    """What a worker was asked and has not answered; it answers in order, but for what it was told to cancel.
+
+    The first request is the one in execution, as far as anyone can know: it has the clock, and it is charged with the
+    worker's death. Those behind it have not begun.
+    """
+
+    __slots__ = ("_failed_loads", "_loaded", "_queue")
+
+    def __init__(self) -> None:
+        self._queue: deque[Job | Load] = deque()
+        self._loaded: set[int] = set()
+        self._failed_loads: dict[int, LoadError] = {}
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def head(self) -> Job | Load | None:
+        """The first request, None while the worker has none."""
+        return self._queue[0] if self._queue else None
+
+    def jobs(self) -> list[Job]:
+        """The batches among them, in order."""
+        return [entry for entry in self._queue if isinstance(entry, Job)]
+
+    def put(self, job: Job) -> Load | None:
+        """Add a batch; if its function is new to the worker, also the load to be sent before it."""
+        target, load = job.target, None
+        if target is not None and target.module is not None and target.id not in self._loaded:
+            self._loaded.add(target.id)
+            load = Load(target)
+            self._queue.append(load)
+        job.request_id = next_request_id()
+        self._queue.append(job)
+        return load
+
+    def waits(self, job: Job) -> bool:
+        """Whether it is in the pipe and not first, so that a cancel may still be in time."""
+        return job in self._queue and job is not self._queue[0]
+
+    def answer(self, frames: Iterable[Frame]) -> list[tuple[Job, Outcome]]:
+        """The batches that these frames answer, each with its outcome.
+
+        Raises:
+            ProtocolError: an answer to something that was not next in line. Nothing that comes after can be trusted.
+        """
+        queue = self._queue
+        ended: list[tuple[Job, Outcome]] = []
+        for frame in frames:
+            if frame.kind == CANCELLED:
+                ended.append((self._cancelled(frame), frame))
+                continue
+            if not queue or frame.request_id != queue[0].request_id:
+                raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+            head = queue.popleft()
+            if isinstance(head, Load):
+                self._load_answered(head, frame)
+            elif self._failed_loads and head.target is not None and head.target.id in self._failed_loads:
+                # The worker complains of an unknown function; why it is unknown says more.
+                ended.append((head, self._failed_loads[head.target.id]))
+            else:
+                ended.append((head, frame))
+        return ended
+
+    def _load_answered(self, load: Load, frame: Frame) -> None:
+        target = load.target
+        if frame.kind == FAILURE:
+            self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
+            self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
+        elif frame.kind == LOADED:
+            self._failed_loads.pop(target.id, None)
+        else:
+            raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
+
+    def _cancelled(self, frame: Frame) -> Job:
+        for entry in self._queue:
+            if entry.request_id == frame.request_id and isinstance(entry, Job):
+                self._queue.remove(entry)
+                entry.cancelled = True
+                return entry
+        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and was never sent")
+
+    def overdue(self, start_timeout: float) -> Exception:
+        """Why the worker is killed, now that the first request has had its time.
+
+        Args:
+            start_timeout: seconds that a load had.
+        """
+        head = self._queue[0]
+        if isinstance(head, Job):
+            return BatchTimeout(head.lane.timeout or 0.0)
+        return LoadError(str(head.target), StartTimeout(start_timeout))
+
+    def died(self, error: Exception) -> tuple[list[tuple[Job, Outcome]], list[Job]]:
+        """The worker is dead: what that ends, and what never began. Nothing is left here.
+
+        Args:
+            error: why it died.
+
+        Returns:
+            The first batch with the error (a death while its function was loaded is its affair, too, or that would go
+            on for ever), and the batches that can be redelivered. A load that failed takes all its function's batches.
+        """
+        loading = isinstance(self.head, Load) and isinstance(error, LoadError)
+        jobs = self.jobs()
+        self._queue.clear()
+        self._loaded.clear()
+        self._failed_loads.clear()
+        if not jobs:
+            return [], []
+        head = jobs[0]
+        ended: list[tuple[Job, Outcome]] = [(head, error)]
+        if loading:
+            ended += [(job, error) for job in jobs[1:] if job.target is head.target]
+        charged = {job for job, _ in ended}
+        return ended, [job for job in jobs if job not in charged]
