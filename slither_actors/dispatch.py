@@ -98,7 +98,8 @@ class Dispatcher:
 
 
 def _dispatcher() -> Dispatcher:
-    from slither_actors.system import current_system
+    # Imported on first use: the System imports this module.
+    from slither_actors.running import current_system
 
     return current_system().dispatch
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from slither_actors import running
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import (
     ForkedSystemError,
@@ -54,11 +53,6 @@ POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 # A library is silent unless the application configures logging; a worker's crash is in the error that reports it, too.
 for _name in ("slither_actors", "supervisors"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
-
-_running: list[System] = []
-_default: System | None = None
-_lock = threading.RLock()
-_all: weakref.WeakSet[System] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ class System:
         self._stopped = threading.Event()
         self._opener = RunOpener(self._scheduler, lambda: self._runs)
         self.dispatch = Dispatcher(self)
-        _all.add(self)
+        running.known.add(self)
 
     # -- life
 
@@ -142,8 +136,7 @@ class System:
             self.stop()
             raise
         self._state = "running"
-        with _lock:
-            _running.append(self)
+        running.started(self)
         return self
 
     def _start(self) -> None:
@@ -217,9 +210,7 @@ class System:
             return True
         if timeout is None:
             timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
-        with _lock:
-            if self in _running:
-                _running.remove(self)
+        running.stopping(self)
         if self._scheduler.on_thread() or self._scheduler.side.on_thread():
             threading.Thread(target=self.stop, args=(timeout,), name=f"{self._name}-stop", daemon=True).start()
             return False
@@ -299,13 +290,18 @@ class System:
             dropped_events=self._scheduler.side.dropped,
         )
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped; it cannot be started again."""
+        return self._state == "stopped"
+
     # -- forks
 
     def _check_fork(self) -> None:
         if os.getpid() != self._pid:
             raise ForkedSystemError
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""
         self._scheduler.abandon_after_fork()
         descriptors = list(self._spawner_actor.descriptors()) if self._spawner_actor is not None else []
@@ -315,45 +311,3 @@ class System:
         for fd in descriptors:
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-def current_system() -> System:
-    """The running System that was started last, or the default one, started now.
-
-    Raises:
-        SlitherError: inside a worker, where a default System would make workers of workers.
-    """
-    global _default
-    with _lock:
-        if _running:
-            return _running[-1]
-        from slither_actors.worker import in_worker
-
-        if in_worker():
-            raise SlitherError(
-                "Dispatch inside a worker would start a pool for each worker; "
-                "start a System of your own there if that is what you want: with System(pools={...}) as system: ..."
-            )
-        if _default is None or _default._state == "stopped" or _default._pid != os.getpid():
-            _default = System(name="slither-default")
-            atexit.register(_stop_at_exit, _default, os.getpid())
-        system = _default
-    system.start()
-    return system
-
-
-def _stop_at_exit(system: System, pid: int) -> None:
-    # A forked child inherits the hook, and must not end its parent's workers.
-    if os.getpid() == pid:
-        system.stop()
-
-
-def _after_fork_in_child() -> None:
-    global _lock
-    _lock = threading.RLock()
-    _running.clear()
-    for system in list(_all):
-        system._forked()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -41,7 +41,7 @@ def check_names(module: Any, function: Any) -> tuple[str, str]:
         raise OptionError(f"module cannot be '__main__', which is another one in a worker; {_move('the function')}")
     if module.endswith(".py"):
         raise OptionError(
-            f"module must be a dotted name, not the file {shown(module)}; leave out '.py', and put the file's folder into "
+            f"module must be a dotted name, not the file {shown(module)}; leave out '.py' and put its folder into "
             "the pool's path: PoolSpec(path=[...])"
         )
     if not _dotted(module):

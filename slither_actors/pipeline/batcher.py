@@ -6,9 +6,7 @@ in memory already the consumer plays it between two results, which saves the hop
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -20,19 +18,14 @@ from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.encoding import RequestEncoder
 from slither_actors.pipeline.messages import (
     AskRoute,
-    Close,
     Ended,
-    Failed,
-    Look,
     Made,
     Remake,
     Routed,
     SourceEnded,
     Split,
 )
-from slither_actors.pipeline.role import RoleActor
 from slither_actors.pipeline.run import Run
-from supervisors import ExitReason
 
 CHUNK_BATCHES = 8
 """Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
@@ -299,92 +292,3 @@ class Batcher:
 def name_entries(entries: Iterable[Any], start: int) -> list[Any]:
     """The ids of Items, and for bare payloads the positions that would have been theirs, from `start`."""
     return [entry.id if type(entry) is Item else start + i for i, entry in enumerate(entries)]
-
-
-class BatcherActor(RoleActor):
-    """The Batcher of a run with a lazy source.
-
-    Runs in: a thread of its own, as strategies, route functions and weights are user code. Owns: what the strategy
-        holds.
-    If it dies: its run fails with the cause, and nothing else notices.
-    """
-
-    def __init__(self, run: Run, make: Callable[[Run], Batcher], buffer: deque[Any]) -> None:
-        super().__init__()
-        self._run = run
-        self._make = make
-        self._buffer = buffer
-        self._batcher: Batcher | None = None
-        self.idle = True
-        self.ended = threading.Event()
-        self._leftover: list[Any] = []
-        run.batcher = self
-
-    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
-        """Make the role here, so that what belongs to one thread is made in it."""
-        super().on_start()
-        self._batcher = self._make(self._run)
-        return None
-
-    def receive_timeout(self) -> float | None:
-        """Seconds until `linger` is over for what the strategy holds."""
-        until = self._batcher.lingers_until() if self._batcher is not None else None
-        return None if until is None else max(0.0, until - time.monotonic())
-
-    def on_timeout(self) -> None:
-        """`linger` is over."""
-        self._guard(lambda batcher: batcher.on_linger())
-
-    def on_receive(self, message: Any) -> None:
-        """Serve the Producer, the consumer and the Collector."""
-        self._guard(lambda batcher: self._handle(batcher, message))
-
-    def _handle(self, batcher: Batcher, message: Any) -> None:
-        self._drain(batcher)
-        kind = type(message)
-        if kind is Look:
-            batcher.look()
-        elif kind is SourceEnded:
-            batcher.finish(message)
-        elif kind in (Split, Remake, AskRoute):
-            batcher.remake(message)
-        elif kind is Close:
-            self.stop()
-        elif message is not None:
-            super().on_receive(message)
-
-    def _drain(self, batcher: Batcher) -> None:
-        """Take what the Producer has put down. `idle` is set before the last look, so that no item waits unseen."""
-        buffer = self._buffer
-        while True:
-            while buffer and not self._run.closed:
-                batcher.feed([buffer.popleft() for _ in range(len(buffer))])
-            self.idle = True
-            if not buffer or self._run.closed:
-                return
-            self.idle = False
-
-    def _guard(self, work: Callable[[Batcher], None]) -> None:
-        """User code of any kind may raise anything: it ends this run with the cause, and nothing else."""
-        if self._run.closed or self._batcher is None:
-            self.stop()
-            return
-        try:
-            work(self._batcher)
-        except BaseException as error:
-            self._run.collector.tell(Failed(error))
-            self.stop()
-
-    def on_exit(self, reason: ExitReason) -> None:
-        """Name what never became a batch, for the error that the consumer may be about to raise."""
-        if self._batcher is not None:
-            fed = self._run.batched + self._batcher.holding
-            with contextlib.suppress(BaseException):  # a strategy that failed once may fail again
-                self._leftover.extend(self._batcher.held_ids())
-            self._leftover.extend(name_entries(list(self._buffer), fed))
-        self.ended.set()
-
-    def leftover(self, timeout: float) -> list[Any]:
-        """The ids of what was pulled and never became a batch; waits `timeout` seconds at most for this actor's end."""
-        self.ended.wait(timeout)
-        return list(self._leftover)

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slither_actors import telemetry
 from slither_actors.errors import ProtocolError, SystemStopped, UnexpectedResponse
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.messages import (
@@ -28,8 +27,9 @@ from slither_actors.pipeline.messages import (
 )
 from slither_actors.pipeline.ordering import OrderingWindow
 from slither_actors.pipeline.run import Run
-from slither_actors.pipeline.verdict import Decision, Verdict, decide
+from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
+from slither_actors.pools.events import tell_exception, tell_stop
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
 from slither_actors.pools.translate import item_errors, worker_error
 from slither_actors.wire.frames import FAILURE, Frame
@@ -157,7 +157,7 @@ class Collector(LightActor):
             elif outcome.failed:
                 self._items_failed(batch, outcome)
             else:
-                self._tell_stop(batch)
+                tell_stop(self.scheduler, batch)
                 self._run.resolved += batch.count
                 self._release_bytes(batch, outcome)
                 self._hand_over(Results(batch, outcome, None, batch.positions))
@@ -165,7 +165,7 @@ class Collector(LightActor):
         elif isinstance(outcome, Exception):
             self._batch_failed(batch, outcome)
         else:  # an inline executor's items
-            self._tell_stop(batch)
+            tell_stop(self.scheduler, batch)
             self._resolve(Whole(batch, outcome, batch.positions))
             self._done(batch)
 
@@ -194,7 +194,7 @@ class Collector(LightActor):
         run.failed += len(indexes)
         count = len(indexes)
         decision = decide(run.options.on_error, errors[0], batch.attempt, count)
-        self._tell_exception(batch, errors[0], decision)
+        tell_exception(self.scheduler, batch, errors[0], decision.verdict.value)
         whole = count == batch.count
         if decision.verdict is Verdict.HALT:
             position = batch.positions[indexes[0]]
@@ -331,31 +331,3 @@ class Collector(LightActor):
             if role is not None:
                 role.actor_ref.tell(Close())
         self.exit(Normal())
-
-    # -- telemetry
-
-    def _tell_stop(self, batch: Batch) -> None:
-        if telemetry.attached(telemetry.BATCH_STOP):
-            telemetry.emit(
-                telemetry.BATCH_STOP,
-                self._measures(batch),
-                {**self._metadata(batch), "outcome": "ok"},
-                self.scheduler.side.submit,
-            )
-
-    def _tell_exception(self, batch: Batch, error: Exception, decision: Decision) -> None:
-        if telemetry.attached(telemetry.BATCH_EXCEPTION):
-            telemetry.emit(
-                telemetry.BATCH_EXCEPTION,
-                self._measures(batch),
-                {**self._metadata(batch), "outcome": decision.verdict.value, "reason": error},
-                self.scheduler.side.submit,
-            )
-
-    def _measures(self, batch: Batch) -> dict[str, float]:
-        now = self.scheduler.now()
-        began = batch.began or now
-        return {"size": batch.count, "duration": now - began, "queue_time": max(0.0, began - batch.queued)}
-
-    def _metadata(self, batch: Batch) -> dict[str, Any]:
-        return {**self._run.lane.describe, "batch_ref": batch.ref, "attempt": batch.attempt}

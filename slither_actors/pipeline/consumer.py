@@ -10,7 +10,8 @@ from typing import Any
 from slither_actors.errors import DispatchError, StreamClosed
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch, describe
-from slither_actors.pipeline.batcher import Batcher, BatcherActor
+from slither_actors.pipeline.batcher import Batcher
+from slither_actors.pipeline.batcher_actor import BatcherActor
 from slither_actors.pipeline.grace import GRACE, watch_the_end
 from slither_actors.pipeline.messages import (
     Close,

@@ -7,10 +7,10 @@ from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
-from slither_actors import telemetry
 from slither_actors.errors import BatchTimeout, UnexpectedResponse
 from slither_actors.item import Item
 from slither_actors.options import RunOptions
+from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
 from supervisors import ExitReason, LightActor, Normal
@@ -103,13 +103,7 @@ class Crew(LightActor):
             job = self._queue.popleft()
             job.began = self.scheduler.now()
             self._busy.add(thread)
-            if telemetry.attached(telemetry.BATCH_START):
-                telemetry.emit(
-                    telemetry.BATCH_START,
-                    {"size": job.count, "queue_time": job.began - job.queued},
-                    {**job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "pool": None},
-                    self.scheduler.side.submit,
-                )
+            tell_start(self.scheduler, job, None)
             thread.give(job)
             if self.options.timeout is not None:
                 self.call_later(self.options.timeout, self._overdue, thread, job, job.attempt)

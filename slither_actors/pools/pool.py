@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slither_actors import telemetry
 from slither_actors.errors import PoolUnavailable, SessionLost
 from slither_actors.pools.affinity import BINDING
+from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job, Lane
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.messages import (
@@ -204,20 +204,11 @@ class Pool(LightActor):
                 outbox[slot] = [job]
             else:
                 box.append(job)
-            if telemetry.attached(telemetry.BATCH_START):
-                self._tell_start(job)
+            tell_start(self.scheduler, job, self._name)
         if outbox:
             for slot, jobs in outbox.items():
                 self._executor(slot).tell(Send(jobs))
             outbox.clear()
-
-    def _tell_start(self, job: Job) -> None:
-        telemetry.emit(
-            telemetry.BATCH_START,
-            {"size": job.count, "queue_time": self.scheduler.now() - job.queued},
-            {**job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "pool": self._name},
-            self.scheduler.side.submit,
-        )
 
     @staticmethod
     def _executor(slot: Slot) -> Any:

@@ -15,7 +15,7 @@ import slither_actors
 LAYERS = [
     ["cli"],
     ["demos"],
-    ["dispatch", "system", "config"],
+    ["dispatch", "system", "running", "config"],
     ["pipeline", "pools", "options"],
     ["executors", "strategies"],
     ["telemetry", "policies", "context", "item", "worker"],
