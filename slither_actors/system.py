@@ -108,6 +108,7 @@ class System:
         self._root: LightRef[Supervisor] | None = None
         self._state = "new"
         self._state_lock = threading.Lock()
+        self._start_lock = threading.Lock()
         self._stopped = threading.Event()
         self._opener = RunOpener(self._scheduler, lambda: self._runs)
         self.dispatch = Dispatcher(self)
@@ -123,20 +124,23 @@ class System:
             SystemStopped: it was stopped before. A System is started once.
         """
         self._check_fork()
-        with self._state_lock:
-            if self._state == "running":
-                return self
-            if self._state != "new":
-                raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
-            self._state = "starting"
-        try:
-            self._start()
-        except BaseException:
-            self._state = "running"  # so that stop does its work
-            self.stop()
-            raise
-        self._state = "running"
-        running.started(self)
+        with self._start_lock:  # who comes while another thread starts it waits for that
+            with self._state_lock:
+                if self._state == "running":
+                    return self
+                if self._state != "new":
+                    raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
+                self._state = "starting"
+            try:
+                self._start()
+            except BaseException:
+                self.stop()
+                raise
+            with self._state_lock:
+                if self._state != "starting":
+                    raise SystemStopped(f"system {self._name!r} was stopped while it started")
+                self._state = "running"
+            running.started(self)
         return self
 
     def _start(self) -> None:

@@ -33,7 +33,7 @@ from slither_actors.pools.events import tell_exception, tell_stop
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
 from slither_actors.pools.translate import item_errors, worker_error
 from slither_actors.wire.frames import FAILURE, Frame
-from supervisors import Crashed, Down, ExitReason, LightActor, Normal, monitor
+from supervisors import Crashed, Down, ExitReason, LightActor, Monitor, Normal, monitor
 
 
 class Collector(LightActor):
@@ -70,13 +70,12 @@ class Collector(LightActor):
         self._halt: tuple[int, BaseException, Batch | None] | None = None
         self._finished = False
         self._out: list[Delivery] = []
+        self._monitors: list[Monitor] = []
 
     def on_start(self) -> None:
         """Watch those on whom the run depends: it never waits for one that is gone."""
-        monitor(self._pool, self)
-        for role in (self._run.batcher, self._run.producer):
-            if role is not None:
-                monitor(role.actor_ref, self)
+        roles = [role.actor_ref for role in (self._run.batcher, self._run.producer) if role is not None]
+        self._monitors = [monitor(ref, self) for ref in (self._pool, *roles)]
 
     def _down(self, message: Down) -> None:
         if message.ref is self._pool:
@@ -121,6 +120,8 @@ class Collector(LightActor):
                 else SystemStopped("the System was stopped during this run")
             )
             self._finish(error, None)
+        for watch in self._monitors:
+            watch.cancel()  # the Pool outlives its runs, and must not keep them in memory
         self._when_ended()
 
     # -- batches
@@ -210,11 +211,10 @@ class Collector(LightActor):
         elif decision.verdict is Verdict.SPLIT:
             run.retries += 1
             self._remaking += count
+            self._done(batch)
             if whole:
-                del self._live[batch.ref]
                 self._ask_batcher(Split(batch))
             else:
-                self._done(batch)
                 self._ask_batcher(Remake(batch, indexes, 1, split=True))
         elif decision.verdict is Verdict.SKIP:
             positions = batch.positions if whole else [batch.positions[i] for i in indexes]

@@ -13,7 +13,7 @@ from slither_actors.options import RunOptions
 from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
-from supervisors import ExitReason, LightActor, Normal
+from supervisors import ExitReason, LightActor, Normal, Timer
 
 
 class _Thread:
@@ -23,6 +23,7 @@ class _Thread:
         self._crew = crew
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self.job: Any = None
+        self.alarm: Timer | None = None
         thread = threading.Thread(target=self._work, name=f"slither-inline-{number}", daemon=True)
         thread.start()
 
@@ -54,8 +55,8 @@ class _Thread:
             except BaseException as error:  # SystemExit and the like must not end more than the batch
                 outcome = UnexpectedResponse(f"{type(executor).__name__}.execute_batch raised {error!r}")
                 outcome.__cause__ = error
-            batch = None  # an idle thread must not keep a batch alive
             crew.scheduler.post(crew.done, self, outcome)
+            batch = items = outcome = item = None  # an idle thread must not keep a batch alive
 
 
 class Crew(LightActor):
@@ -106,7 +107,7 @@ class Crew(LightActor):
             tell_start(self.scheduler, job, None)
             thread.give(job)
             if self.options.timeout is not None:
-                self.call_later(self.options.timeout, self._overdue, thread, job, job.attempt)
+                thread.alarm = self.call_later(self.options.timeout, self._overdue, thread)
 
     def done(self, thread: _Thread, outcome: Any) -> None:
         """A thread has finished its batch."""
@@ -114,17 +115,19 @@ class Crew(LightActor):
             thread.end()  # given up at its timeout
             return
         self._busy.discard(thread)
+        if thread.alarm is not None:
+            thread.alarm.cancel()  # or batches would be kept alive as long as their timers
         job, thread.job = thread.job, None
         self._idle.append(thread)
         job.lane.collector.tell(Outcomes([(job, outcome)]))
         self._assign()
 
-    def _overdue(self, thread: _Thread, job: Job, attempt: int) -> None:
-        if thread in self._busy and thread.job is job and job.attempt == attempt:
-            self._busy.discard(thread)
-            thread.end()
-            job.lane.collector.tell(Outcomes([(job, BatchTimeout(self.options.timeout or 0.0))]))
-            self._assign()
+    def _overdue(self, thread: _Thread) -> None:
+        self._busy.discard(thread)
+        thread.end()
+        job, thread.job = thread.job, None
+        job.lane.collector.tell(Outcomes([(job, BatchTimeout(self.options.timeout or 0.0))]))
+        self._assign()
 
     def on_exit(self, reason: ExitReason) -> None:
         """The threads end, each once the user's code lets it."""

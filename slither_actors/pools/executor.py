@@ -173,8 +173,8 @@ class Executor(LightActor):
     def _send(self, jobs: list[Job]) -> None:
         host, requests = self._host, self._requests
         if self._state is not State.READY or host is None:
-            # Sent before the Pool heard of the death: they never were in a pipe.
-            self._pool.tell(WorkerGone(self._index, [], jobs, self._why or StartTimeout(0.0), True))
+            # Sent before the Pool heard of the death. It will, or is just about to: WorkerGone makes it redeliver all
+            # that it had given us and that has no outcome, these among them.
             return
         idle = not requests
         for job in jobs:
@@ -309,8 +309,7 @@ class Executor(LightActor):
         self._host = None
         self._deadline = None
         if self._state is State.STOPPING:
-            error = self._why or _crash(death)
-            self._pool.tell(WorkerGone(self._index, [], self._requests.jobs(), error, True))
+            self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.STARTING or (self._state is State.KILLING and isinstance(self._why, StartTimeout)):
@@ -324,8 +323,8 @@ class Executor(LightActor):
         error = self._why or _crash(death)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        ended, innocent = self._requests.died(error)
-        self._pool.tell(WorkerGone(self._index, ended, innocent, error, planned))
+        ended = self._requests.died(error)
+        self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
         else:

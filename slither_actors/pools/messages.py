@@ -115,19 +115,16 @@ class WorkerDone:
 
 
 class WorkerGone:
-    """Executor → Pool: my worker is dead. `ended`: what it was at, and why that failed. `innocent`: what only waited.
+    """Executor → Pool: my worker is dead. `ended`: what it was at, and why that failed; all else only waited.
 
     `planned`: a timeout or a recycling, after which I start the next worker myself; otherwise I am about to exit.
     """
 
-    __slots__ = ("ended", "error", "index", "innocent", "planned")
+    __slots__ = ("ended", "error", "index", "planned")
 
-    def __init__(
-        self, index: int, ended: list[tuple[Job, Outcome]], innocent: list[Job], error: Exception, planned: bool
-    ) -> None:
+    def __init__(self, index: int, ended: list[tuple[Job, Outcome]], error: Exception, planned: bool) -> None:
         self.index = index
         self.ended = ended
-        self.innocent = innocent
         self.error = error
         self.planned = planned
 

@@ -225,7 +225,9 @@ class Pool(LightActor):
         """Jobs have left a pipe: free their places, and tell their runs."""
         by_lane: dict[Lane, list[tuple[Job, Outcome]]] = {}
         for job, outcome in ended:
-            if slot.jobs and slot.jobs[0] is job:
+            if job.slot is not slot:
+                continue
+            if slot.jobs[0] is job:
                 slot.jobs.popleft()
             else:
                 slot.jobs.remove(job)
@@ -287,8 +289,6 @@ class Pool(LightActor):
     def _redeliver(self, slot: Slot, jobs: list[Job]) -> None:
         """These never began: the same bytes, the same attempt, ahead of what waits."""
         for job in reversed(jobs):
-            if job not in slot.jobs:
-                continue
             slot.jobs.remove(job)
             lane = job.lane
             self._slots.give(slot, lane)

@@ -119,15 +119,15 @@ class Requests:
             return BatchTimeout(head.lane.timeout or 0.0)
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
-    def died(self, error: Exception) -> tuple[list[tuple[Job, Outcome]], list[Job]]:
-        """The worker is dead: what that ends, and what never began. Nothing is left here.
+    def died(self, error: Exception) -> list[tuple[Job, Outcome]]:
+        """The worker is dead: what that ends. Nothing is left here; what is not named never began.
 
         Args:
             error: why it died.
 
         Returns:
-            The first batch with the error (a death while its function was loaded is its affair, too, or that would go
-            on for ever), and the batches that can be redelivered. A load that failed takes all its function's batches.
+            The first batch, with the error. A death while its function was loaded is its affair, too, or that would go
+            on for ever; and a load that took too long ends all batches of that function.
         """
         loading = isinstance(self.head, Load) and isinstance(error, LoadError)
         jobs = self.jobs()
@@ -135,10 +135,9 @@ class Requests:
         self._loaded.clear()
         self._failed_loads.clear()
         if not jobs:
-            return [], []
+            return []
         head = jobs[0]
         ended: list[tuple[Job, Outcome]] = [(head, error)]
         if loading:
             ended += [(job, error) for job in jobs[1:] if job.target is head.target]
-        charged = {job for job, _ in ended}
-        return ended, [job for job in jobs if job not in charged]
+        return ended

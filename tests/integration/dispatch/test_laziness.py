@@ -267,8 +267,9 @@ def test_the_byte_budget_holds_back_and_nothing_stalls(system: System, ordering:
 def test_with_a_byte_budget_of_one_batch_one_batch_is_under_way_at_a_time(system: System, gates: Gates) -> None:
     given = [(b"x" * 1000, gates[i]) for i in range(4)]
     with system.dispatch.stream(
-        given, module="tasks", function="through_gates", batch_size=1, max_in_flight=2, max_in_flight_bytes=500
-    ) as stream:
+        (entry for entry in given), module="tasks", function="through_gates", batch_size=1,
+        max_in_flight=2, max_in_flight_bytes=500,
+    ) as stream:  # fmt: skip
         gates.open(0)
         first = next(stream)
         gates.wait_begun(1)

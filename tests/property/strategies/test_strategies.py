@@ -7,6 +7,7 @@ from collections import Counter
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
 from slither_actors.item import Item
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 
@@ -129,8 +130,8 @@ def test_release_closes_the_batch_of_the_oldest_item(strategy, payloads, every):
             oldest = min(inside)
             released = [item.id for batch in strategy.release() for item in batch]
             assert oldest in released
-            for id in released:
-                del inside[id]
+            for number_out in released:
+                del inside[number_out]
 
 
 @given(LAZY, PAYLOADS)

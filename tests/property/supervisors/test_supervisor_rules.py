@@ -34,7 +34,8 @@ from supervisors.life import Started, life_of
 from supervisors.testing import ManualScheduler
 
 BACKOFF = Backoff(base=0.5, factor=2.0, maximum=5.0, reset_after=3.0)
-EXITS = st.sampled_from([Normal(), Shutdown("done"), Crashed(ValueError("bad")), Killed()])
+CRASH = Crashed(ValueError("bad"))
+EXITS = st.sampled_from([Normal(), Shutdown("done"), CRASH, CRASH, Killed()])
 IDS = st.integers(0, 5)
 TRAITS = st.sampled_from(
     [("permanent", False), ("transient", False), ("temporary", False), ("transient", True), ("temporary", True)]
@@ -89,7 +90,7 @@ class Rules(RuleBasedStateMachine):
     @initialize(
         strategy=st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"]),
         auto=st.sampled_from(["never", "any_significant", "all_significant"]),
-        budget=st.sampled_from([(0, 5.0), (1, 2.0), (3, 5.0), (3, 5.0), (8, 100.0)]),
+        budget=st.sampled_from([(0, 5.0), (1, 2.0), (3, 5.0), (8, 100.0), (8, 100.0), (None, 5.0)]),
         backoff=st.sampled_from([None, BACKOFF, BACKOFF]),
         kids=st.lists(st.tuples(TRAITS, st.sampled_from(["ok"] * 6 + ["ignore", "fail"])), min_size=1, max_size=5),
     )
@@ -137,6 +138,12 @@ class Rules(RuleBasedStateMachine):
             if kid is not None:
                 self.model.deal_with(kid, isinstance(reason, (Crashed, Killed)))
         self.model.settle()
+
+    @precondition(lambda self: self.running() and self.world.alive)
+    @rule(pick=IDS, reason=EXITS)
+    def one_of_those_alive_dies(self, pick: int, reason: Any) -> None:
+        alive = sorted(self.world.alive)
+        self.children_die_at_once([(alive[pick % len(alive)], reason)])
 
     @precondition(running)
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0]))
@@ -241,6 +248,6 @@ class Rules(RuleBasedStateMachine):
 
 
 Rules.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRules = Rules.TestCase

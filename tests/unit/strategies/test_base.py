@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from slither_actors.item import Item
 from slither_actors.strategies import FixedBatch, Strategy
 

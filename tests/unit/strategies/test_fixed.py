@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from slither_actors.errors import OptionError
 from slither_actors.item import Item
 from slither_actors.strategies import FixedBatch

@@ -4,6 +4,7 @@ import itertools
 import time
 
 import pytest
+
 from slither_actors.errors import OptionError, StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies import KeyPartition

@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 
 import pytest
+
 from slither_actors.errors import OptionError, StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies import WeightedBatch

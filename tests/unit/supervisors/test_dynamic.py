@@ -151,6 +151,16 @@ def test_max_children_counts_those_that_are_restarting(manual: ManualScheduler) 
     assert again.is_alive()
 
 
+def test_the_first_restart_is_at_once_and_the_second_waits(manual: ManualScheduler) -> None:
+    harness = Harness(manual, restart_backoff=Backoff(base=1.0))
+    harness.crash(harness.start())
+    (again,) = harness.refs()
+    harness.crash(again)
+    assert harness.refs() == ["restarting"]
+    manual.advance(1.0)
+    assert harness.refs()[0].is_alive()
+
+
 def test_over_the_budget_it_stops_all_and_ends(manual: ManualScheduler) -> None:
     harness = Harness(manual, max_restarts=1)
     first, second = harness.start(), harness.start()

@@ -288,6 +288,17 @@ def test_no_future_stays_unresolved_when_ask_races_with_stop() -> None:
         assert len(futures) == 600
 
 
+def test_an_ask_that_comes_after_the_last_look_of_a_stopping_scheduler_is_answered_by_the_asker() -> None:
+    scheduler = ManualScheduler()
+    ref = Recorder.start(scheduler=scheduler)
+    scheduler._closed = True  # the moment between the flag and the end of the actor
+    future = ref.ask("late", block=False)
+    with pytest.raises(pykka.ActorDeadError):
+        future.get(timeout=5)
+    scheduler._closed = False
+    assert scheduler.stop()
+
+
 def test_an_actor_that_has_ended_is_garbage_though_its_reference_is_kept(manual: ManualScheduler) -> None:
     ref = Recorder.start(scheduler=manual)
     gone = weakref.ref(actor_of(ref))

@@ -35,7 +35,7 @@ from supervisors import (
     supervise_threading,
     wait_started,
 )
-from supervisors.exits import AlreadyStarted, ChildNotFound, SpecError
+from supervisors.exits import AlreadyStarted, ChildNotFound, ChildRestarting, SpecError
 from supervisors.life import life_of
 from supervisors.testing import ManualScheduler
 
@@ -279,6 +279,45 @@ def test_it_answers_requests_while_it_waits_between_attempts(manual: ManualSched
     assert children(manual, ref)["a"] == "restarting"
     manual.advance(2.0)
     assert children(manual, ref)["a"].is_alive()
+
+
+def test_the_first_restart_is_at_once_and_the_second_waits(manual: ManualScheduler) -> None:
+    ref, _, _ = launch(manual, [kid([], "a")], restart_backoff=Backoff(base=1.0))
+    for waits in (False, True):
+        children(manual, ref)["a"].tell(ValueError("bad"))
+        manual.run_until_idle()
+        assert (children(manual, ref)["a"] == "restarting") is waits
+    answers: list[Any] = []
+    ref.tell(StartChild(kid([], "a"), answers.append))
+    ref.tell(supervisors.RestartChild("a", answers.append))
+    ref.tell(supervisors.DeleteChild("a", answers.append))
+    manual.run_until_idle()
+    assert [type(answer) for answer in answers] == [AlreadyStarted, ChildRestarting, ChildRestarting]
+    manual.advance(1.0)
+    assert children(manual, ref)["a"].is_alive()
+
+
+def test_a_child_that_has_proved_itself_is_restarted_at_once(manual: ManualScheduler) -> None:
+    ref, _, _ = launch(manual, [kid([], "a")], restart_backoff=Backoff(base=1.0))
+    for _ in range(3):
+        children(manual, ref)["a"].tell(lambda actor: actor.prove())
+        children(manual, ref)["a"].tell(ValueError("bad"))
+        manual.run_until_idle()
+        assert children(manual, ref)["a"].is_alive()
+
+
+def test_terminating_a_child_between_attempts_cancels_the_next(manual: ManualScheduler) -> None:
+    log: list[str] = []
+    ref, _, _ = launch(manual, [kid(log, "a")], restart_backoff=Backoff(base=1.0))
+    for _ in range(2):
+        children(manual, ref)["a"].tell(ValueError("bad"))
+        manual.run_until_idle()
+    ref.tell(TerminateChild("a"))
+    manual.run_until_idle()
+    assert manual.pending_timers == 0
+    manual.advance(10.0)
+    assert children(manual, ref) == {"a": None}
+    assert log.count("start a") == 2
 
 
 def test_requests_that_come_during_a_slow_start_wait_but_looks_are_answered(manual: ManualScheduler) -> None:

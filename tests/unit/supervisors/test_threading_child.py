@@ -6,6 +6,7 @@ from typing import Any
 
 import pykka
 import pytest
+from pykka._envelope import Envelope
 
 from supervisors import (
     DEFERRED,
@@ -23,7 +24,9 @@ from supervisors import (
     wait_started,
 )
 from supervisors.exits import StartFailed
+from supervisors.futures import GuardedFuture
 from supervisors.life import life_of
+from supervisors.reporting import Inbox
 
 
 class Plain(pykka.ThreadingActor):
@@ -232,6 +235,15 @@ def test_no_future_stays_unresolved_when_ask_races_with_stop(cls: Any) -> None:
                 future.get(timeout=5)
             except pykka.ActorDeadError:
                 pass
+
+
+def test_an_inbox_answers_what_comes_after_its_last_look() -> None:
+    inbox = Inbox()
+    inbox.closed = True
+    future: Any = GuardedFuture()
+    inbox.put(Envelope("late", reply_to=future))
+    with pytest.raises(pykka.ActorDeadError):
+        future.get(timeout=5)
 
 
 @BOTH

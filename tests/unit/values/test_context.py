@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError
 

@@ -5,6 +5,7 @@ import pickle
 import signal
 
 import pytest
+
 from slither_actors import errors
 from slither_actors.errors import (
     BatchTimeout,

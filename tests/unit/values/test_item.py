@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping
 
 import pytest
+
 from slither_actors.item import EMPTY, Item
 
 
@@ -34,7 +35,7 @@ def test_the_empty_meta_is_a_read_only_mapping_like_any_other():
     assert "error" not in EMPTY
     assert not EMPTY
     assert EMPTY == {}
-    assert {} == EMPTY
+    assert {} == EMPTY  # noqa: SIM300 - from both sides
     assert EMPTY != {"a": 1}
     assert EMPTY != []
     assert repr(EMPTY) == "{}"
@@ -53,7 +54,7 @@ def test_the_empty_meta_stays_one_object_when_pickled_or_copied():
 def test_wrap_gives_fresh_ids_that_differ():
     ids = {Item.wrap("x").id for _ in range(1000)}
     assert len(ids) == 1000
-    assert all(type(id) is str for id in ids)
+    assert {type(name) for name in ids} == {str}
 
 
 def test_wrap_keeps_an_item_as_it_is():

@@ -6,6 +6,7 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.policies import HALT, SKIP, Halt, Retry, Route, Skip, parse_on_error
 
