@@ -223,8 +223,8 @@ class LoadError(SlitherError):
 
     def __init__(self, target: str, reason: BaseException) -> None:
         remedy = ""
-        kind = getattr(reason, "type", "")
-        if kind == "builtins.ModuleNotFoundError":
+        kind = str(getattr(reason, "type", ""))
+        if kind.removeprefix("builtins.") == "ModuleNotFoundError":
             remedy = " (a module is found if its folder is in the pool's path: PoolSpec(path=[...]))"
         super().__init__(f"cannot load {target}{remedy}: {reason}")
         self.target = target

@@ -53,6 +53,8 @@ POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 # A library is silent unless the application configures logging; a worker's crash is in the error that reports it, too.
 for _name in ("slither_actors", "supervisors"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+STATISTICS_POLL = 0.5
+"""Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,12 @@ class System:
         if self._state not in ("running", "starting"):
             raise SystemStopped(f"system {self._name!r} does not run")
         self._scheduler.post(lambda: answer.set_result(self._snapshot()))
-        return answer.result(10.0)
+        while True:
+            try:
+                return answer.result(STATISTICS_POLL)
+            except TimeoutError:
+                if self._scheduler.stopped:
+                    raise SystemStopped(f"system {self._name!r} was stopped") from None
 
     def _snapshot(self) -> SystemStatistics:
         return SystemStatistics(

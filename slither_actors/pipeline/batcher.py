@@ -49,11 +49,12 @@ class Batcher:
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
-        # What the strategy holds: id → positions, the oldest first. Not kept for an opaque one: it gives what it got,
-        # in order.
-        self._inside: dict[Any, deque[int]] = {}
+        # What the strategy holds, by item id: the items with their positions, the oldest first. Not kept for an opaque
+        # one: it gives what it got, in order.
+        self._inside: dict[Any, list[tuple[Item, int]]] = {}
         self._since: dict[int, float] = {}
         self._opened = 0.0
+        self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
         self._todo: deque[Batch] = deque()  # made, but the byte budget has no room to encode them
         self._ended: SourceEnded | None = None
 
@@ -99,18 +100,19 @@ class Batcher:
 
     def _admit(self, entries: list[Any]) -> list[Item]:
         """Wrap what is bare, and remember where each item stands."""
-        items = []
+        items: list[Item] = []
         inside, position = self._inside, self._next
         for entry in entries:
             item = entry if type(entry) is Item else Item.wrap(entry, id=position)
             try:
                 places = inside.get(item.id)
             except TypeError:
+                self._unfed = name_entries(entries[len(items) :], position)
                 raise StrategyError(f"the id of item {position} cannot be hashed: {item.id!r}", [item.id]) from None
             if places is None:
-                inside[item.id] = deque((position,))
+                inside[item.id] = [(item, position)]
             else:
-                places.append(position)
+                places.append((item, position))
             items.append(item)
             position += 1
         self._next = position
@@ -161,7 +163,8 @@ class Batcher:
                     f"{type(self._strategy).__name__} gave {item!r}, which it was not given, or gave it twice",
                     [getattr(item, "id", None)],
                 )
-            place = held.popleft()
+            # Usually the very object that the strategy was given; else one that it made of it, which has the same id.
+            _, place = held.pop(next((i for i, (given, _) in enumerate(held) if given is item), 0))
             if not held:
                 del inside[item.id]
             self._since.pop(place, None)
@@ -220,7 +223,7 @@ class Batcher:
     def _oldest(self) -> int:
         if self._bare:
             return self._run.batched
-        return min(places[0] for places in self._inside.values())
+        return min(held[0][1] for held in self._inside.values())
 
     def _wake_producer(self) -> None:
         if self._run.producer is not None:
@@ -269,7 +272,7 @@ class Batcher:
                     run.budget.change(part.encoded)
             made.append(part)
         run.undelivered.pop(batch.ref, None)
-        run.collector.tell(Made(made, remade=True))
+        run.collector.tell(Made(made, batch.ref))
 
     def _ask(self, message: AskRoute) -> None:
         batch = message.batch
@@ -286,7 +289,7 @@ class Batcher:
         """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
         if self._bare:
             return name_entries([entry for group in self._strategy.flush() for entry in group], self._run.batched)
-        return [item_id for item_id, places in self._inside.items() for _ in places]
+        return [item_id for item_id, held in self._inside.items() for _ in held] + self._unfed
 
 
 def name_entries(entries: Iterable[Any], start: int) -> list[Any]:

@@ -64,7 +64,8 @@ class Collector(LightActor):
         self._generated_session = generated_session
         self._window: OrderingWindow[Delivery] | None = OrderingWindow() if run.options.ordering == "preserve" else None
         self._live: dict[int, Batch] = {}  # batches without an outcome, by reference
-        self._remaking = 0  # items whose new batch the Batcher is making
+        # Batches whose items have no batch now, as the Batcher is about to make a new one: reference → first position.
+        self._remaking: dict[int, int] = {}
         self._total: int | None = None
         self._source_error: BaseException | None = None
         self._halt: tuple[int, BaseException, Batch | None] | None = None
@@ -97,7 +98,7 @@ class Collector(LightActor):
             self._total = message.total
             self._source_error = message.error
         elif kind is Routed:
-            self._remaking -= len(message.items)
+            self._remaking.pop(message.batch.ref, None)
             self._run.routed += len(message.items)
             self._resolve(Whole(message.batch, message.items, message.positions))
             self._done(message.batch)
@@ -128,10 +129,10 @@ class Collector(LightActor):
 
     def _made(self, message: Made) -> None:
         good: list[Batch] = []
+        if message.parent is not None:
+            self._remaking.pop(message.parent, None)
         for batch in message.batches:
             self._live[batch.ref] = batch
-            if message.remade:
-                self._remaking -= batch.count
             if self._halt is not None and not self._before_halt(batch):
                 continue
             if batch.error is not None:
@@ -140,7 +141,7 @@ class Collector(LightActor):
                 good.append(batch)
         if good:
             # Made anew they go before fresh ones: the order waits for them, and their credit is taken already.
-            self._pool.tell(Submit(self._run.lane, good, front=message.remade))
+            self._pool.tell(Submit(self._run.lane, good, front=message.parent is not None))
 
     def _outcome(self, batch: Batch, outcome: Any) -> None:
         if batch.ref not in self._live:
@@ -210,7 +211,7 @@ class Collector(LightActor):
             self._again(batch, indexes, decision.retry, whole)
         elif decision.verdict is Verdict.SPLIT:
             run.retries += 1
-            self._remaking += count
+            self._remaking[batch.ref] = batch.positions[indexes[0]]
             self._done(batch)
             if whole:
                 self._ask_batcher(Split(batch))
@@ -223,7 +224,7 @@ class Collector(LightActor):
             self._done(batch)
         else:
             assert decision.route is not None
-            self._remaking += count
+            self._remaking[batch.ref] = batch.positions[indexes[0]]
             if not whole:
                 self._live.pop(batch.ref, None)
             self._ask_batcher(AskRoute(batch, indexes, errors, decision.route))
@@ -234,7 +235,7 @@ class Collector(LightActor):
         run.awaiting_retry += len(indexes)
         if not whole:
             self._done(batch)
-            self._remaking += len(indexes)
+            self._remaking[batch.ref] = batch.positions[indexes[0]]
         self.call_later(delay, self._retry, batch, indexes, whole)
 
     def _retry(self, batch: Batch, indexes: Sequence[int], whole: bool) -> None:
@@ -288,8 +289,12 @@ class Collector(LightActor):
             run.inbox.put(Deliver(self._out))
             self._out = []
         if self._halt is not None:
-            _, error, batch = self._halt
-            if self._window is None or not any(map(self._before_halt, self._live.values())):
+            position, error, batch = self._halt
+            waited_for = (
+                any(map(self._before_halt, self._live.values()))
+                or min(self._remaking.values(), default=position) < position
+            )
+            if self._window is None or not waited_for:
                 self._finish(error, batch)
         elif self._total is not None and run.resolved >= self._total and not self._live and not self._remaking:
             self._finish(self._source_error, None)
@@ -316,6 +321,7 @@ class Collector(LightActor):
         if self._out:
             self._run.inbox.put(Deliver(self._out))
             self._out = []
+        self._run.closed = True  # first, so that the consumer does not take this end for one that it has to make
         self._run.inbox.put(Finished(error, batch, held, limit))
         self._let_go(error)
 

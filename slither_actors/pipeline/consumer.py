@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from os import getpid
 from typing import Any
 
-from slither_actors.errors import DispatchError, StreamClosed
+from slither_actors.errors import DispatchError, ForkedSystemError, StreamClosed
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.batcher import Batcher
@@ -67,8 +69,9 @@ class Consumer:
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
-        self._broken: Exception | None = None  # what unpacking a result raised; no further one is handed out
+        self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
         self._closed = False
+        self._watched = False
 
     def pieces(self) -> Iterator[list[Item]]:
         """The results, in lists as they come due.
@@ -90,15 +93,22 @@ class Consumer:
 
         From any thread, never blocks, may be repeated.
         """
-        run = self.run
-        if self._closed:
-            return
         self._closed = True
-        if run.collector is not None and not run.closed:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
+        run = self.run
+        if not run.closed:
             run.closed = run.cut_short = True
+        if run.collector is not None:
             run.collector.tell(Close())
-            run.inbox.put(_Closed())
-        if run.producer is not None:
+        for role in (run.producer, run.batcher):
+            if role is not None:
+                role.actor_ref.tell(Close())
+        run.inbox.put(_Closed())
+        if run.producer is not None and not self._watched:
+            self._watched = True
             watch_the_end(run)
 
     def _start(self) -> None:
@@ -113,6 +123,9 @@ class Consumer:
             BatcherActor.start(run, self._make_batcher, buffer)
             ProducerActor.start(run, items, buffer)
         self._start_collector(run)
+        if self._closed:
+            self._let_go()
+            raise StreamClosed("this stream was closed")
         if run.producer is not None:
             run.producer.actor_ref.tell(Look())
 
@@ -126,6 +139,8 @@ class Consumer:
                 credit.returned += owed
                 owed = 0
                 self._refill()
+            if getpid() != run.pid:
+                raise ForkedSystemError
             message = inbox.get()
             if type(message) is Deliver:
                 for number, delivery in enumerate(message.deliveries):
@@ -134,7 +149,9 @@ class Consumer:
                         continue
                     try:
                         items = self._unpack(delivery)
-                    except Exception as error:
+                    except KeyboardInterrupt:
+                        raise
+                    except BaseException as error:  # a user's `results` may raise anything
                         self._broken = error
                         self._late.extend(message.deliveries[number:])
                         run.collector.tell(Failed(error))
@@ -214,14 +231,19 @@ class Consumer:
         step = max(1, FEED_BATCHES * (run.options.batch_size or run.options.strategy.batch_size or 64))
         while self._feeding is not None and (room := credit.room()) > 0:
             want = min(room, step)
-            entries = list(itertools.islice(self._feeding, want))
+            entries: list[Any] = []
+            error: BaseException | None = None
+            try:
+                entries.extend(itertools.islice(self._feeding, want))
+            except Exception as failure:  # changed in mid-iteration, say; what came before it is kept
+                error = failure
             credit.pulled += len(entries)
             if len(entries) < want:
                 self._feeding = None
                 run.source_done = True
             batcher.feed(entries)
             if self._feeding is None:
-                batcher.finish(SourceEnded(None))
+                batcher.finish(SourceEnded(error))
             if run.budget is not None and run.budget.full():
                 return
         batcher.look()
@@ -236,7 +258,9 @@ class Consumer:
         for delivery in [*self._late, *finished.held]:
             try:
                 items = self._unpack(delivery)
-            except Exception:  # the one that ended the run, or its like: its items are unfinished
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # the one that ended the run, or its like: its items are unfinished
                 continue
             if type(delivery) is not Results or delivery.indexes is None:
                 run.undelivered.pop(delivery.batch.ref, None)
@@ -252,10 +276,8 @@ class Consumer:
         lost.sort(key=lambda pair: pair[0])
         unfinished = [item_id for _, item_id in lost]
         if self._batcher is not None:
-            try:
+            with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
                 unfinished += self._batcher.held_ids()
-            except Exception:  # the strategy's own failure is why we are here
-                pass
         else:
             unfinished += run.batcher.leftover(GRACE)
         return _error(error, finished.batch, partial, unfinished)

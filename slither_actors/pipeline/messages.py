@@ -14,13 +14,16 @@ from slither_actors.wire.frames import Frame
 
 
 class Made:
-    """Batcher → Collector: new batches, encoded or with the `error` that kept them from it."""
+    """Batcher → Collector: new batches, encoded or with the `error` that kept them from it.
 
-    __slots__ = ("batches", "remade")
+    `parent`: the reference of the failed batch that they stand for, None for fresh ones.
+    """
 
-    def __init__(self, batches: Sequence[Batch], remade: bool = False) -> None:
+    __slots__ = ("batches", "parent")
+
+    def __init__(self, batches: Sequence[Batch], parent: int | None = None) -> None:
         self.batches = batches
-        self.remade = remade
+        self.parent = parent
 
 
 class Routed:

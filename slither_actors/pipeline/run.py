@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class Run:
         "lane",
         "next_ref",
         "options",
+        "pid",
         "producer",
         "resolved",
         "retries",
@@ -53,11 +55,12 @@ class Run:
         "starving",
         "stuck",
         "undelivered",
-    )  # fmt: skip
+    )
 
     def __init__(self, options: RunOptions, scheduler: Scheduler) -> None:
         self.id = _run_ids()
         self.options = options
+        self.pid = os.getpid()
         self.scheduler = scheduler
         self.inbox: SimpleQueue[Any] = SimpleQueue()
         self.next_ref = itertools.count(1).__next__

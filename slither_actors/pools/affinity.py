@@ -30,7 +30,7 @@ class Sessions:
         self._limit = limit
         self._slots: dict[str, Slot] = {}  # the least recently used first
         self._bound: set[str] = set()
-        self._busy: set[str] = set()
+        self._busy: dict[str, object] = {}  # whose batch it is
         self._lost: set[str] = set()
 
     def __len__(self) -> int:
@@ -44,27 +44,29 @@ class Sessions:
         """Whether a batch of a bound session is at a worker."""
         return session in self._busy
 
-    def refusal(self, session: str, affinity: str) -> SessionLost | SessionBusy | None:
+    def refusal(self, session: str, affinity: str, asker: object) -> SessionLost | SessionBusy | None:
         """Why the next batch of a bound session fails without being sent, if it does.
 
-        SessionLost is told once, then the session begins anew.
+        SessionLost is told once, then the session begins anew. SessionBusy is meant for others: the run that has the
+        session waits for its own batches.
         """
         if session in self._lost:
             self._lost.discard(session)
             return SessionLost(session)
         if affinity == "fail_fast":
             slot = self._slots.get(session)
-            if session in self._busy or (slot is not None and slot.load):
+            holder = self._busy.get(session)
+            if (holder is not None and holder is not asker) or (holder is None and slot is not None and slot.load):
                 return SessionBusy(session)
         return None
 
-    def taken(self, session: str, slot: Slot, *, bound: bool) -> None:
-        """A batch of it went to this worker."""
+    def taken(self, session: str, slot: Slot, holder: object, *, bound: bool) -> None:
+        """A batch of it, of this run, went to this worker."""
         self._slots.pop(session, None)
         self._slots[session] = slot
         if bound:
             self._bound.add(session)
-            self._busy.add(session)
+            self._busy[session] = holder
         if len(self._slots) > self._limit:
             idle = next((name for name in self._slots if name not in self._busy), None)
             if idle is not None:
@@ -72,7 +74,7 @@ class Sessions:
 
     def given_back(self, session: str) -> None:
         """Its batch has left the worker."""
-        self._busy.discard(session)
+        self._busy.pop(session, None)
 
     def slot_died(self, slot: Slot, told: set[str]) -> None:
         """The worker died, and with it all that its sessions had there.
@@ -93,5 +95,5 @@ class Sessions:
         """Its run has ended and nobody else knows its id."""
         self._slots.pop(session, None)
         self._bound.discard(session)
-        self._busy.discard(session)
+        self._busy.pop(session, None)
         self._lost.discard(session)

@@ -33,7 +33,7 @@ def tell_exception(scheduler: Scheduler, job: Job, error: Exception, outcome: st
 def _times(scheduler: Scheduler, job: Job) -> dict[str, float]:
     now = scheduler.now()
     began = job.began or now  # a batch that could not be encoded never began
-    return {"duration": now - began, "queue_time": max(0.0, began - job.queued)}
+    return {"duration": now - began, "queue_time": began - job.queued if job.queued else 0.0}
 
 
 def _emit(scheduler: Scheduler, event: str, job: Job, times: dict[str, float], facts: dict[str, Any]) -> None:

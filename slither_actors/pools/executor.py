@@ -211,9 +211,7 @@ class Executor(LightActor):
             self._handshake(frames)
             return
         head = self._requests.head
-        ended = self._requests.answer(frames)
-        if not ended and self._requests.head is head:
-            return
+        ended, wrong = self._requests.answer(frames)
         now = self.scheduler.now()
         since = self._head_since
         if self._requests.head is not head:
@@ -223,6 +221,8 @@ class Executor(LightActor):
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
             self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
+        if wrong is not None:
+            raise wrong
 
     def _handshake(self, frames: list[Frame]) -> None:
         for frame in frames:

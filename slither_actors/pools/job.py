@@ -111,7 +111,7 @@ class Lane:
 
     __slots__ = (
         "affinity", "ahead", "average", "closed", "collector", "describe", "in_ring", "max_in_flight", "occupied",
-        "queue", "session", "timeout",
+        "queue", "served_by", "session", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +133,7 @@ class Lane:
         self.describe = describe or {}
         self.queue: deque[Job] = deque()
         self.occupied: Counter[Slot] = Counter()
+        self.served_by: set[Slot] = set()
         self.average: float | None = None
         self.closed = False
         self.in_ring = False

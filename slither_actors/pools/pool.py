@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 AVERAGE_WEIGHT = 0.25
 """Weight of a new sample in a lane's average: quick to see that batches became slow, not thrown by one of them."""
 
+ASKED_AT_LEAST = 8
+"""Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
+hundreds of runs waiting, asking all of them for each reply costs more than it is worth. The ring goes on turning, and
+whoever was refused has its batches at workers, so there will be an event."""
+
 
 @dataclass(frozen=True, slots=True)
 class PoolStatistics:
@@ -163,7 +168,7 @@ class Pool(LightActor):
             self._cancel_in_pipes({job for job in slot.jobs if job.lane is lane})
         if message.forget_session and lane.session is not None:
             self._slots.sessions.forget(lane.session)
-            for slot in self._slots.all:
+            for slot in lane.served_by:
                 if slot.ready:
                     self._executor(slot).tell(Forget(lane.session))
 
@@ -174,13 +179,16 @@ class Pool(LightActor):
         ring, slots, outbox = self._ring, self._slots, self._outbox
         refused = 0
         while ring and refused < len(ring):
+            if refused >= ASKED_AT_LEAST and not slots.any_idle:
+                break
             lane = ring.popleft()
             if not lane.queue:
                 lane.in_ring = False
                 refused = 0
                 continue
             job = lane.queue[0]
-            if lane.affinity in BINDING and (refusal := slots.sessions.refusal(lane.session or "", lane.affinity)):
+            session = lane.session or ""
+            if lane.affinity in BINDING and (refusal := slots.sessions.refusal(session, lane.affinity, lane)):
                 lane.queue.popleft()
                 ring.append(lane)
                 lane.collector.tell(Outcomes([(job, refusal)]))
@@ -205,6 +213,10 @@ class Pool(LightActor):
             else:
                 box.append(job)
             tell_start(self.scheduler, job, self._name)
+        self._send_out()
+
+    def _send_out(self) -> None:
+        outbox = self._outbox
         if outbox:
             for slot, jobs in outbox.items():
                 self._executor(slot).tell(Send(jobs))

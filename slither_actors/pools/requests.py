@@ -66,29 +66,36 @@ class Requests:
         """Whether it is in the pipe and not first, so that a cancel may still be in time."""
         return job in self._queue and job is not self._queue[0]
 
-    def answer(self, frames: Iterable[Frame]) -> list[tuple[Job, Outcome]]:
-        """The batches that these frames answer, each with its outcome.
+    def answer(self, frames: Iterable[Frame]) -> tuple[list[tuple[Job, Outcome]], ProtocolError | None]:
+        """The batches that these frames answer, each with its outcome, up to the first that cannot be.
 
-        Raises:
-            ProtocolError: an answer to something that was not next in line. Nothing that comes after can be trusted.
+        Returns:
+            Them, and what is wrong with the frame after them: it answers something that was not next in line, so that
+            nothing that comes after it can be trusted either.
         """
-        queue = self._queue
         ended: list[tuple[Job, Outcome]] = []
-        for frame in frames:
-            if frame.kind == CANCELLED:
-                ended.append((self._cancelled(frame), frame))
-                continue
-            if not queue or frame.request_id != queue[0].request_id:
-                raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
-            head = queue.popleft()
-            if isinstance(head, Load):
-                self._load_answered(head, frame)
-            elif self._failed_loads and head.target is not None and head.target.id in self._failed_loads:
-                # The worker complains of an unknown function; why it is unknown says more.
-                ended.append((head, self._failed_loads[head.target.id]))
-            else:
-                ended.append((head, frame))
-        return ended
+        try:
+            for frame in frames:
+                self._answered(frame, ended)
+        except ProtocolError as error:
+            return ended, error
+        return ended, None
+
+    def _answered(self, frame: Frame, ended: list[tuple[Job, Outcome]]) -> None:
+        queue = self._queue
+        if frame.kind == CANCELLED:
+            ended.append((self._cancelled(frame), frame))
+            return
+        if not queue or frame.request_id != queue[0].request_id:
+            raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+        head = queue.popleft()
+        if isinstance(head, Load):
+            self._load_answered(head, frame)
+        elif self._failed_loads and head.target is not None and head.target.id in self._failed_loads:
+            # The worker complains of an unknown function; why it is unknown says more.
+            ended.append((head, self._failed_loads[head.target.id]))
+        else:
+            ended.append((head, frame))
 
     def _load_answered(self, load: Load, frame: Frame) -> None:
         target = load.target

@@ -68,6 +68,11 @@ class Slots:
         slot.load = 0
         slot.slowest = 0.0
 
+    @property
+    def any_idle(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return bool(self._by_load[0])
+
     def choose(self, lane: Lane, job: Job) -> Slot | None:
         """The slot for this lane's next job, or None while there is no room for it.
 
@@ -131,8 +136,9 @@ class Slots:
         average = lane.average
         slot.slowest = max(slot.slowest, SLOW_SECONDS if average is None else average)
         lane.occupied[slot] += 1
+        lane.served_by.add(slot)
         if lane.affinity != "none" and lane.session is not None:
-            self.sessions.taken(lane.session, slot, bound=lane.affinity in BINDING)
+            self.sessions.taken(lane.session, slot, lane, bound=lane.affinity in BINDING)
 
     def give(self, slot: Slot, lane: Lane) -> None:
         """A job of `lane` has left the slot's pipe."""

@@ -144,6 +144,7 @@ class LocalHost:
         try:
             for _ in range(READS_A_TURN):
                 space = parser.buffer()
+                room = len(space)  # asked now: `received` may let go of the view
                 count = os.readv(worker.reply, [space])
                 if count == 0:
                     self._stop_reading()
@@ -152,7 +153,7 @@ class LocalHost:
                 frames = parser.received(count)
                 if frames:
                     self._sink.on_frames(frames)
-                if count < len(space) or not self._reading:
+                if count < room or not self._reading:
                     return
         except BlockingIOError:
             return

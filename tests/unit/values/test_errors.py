@@ -134,8 +134,9 @@ def test_a_workers_error_shows_type_message_and_traceback():
     assert str(WorkerError("m.Silent", "")) == "m.Silent"
 
 
-def test_a_module_that_is_not_found_comes_with_the_remedy():
-    reason = WorkerError("builtins.ModuleNotFoundError", "No module named 'm'", kind="load")
+@pytest.mark.parametrize("name", ["ModuleNotFoundError", "builtins.ModuleNotFoundError"])
+def test_a_module_that_is_not_found_comes_with_the_remedy(name):
+    reason = WorkerError(name, "No module named 'm'", kind="load")
     assert "PoolSpec(path=[...])" in str(LoadError("m:f", reason))
 
 
