@@ -59,9 +59,9 @@ class Batcher:
         self._ended: SourceEnded | None = None
 
     @property
-    def holding(self) -> int:
-        """Items inside the strategy or waiting to be encoded."""
-        return self._fed - self._run.batched + sum(batch.count for batch in self._todo)
+    def inside(self) -> int:
+        """Items inside the strategy."""
+        return self._fed - self._run.batched
 
     # -- items
 
@@ -185,8 +185,7 @@ class Batcher:
         budget = run.budget
         made: list[Batch] = []
         while todo:
-            # With nothing under way one batch is always admitted, however large.
-            if budget is not None and budget.full() and len(run.undelivered) > len(todo):
+            if budget is not None and budget.full() and not self._put_first_what_all_wait_for():
                 break
             batch = todo.popleft()
             if self._encoder is not None:
@@ -196,6 +195,18 @@ class Batcher:
             made.append(batch)
         if made:
             run.collector.tell(Made(made))
+
+    def _put_first_what_all_wait_for(self) -> bool:
+        """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.
+
+        That one is always admitted, however full: the order may hold back all that fills the budget until it has come.
+        """
+        first = min(self._todo, key=lambda batch: batch.positions[0])
+        if min(batch.positions[0] for batch in list(self._run.undelivered.values())) < first.positions[0]:
+            return False
+        self._todo.remove(first)
+        self._todo.appendleft(first)
+        return True
 
     # -- a strategy never stalls a run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,8 +30,8 @@ class BatcherActor(RoleActor):
         self._buffer = buffer
         self._batcher: Batcher | None = None
         self.idle = True
-        self.ended = threading.Event()
         self._leftover: list[Any] = []
+        self._fed = 0  # items that the role was fed: the position of the first in the buffer
         run.batcher = self
 
     def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
@@ -93,13 +92,12 @@ class BatcherActor(RoleActor):
     def on_exit(self, reason: ExitReason) -> None:
         """Name what never became a batch, for the error that the consumer may be about to raise."""
         if self._batcher is not None:
-            fed = self._run.batched + self._batcher.holding
+            self._fed = self._run.batched + self._batcher.inside
             with contextlib.suppress(BaseException):  # a strategy that failed once may fail again
                 self._leftover.extend(self._batcher.held_ids())
-            self._leftover.extend(name_entries(list(self._buffer), fed))
-        self.ended.set()
+        super().on_exit(reason)
 
     def leftover(self, timeout: float) -> list[Any]:
         """The ids of what was pulled and never became a batch; waits `timeout` seconds at most for this actor's end."""
         self.ended.wait(timeout)
-        return list(self._leftover)
+        return self._leftover + name_entries(list(self._buffer), self._fed)

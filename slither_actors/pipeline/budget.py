@@ -33,6 +33,11 @@ class ByteBudget:
         if wake:
             self._freed()
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether the Batcher has been told that there is no room, and nothing since."""
+        return self._waiting
+
     def full(self) -> bool:
         """Whether nothing new may be encoded. Once true, `freed` will be called when there is room."""
         with self._lock:

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from os import getpid
+from time import monotonic
 from typing import Any
 
 from slither_actors.errors import DispatchError, ForkedSystemError, StreamClosed
@@ -82,6 +83,8 @@ class Consumer:
         """
         if self._closed:
             raise StreamClosed("this stream was closed before it was read")
+        if getpid() != self.run.pid:
+            raise ForkedSystemError
         try:
             self._start()
             yield from self._loop()
@@ -200,7 +203,7 @@ class Consumer:
         run = self.run
         if self._batcher is None:
             run.producer.wake()
-            if run.starving:
+            if run.starving or (run.budget is not None and run.budget.waited_for):
                 run.batcher.actor_ref.tell(Look())
         elif not run.closed:
             self._guarded(None)
@@ -244,8 +247,6 @@ class Consumer:
             batcher.feed(entries)
             if self._feeding is None:
                 batcher.finish(SourceEnded(error))
-            if run.budget is not None and run.budget.full():
-                return
         batcher.look()
 
     # -- how it ended
@@ -254,6 +255,8 @@ class Consumer:
         """The error with all that is known: what is done and not handed out, and what is not done."""
         run = self.run
         run.cut_short = True
+        # First of all: afterwards nothing moves any more from where we look last to where we have looked already.
+        leftover = self._leftover()
         kept: list[tuple[int, Item]] = list(self._held.items())
         for delivery in [*self._late, *finished.held]:
             try:
@@ -274,13 +277,20 @@ class Consumer:
             pairs = zip(batch.positions, batch.ids(), strict=True)
             lost.extend((position, item_id) for position, item_id in pairs if position not in done)
         lost.sort(key=lambda pair: pair[0])
-        unfinished = [item_id for _, item_id in lost]
-        if self._batcher is not None:
-            with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
-                unfinished += self._batcher.held_ids()
-        else:
-            unfinished += run.batcher.leftover(GRACE)
+        unfinished = [item_id for _, item_id in lost] + leftover
         return _error(error, finished.batch, partial, unfinished)
+
+    def _leftover(self) -> list[Any]:
+        """The ids of what was pulled and is in no batch."""
+        run = self.run
+        if self._batcher is None:
+            deadline = monotonic() + GRACE
+            run.producer.ended.wait(GRACE)
+            left: list[Any] = run.batcher.leftover(deadline - monotonic())
+            return left
+        with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
+            return self._batcher.held_ids()
+        return []
 
 
 def _error(

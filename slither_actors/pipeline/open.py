@@ -51,7 +51,8 @@ class RunOpener:
         def start(run: Run) -> None:
             pool = link.ref
             if pool is None:
-                raise _not_started(link.unavailable())
+                stopped = self._scheduler.stopped
+                raise _not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
             context = options.context
             affinity = options.affinity or spec.affinity
             self._start(run, pool, link.unavailable, affinity if context.session_given else "none")

@@ -109,6 +109,7 @@ class ProducerActor(RoleActor):
 
     def on_exit(self, reason: ExitReason) -> None:
         """Close the iterator, in the thread that used it."""
+        super().on_exit(reason)
         iterator, self._iterator = self._iterator, None
         if iterator is not None and iterator is not self._items:
             close = getattr(iterator, "close", None)

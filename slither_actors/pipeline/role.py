@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from supervisors import DaemonActor
+from supervisors import DaemonActor, ExitReason
 
 
 class RoleActor(DaemonActor):
@@ -12,10 +12,18 @@ class RoleActor(DaemonActor):
 
     thread: threading.Thread | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = threading.Event()
+
     def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Remember the thread."""
         self.thread = threading.current_thread()
         return None
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Tell who waits for what it leaves behind."""
+        self.ended.set()
 
     def busy(self) -> bool:
         """Whether its thread is still there."""

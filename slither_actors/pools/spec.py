@@ -10,8 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
-
-AFFINITIES = ("none", "hint", "strict", "fail_fast")
+from slither_actors.executors.base import AFFINITIES
 
 
 def default_size() -> int:
