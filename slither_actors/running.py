@@ -54,8 +54,9 @@ def current_system() -> System:
 
             _default = System(name="slither-default")
             atexit.register(_stop_at_exit, _default, os.getpid())
-        # Under the lock, so that a second thread waits for its pool and does not make another one.
-        return _default.start()
+        system = _default
+    # Not under the lock, for which other Systems would wait. A second thread waits in here for the first one's start.
+    return system.start()
 
 
 def _stop_at_exit(system: System, pid: int) -> None:

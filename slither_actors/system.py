@@ -135,7 +135,9 @@ class System:
                 self._state = "starting"
             try:
                 self._start()
-            except BaseException:
+            except BaseException as error:
+                if self.stopped and isinstance(error, (SlitherError, StartFailed)):
+                    raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
                 self.stop()
                 raise
             with self._state_lock:

@@ -110,8 +110,8 @@ class Lane:
     """
 
     __slots__ = (
-        "affinity", "ahead", "average", "closed", "collector", "describe", "in_ring", "max_in_flight", "occupied",
-        "queue", "served_by", "session", "timeout",
+        "affinity", "ahead", "average", "closed", "collector", "describe", "freed", "in_ring", "max_in_flight",
+        "occupied", "queue", "served_by", "session", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -134,6 +134,7 @@ class Lane:
         self.queue: deque[Job] = deque()
         self.occupied: Counter[Slot] = Counter()
         self.served_by: set[Slot] = set()
+        self.freed: Slot | None = None  # where its last job ended: the first place to look for room
         self.average: float | None = None
         self.closed = False
         self.in_ring = False

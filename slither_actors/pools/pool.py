@@ -193,7 +193,7 @@ class Pool(LightActor):
                 ring.append(lane)
                 lane.collector.tell(Outcomes([(job, refusal)]))
                 continue
-            slot = slots.choose(lane, job)
+            slot = slots.choose(lane, job, any(not other.occupied for other in ring))
             if slot is None:
                 ring.append(lane)
                 refused += 1

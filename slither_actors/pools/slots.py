@@ -31,7 +31,7 @@ def pipe_depth(average: float | None) -> int:
 class Slot:
     """One worker's place in the pool, kept over the worker's deaths."""
 
-    __slots__ = ("index", "jobs", "load", "pid", "ready", "ref", "slowest")
+    __slots__ = ("index", "jobs", "load", "pid", "quota", "ready", "ref")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -40,9 +40,12 @@ class Slot:
         self.ready = False
         self.load = 0
         self.jobs: deque[Job] = deque()
-        # The largest average of the lanes that have had a job here since it was last idle: who queues behind a slow
-        # job waits for it, whatever its own jobs take.
-        self.slowest = 0.0
+        self.quota = 0
+        """Jobs that its run may still put into the pipe while other runs wait for a worker; renewed when it is idle."""
+
+
+def _load_of(slot: Slot) -> int:
+    return slot.load
 
 
 class Slots:
@@ -66,18 +69,22 @@ class Slots:
             self._by_load[slot.load].pop(slot, None)
         slot.ready = False
         slot.load = 0
-        slot.slowest = 0.0
 
     @property
     def any_idle(self) -> bool:
         """Whether a worker has nothing to do."""
         return bool(self._by_load[0])
 
-    def choose(self, lane: Lane, job: Job) -> Slot | None:
+    def choose(self, lane: Lane, job: Job, hungry: bool = False) -> Slot | None:
         """The slot for this lane's next job, or None while there is no room for it.
 
-        An idle worker before a waiting place; the worker that last served a hinted session before others; for a retry
-        another worker than the one that failed it, if one is idle.
+        An idle worker before a place behind other jobs of the run; the worker that last served a hinted session before
+        others; for a retry another worker than the one that failed it, if one is idle.
+
+        Args:
+            lane: whose job.
+            job: it.
+            hungry: another run waits that has no worker at all: then a run fills a pipe once, and lets it run empty.
         """
         session, affinity = lane.session, lane.affinity
         if session is not None and affinity != "none":
@@ -92,40 +99,31 @@ class Slots:
             elif known is not None and self._has_room(known, lane) and known.index != job.avoid:
                 return known
         occupied = lane.occupied
-        if len(occupied) < lane.max_in_flight:
-            idle = self._by_load[0]
-            if idle:
-                slot = next(iter(idle))
-                if slot.index == job.avoid and len(idle) > 1:
-                    slot = next(other for other in idle if other.index != job.avoid)
-                return slot
-            if not lane.ahead:
-                return None
-            depth = pipe_depth(lane.average)
-            for load in range(1, depth):
-                for slot in self._by_load[load]:
-                    if load < pipe_depth(slot.slowest):
-                        return slot
+        idle = self._by_load[0]
+        if idle and len(occupied) < lane.max_in_flight:
+            slot = next(iter(idle))
+            if slot.index == job.avoid and len(idle) > 1:
+                slot = next(other for other in idle if other.index != job.avoid)
+            return slot
+        # Ahead only behind the run's own jobs: should one of them turn out slow, no other run waits behind it.
+        if not lane.ahead or not occupied or (depth := pipe_depth(lane.average)) < 2:
             return None
-        if not lane.ahead:
-            return None
-        best = None
-        for slot in occupied:
-            if self._has_room(slot, lane) and (best is None or slot.load < best.load):
-                best = slot
-        return best
+        freed = lane.freed
+        if freed is not None and freed in occupied and self._room_ahead(freed, depth, hungry):
+            return freed
+        slot = min(occupied, key=_load_of)
+        return slot if self._room_ahead(slot, depth, hungry) else None
+
+    @staticmethod
+    def _room_ahead(slot: Slot, depth: int, hungry: bool) -> bool:
+        return slot.ready and slot.load < depth and (slot.quota > 0 or not hungry)
 
     def _has_room(self, slot: Slot, lane: Lane) -> bool:
         if not slot.ready:
             return False
-        if slot not in lane.occupied:
-            if len(lane.occupied) >= lane.max_in_flight:
-                return False
-            if slot.load == 0:
-                return True
-        elif slot.load == 0:
-            return True
-        return lane.ahead and slot.load < min(pipe_depth(lane.average), pipe_depth(slot.slowest))
+        if slot in lane.occupied:
+            return slot.load == 0 or (lane.ahead and slot.load < pipe_depth(lane.average))
+        return slot.load == 0 and len(lane.occupied) < lane.max_in_flight
 
     def take(self, slot: Slot, lane: Lane) -> None:
         """A job of `lane` goes into the slot's pipe."""
@@ -133,8 +131,7 @@ class Slots:
         del self._by_load[load][slot]
         slot.load = load + 1
         self._by_load[load + 1][slot] = None
-        average = lane.average
-        slot.slowest = max(slot.slowest, SLOW_SECONDS if average is None else average)
+        slot.quota = (pipe_depth(lane.average) if load == 0 else slot.quota) - 1
         lane.occupied[slot] += 1
         lane.served_by.add(slot)
         if lane.affinity != "none" and lane.session is not None:
@@ -147,10 +144,9 @@ class Slots:
             del self._by_load[load][slot]
             slot.load = load - 1
             self._by_load[load - 1][slot] = None
-            if load == 1:
-                slot.slowest = 0.0
         if lane.affinity in BINDING and lane.session is not None:
             self.sessions.given_back(lane.session)
+        lane.freed = slot
         left = lane.occupied[slot] - 1
         if left:
             lane.occupied[slot] = left

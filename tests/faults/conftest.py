@@ -16,7 +16,7 @@ def start() -> Iterator[Callable[..., System]]:
     with ExitStack() as stack:
 
         def make(size: int = 1, **spec: Any) -> System:
-            system = System({"default": PoolSpec(size=size, path=[FUNCTIONS], **spec)}, name="faults")
+            system = System({"default": PoolSpec(size=size, **{"path": [FUNCTIONS], **spec})}, name="faults")
             return stack.enter_context(system)
 
         yield make

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from support.gates import alive, pids_in, wait_gone
+from support.worker import FUNCTIONS
 
-from slither_actors import BatchTimeout, DispatchError, Retry, System
+from slither_actors import BatchTimeout, DispatchError, LoadError, Retry, StartTimeout, System
 
 Start = Callable[..., System]
 
@@ -55,11 +56,25 @@ def test_children_of_a_batch_over_its_timeout_are_killed_with_it(start: Start, t
 
 def test_a_stopped_worker_is_over_its_timeout_too(start: Start, tmp_path: Path) -> None:
     system = start()
+    assert works(system)  # so that the function is loaded, which has a deadline of its own
     (pid,) = pids(system)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="tasks", function="double", timeout=0.3)
-    assert "cannot load" in str(caught.value) or isinstance(caught.value.reason, BatchTimeout)
+    assert isinstance(caught.value.reason, BatchTimeout)
+    assert not alive(pid)
+    assert works(system)
+
+
+def test_a_function_that_is_not_imported_in_time_ends_the_run_without_a_retry(start: Start, tmp_path: Path) -> None:
+    module = tmp_path / "slow_import.py"
+    module.write_text(f"import time\nopen({str(tmp_path / 'pid')!r}, 'a').write('1\\n')\ntime.sleep(3600)\n")
+    system = start(start_timeout=1.0, path=[FUNCTIONS, tmp_path])
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1], module="slow_import", function="f", on_error=Retry(5, backoff=0))
+    assert isinstance(caught.value.reason, LoadError)
+    assert isinstance(caught.value.reason.reason, StartTimeout)
+    assert len(pids_in(tmp_path / "pid")) == 1
     assert works(system)
 
 

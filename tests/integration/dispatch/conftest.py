@@ -11,7 +11,7 @@ from support.worker import FUNCTIONS
 from slither_actors import PoolSpec, System, telemetry
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     """Two workers, for tests that leave them alive (a worker that is replaced is found by the leak fixture)."""
     specs = {"default": PoolSpec(size=2, path=[FUNCTIONS], adapter="tasks:Scorer", init={"factor": 10})}
