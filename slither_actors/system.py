@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,6 +24,7 @@ from slither_actors.errors import (
     UnknownPool,
 )
 from slither_actors.executors import Snakepit
+from slither_actors.health import DrainReport, Health, judge
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.consumer import Consumer
 from slither_actors.pipeline.open import RunOpener
@@ -32,6 +33,7 @@ from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.spawner import Spawner
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.tree import SHUTDOWN_MARGIN, pool_child
+from slither_actors.signals import SIGNALS, run_until_signal
 from supervisors import (
     Backoff,
     ChildSpec,
@@ -40,7 +42,9 @@ from supervisors import (
     Scheduler,
     StartFailed,
     Supervisor,
+    TreeNode,
     WouldDeadlock,
+    tree,
     wait_started,
 )
 from supervisors import (
@@ -236,6 +240,61 @@ class System:
         self._stopped.set()
         return done
 
+    def drain(self, timeout: float = 30.0) -> DrainReport:
+        """Take no new runs, let those under way finish, then stop.
+
+        Args:
+            timeout: seconds for the runs; what is not finished then is cut off, and its error names what is unfinished.
+
+        Raises:
+            WouldDeadlock: called on one of the System's own threads.
+        """
+        self._check_fork()
+        if self._scheduler.on_thread() or self._scheduler.side.on_thread():
+            raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
+        before = self._redelivered()
+        with self._state_lock:
+            if self._state == "running":
+                self._state = "draining"
+        running.stopping(self)
+        opened, drained = self._opener.wait_until_idle(timeout)
+        dropped = self._opener.live
+        redelivered = self._redelivered() - before
+        stopped = self.stop()
+        return DrainReport(drained, opened - dropped, dropped, redelivered, stopped)
+
+    def _redelivered(self) -> int:
+        try:
+            pools = self.statistics().pools.values()
+        except SystemStopped:
+            return 0
+        return sum(snapshot.pool.redelivered for snapshot in pools if snapshot.pool is not None)
+
+    def run_until_signal(
+        self, drain_timeout: float = 30.0, signals: Sequence[int] = SIGNALS
+    ) -> tuple[int, DrainReport]:
+        """Wait for SIGTERM or SIGINT in the main thread, then drain: `slither_actors.signals.run_until_signal`."""
+        return run_until_signal(self, drain_timeout, signals)
+
+    def health(self) -> Health:
+        """Whether it is live and ready, and why not; for probes. Never raises, answers within a second or so."""
+        try:
+            pools: Mapping[str, PoolSnapshot] | None = self.statistics(timeout=1.0).pools
+        except (SystemStopped, ForkedSystemError, TimeoutError):
+            pools = None
+        return judge(self._state, pools)
+
+    def tree(self) -> TreeNode:
+        """The live supervision tree; ``str()`` of it is a drawing.
+
+        Raises:
+            SystemStopped: it does not run.
+        """
+        self._check_fork()
+        if self._root is None or self._state == "stopped":
+            raise SystemStopped(f"system {self._name!r} does not run")
+        return tree(self._root)
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -256,7 +315,9 @@ class System:
         """
         self._check_fork()
         if self._state != "running":
-            why = "was stopped" if self._state == "stopped" else "was not started"
+            why = {"stopped": "was stopped", "draining": "is draining and takes no new runs"}.get(
+                self._state, "was not started"
+            )
             raise SystemStopped(f"system {self._name!r} {why}")
         if options.inline:
             return self._opener.inline(items, options)
@@ -277,23 +338,30 @@ class System:
             raise UnknownPool(pool, links)
         return links[pool]
 
-    def statistics(self) -> SystemStatistics:
+    def statistics(self, timeout: float = 10.0) -> SystemStatistics:
         """A frozen snapshot of what it holds.
+
+        Args:
+            timeout: seconds to wait for the scheduler.
 
         Raises:
             SystemStopped: it does not run.
+            TimeoutError: the scheduler did not answer.
         """
         self._check_fork()
         answer: Future[SystemStatistics] = Future()
-        if self._state not in ("running", "starting"):
+        if self._state not in ("running", "starting", "draining"):
             raise SystemStopped(f"system {self._name!r} does not run")
         self._scheduler.post(lambda: answer.set_result(self._snapshot()))
+        deadline = time.monotonic() + timeout
         while True:
             try:
-                return answer.result(STATISTICS_POLL)
+                return answer.result(min(timeout, STATISTICS_POLL))
             except TimeoutError:
                 if self._scheduler.stopped:
                     raise SystemStopped(f"system {self._name!r} was stopped") from None
+                if time.monotonic() >= deadline:
+                    raise
 
     def _snapshot(self) -> SystemStatistics:
         return SystemStatistics(

@@ -124,6 +124,7 @@ class Batcher:
     def _take(self, groups: Iterable[Sequence[Any]]) -> None:
         run = self._run
         ref = run.next_ref
+        before = run.batched
         for group in groups:
             if not isinstance(group, (list, tuple)):
                 raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
@@ -148,8 +149,8 @@ class Batcher:
             self._todo.append(batch)
             if len(self._todo) >= CHUNK_BATCHES:
                 self._encode()
-        if self._linger is not None:
-            self._opened = self._clock()
+        if self._linger is not None and run.batched != before:
+            self._opened = self._clock()  # what is open now came with what closed the batch before it
         self._encode()
 
     def _positions(self, items: list[Any]) -> Sequence[int]:

@@ -36,6 +36,7 @@ class RunOpener:
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
         self._lock = threading.Lock()
         self._started = self._finished = 0
+        self._idle = threading.Condition(self._lock)
         self.stuck = 0
 
     @property
@@ -105,8 +106,19 @@ class RunOpener:
             self._started += 1
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
+    def wait_until_idle(self, timeout: float) -> tuple[int, bool]:
+        """Wait until no run is under way.
+
+        Returns:
+            How many there were at first, and whether all of them ended within `timeout` seconds.
+        """
+        with self._idle:
+            return self.live, self._idle.wait_for(lambda: not self.live, timeout)
+
     def _ended(self) -> None:
-        self._finished += 1
+        with self._idle:
+            self._finished += 1
+            self._idle.notify_all()
 
     def _count_stuck(self, role: Any) -> None:
         self.stuck += 1

@@ -1,0 +1,64 @@
+"""Whether a System is fit for work, for probes; and what a drain came to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slither_actors.pools.link import PoolSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a probe wants to know.
+
+    Args:
+        live: the System's own machinery answers; where it does not, only a restart of the service helps.
+        ready: new runs would be served: it runs, takes runs, and each pool has a worker that takes batches.
+        reasons: why it is not live or not ready, for people.
+    """
+
+    live: bool
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrainReport:
+    """What became of the work that was under way when a drain began.
+
+    Args:
+        drained: whether all of it was finished in time.
+        completed: runs that ended by themselves.
+        dropped: runs that were cut off at the deadline; their errors name what is unfinished.
+        redelivered: batches that went to another worker meanwhile, because theirs died before it began them.
+        stopped: whether everything of the System has ended.
+    """
+
+    drained: bool
+    completed: int
+    dropped: int
+    redelivered: int
+    stopped: bool
+
+
+def judge(state: str, pools: Mapping[str, PoolSnapshot] | None) -> Health:
+    """The health of a System.
+
+    Args:
+        state: of the System: "new", "starting", "running", "draining" or "stopped".
+        pools: what its pools hold; None where the scheduler does not answer.
+    """
+    if state in ("new", "starting"):
+        return Health(True, False, (f"the System is {state}",))
+    if state == "stopped":
+        return Health(False, False, ("the System was stopped",))
+    if pools is None:
+        return Health(False, False, ("the scheduler does not answer",))
+    reasons = [] if state == "running" else [f"the System is {state}"]
+    for name, snapshot in pools.items():
+        if snapshot.pool is None:
+            reasons.append(f"pool {name!r} is not available")
+        elif not snapshot.pool.ready:
+            reasons.append(f"none of the {snapshot.pool.size} workers of pool {name!r} is ready")
+    return Health(True, not reasons, tuple(reasons))
