@@ -19,6 +19,7 @@ from slither_actors.errors import (
     ForkedSystemError,
     OptionTypeError,
     SlitherError,
+    StartTimeout,
     SystemStopped,
     UnknownCommand,
     UnknownPool,
@@ -181,7 +182,11 @@ class System:
             pool.tell(WhenReady(answer.set_result))
             answers.append((name, answer))
         for name, answer in answers:
-            error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
+            try:
+                error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                error_or_none = StartTimeout(patience)
+                error_or_none.__cause__ = self._links[name].last_error
             if error_or_none is not None:
                 if isinstance(error_or_none, SlitherError):
                     error_or_none.add_note(f"while pool {name!r} was started")

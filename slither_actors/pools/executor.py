@@ -107,6 +107,7 @@ class Executor(LightActor):
         self._alarm: Timer | None = None
         self._alarm_at = 0.0
         self._why: Exception | None = None
+        self._was_ready = False
         self._stop_reason: ExitReason | None = None
         self._done = self._timeouts = self._workers = 0
 
@@ -123,6 +124,7 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
+        self._was_ready = False
         self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
         self._workers += 1
         self._host.start()
@@ -229,6 +231,7 @@ class Executor(LightActor):
             if self._state is State.STARTING and frame.kind == READY:
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
+                self._was_ready = True
                 self._set_deadline(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
@@ -312,7 +315,7 @@ class Executor(LightActor):
             self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
-        if self._state is State.STARTING or (self._state is State.KILLING and isinstance(self._why, StartTimeout)):
+        if not self._was_ready:
             error = self._why or _crash(death)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")

@@ -9,10 +9,10 @@ import signal
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from support.gates import alive, pids_in, wait_gone
@@ -40,7 +40,7 @@ def works(system: System) -> bool:
 class Killer(threading.Thread):
     """Kills a random worker of those that are ready every `pause` seconds.
 
-    One that is still starting would count as unable to start: killed often enough, all of them wait for their back-off.
+    One that is still starting would count as unable to start: killed often enough, they all wait for a back-off.
     """
 
     def __init__(self, system: System, pause: float, sig: int = signal.SIGKILL) -> None:
@@ -58,7 +58,7 @@ class Killer(threading.Thread):
                     os.kill(self.random.choice(found), self.sig)
                     self.kills += 1
 
-    def __enter__(self) -> Killer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -73,7 +73,12 @@ def test_workers_killed_at_random_lose_and_double_nothing(start: Start, lazy: bo
     system = start(4, max_restarts=None)
     with Killer(system, 0.05) as killer:
         stream = system.dispatch.stream(
-            given(lazy, range(5000)), module="tasks", function="naps", batch_size=16, max_in_flight=4, ordering=ordering,
+            given(lazy, range(5000)),
+            module="tasks",
+            function="naps",
+            batch_size=16,
+            max_in_flight=4,
+            ordering=ordering,
             on_error=Retry(10, backoff=0.001, max_backoff=0.01),
         )  # fmt: skip
         got = [item.id for item in stream]
@@ -120,7 +125,9 @@ def test_a_poison_item_is_found_by_split_and_alone_is_skipped(start: Start, lazy
 
 @pytest.mark.parametrize("code", [0, 3])
 @pytest.mark.parametrize("function", ["exits_at_once", "exits"])
-def test_a_worker_that_exits_in_mid_batch_has_crashed_though_the_code_is_0(start: Start, function: str, code: int) -> None:
+def test_a_worker_that_exits_in_mid_batch_has_crashed_though_the_code_is_0(
+    start: Start, function: str, code: int
+) -> None:
     system = start()
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([code], module="tasks", function=function)
@@ -193,7 +200,9 @@ def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results
     assert caught.value.unfinished[0] == 100
 
 
-def test_after_it_gave_up_a_pool_refuses_at_once_and_then_comes_back(start: Start, eventually: Callable[..., None]) -> None:
+def test_after_it_gave_up_a_pool_refuses_at_once_and_then_comes_back(
+    start: Start, eventually: Callable[..., None]
+) -> None:
     system = start(1, max_restarts=0)
     waiting: list[BaseException] = []
 
@@ -299,7 +308,9 @@ def test_a_child_that_keeps_the_pipes_open_does_not_hide_the_death(start: Start,
 def test_big_requests_and_replies_at_the_same_time_do_not_lock_up(start: Start) -> None:
     system = start(2)
     big = b"x" * 4_000_000
-    results = system.dispatch.run(itertools.repeat(big, 12), module="tasks", function="double", batch_size=1, timeout=60)
+    results = system.dispatch.run(
+        itertools.repeat(big, 12), module="tasks", function="double", batch_size=1, timeout=60
+    )
     assert [len(item.payload) for item in results] == [8_000_000] * 12
 
 

@@ -114,7 +114,9 @@ def test_other_runs_go_on_while_a_worker_hangs(start: Start, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["ignores SIGTERM", "is stopped", "hangs"])
-def test_stop_ends_within_shutdown_and_a_second_whatever_the_worker_does(start: Start, tmp_path: Path, how: str) -> None:
+def test_stop_ends_within_shutdown_and_a_second_whatever_the_worker_does(
+    start: Start, tmp_path: Path, how: str
+) -> None:
     shutdown = 0.6
     system = start(2, shutdown=shutdown)
     victims = pids(system)

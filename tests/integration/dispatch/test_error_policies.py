@@ -93,7 +93,10 @@ def test_halt_names_reason_and_batch_and_every_item_is_a_result_or_unfinished(
 @sources
 def test_the_lowest_failed_index_wins_with_preserve(system: System, gates: Gates, source: Any) -> None:
     given = [(0, gates["slow"]), 1, (-2, gates["slow"]), -3, 4, 5]
-    with system.dispatch.stream(source(given), **FAIL, batch_size=1, max_in_flight=2) as stream, ThreadPoolExecutor(1) as threads:
+    with (
+        system.dispatch.stream(source(given), **FAIL, batch_size=1, max_in_flight=2) as stream,
+        ThreadPoolExecutor(1) as threads,
+    ):
         results = threads.submit(list, stream)
         gates.wait_begun("slow", 2)
         gates.open("slow")
@@ -107,7 +110,9 @@ def test_the_lowest_failed_index_wins_with_preserve(system: System, gates: Gates
 
 
 @sources
-def test_with_preserve_earlier_batches_are_finished_before_halt_raises(system: System, gates: Gates, source: Any) -> None:
+def test_with_preserve_earlier_batches_are_finished_before_halt_raises(
+    system: System, gates: Gates, source: Any
+) -> None:
     given = [(0, gates["slow"]), -1, 2, 3, 4, 5, 6, 7]
     with ThreadPoolExecutor(1) as threads:
         stream = system.dispatch.stream(source(given), **FAIL, batch_size=1, max_in_flight=2, prefetch=2)
@@ -208,7 +213,10 @@ def test_route_yields_what_its_function_returns(system: System, source: Any, ord
 
     given = [-i if i % 10 == 5 else i for i in range(60)]
     results = system.dispatch.run(source(given), **FAIL, batch_size=1, on_error=Route(elsewhere), ordering=ordering)
-    expected = [(("routed", i), f"ValueError: negative: -{i}", "dead letters") if i % 10 == 5 else (i, i, "default") for i in range(60)]
+    expected = [
+        (("routed", i), f"ValueError: negative: -{i}", "dead letters") if i % 10 == 5 else (i, i, "default")
+        for i in range(60)
+    ]
     got = [(item.id, item.payload, item.route) for item in results]
     assert sorted(got, key=str) == sorted(expected, key=str)
     if ordering == "preserve":
@@ -241,7 +249,9 @@ def test_retry_executes_again_until_it_works_on_another_worker_if_one_is_ready(
 
 @sources
 @orderings
-def test_retry_gives_up_after_max_attempts_executions(system: System, tmp_path: Path, source: Any, ordering: str) -> None:
+def test_retry_gives_up_after_max_attempts_executions(
+    system: System, tmp_path: Path, source: Any, ordering: str
+) -> None:
     log = tmp_path / "log"
     with pytest.raises(DispatchError, match="attempt 3") as caught:
         system.dispatch.run(
@@ -255,7 +265,10 @@ def test_retry_gives_up_after_max_attempts_executions(system: System, tmp_path: 
 @sources
 def test_what_follows_the_last_attempt_may_be_skip_or_a_route(system: System, tmp_path: Path, source: Any) -> None:
     log = tmp_path / "log"
-    for then, payload in [("skip", (str(log), 99)), (Route(lambda item, reason: item.update_payload("routed")), "routed")]:
+    for then, payload in [
+        ("skip", (str(log), 99)),
+        (Route(lambda item, reason: item.update_payload("routed")), "routed"),
+    ]:
         log.unlink(missing_ok=True)
         (item,) = system.dispatch.run(
             source([(str(log), 99)]), module="tasks", function="log_and_fail_all",
@@ -363,9 +376,7 @@ def test_items_that_fail_alone_go_to_the_policy_and_their_siblings_are_results(
 def test_a_batch_of_which_every_item_fails_alone_is_skipped_item_by_item(
     system: System, source: Any, ordering: str, options: Any
 ) -> None:
-    results = system.dispatch.run(
-        source([-1, -2, -3]), module="tasks", **options, on_error="skip", ordering=ordering
-    )
+    results = system.dispatch.run(source([-1, -2, -3]), module="tasks", **options, on_error="skip", ordering=ordering)
     assert [(item.id, item.meta["error"].message) for item in results] == [(i, f"negative: {-1 - i}") for i in range(3)]
 
 

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from slither_actors import BatchTimeout, Context, DispatchError, Item, OptionError, Retry, Route, System, UnexpectedResponse
+from slither_actors import (
+    BatchTimeout,
+    Context,
+    DispatchError,
+    Item,
+    OptionError,
+    Retry,
+    Route,
+    System,
+    UnexpectedResponse,
+)
 from slither_actors.strategies import KeyPartition
 
 
@@ -49,7 +59,9 @@ def fails_on_negative(payload: int) -> int:
 @sources
 @orderings
 def test_each_item_comes_out_once(system: System, lazy: bool, ordering: str) -> None:
-    results = system.dispatch.run(given(lazy, range(500)), executor=Inline(lambda x: x + 1), batch_size=7, ordering=ordering)
+    results = system.dispatch.run(
+        given(lazy, range(500)), executor=Inline(lambda x: x + 1), batch_size=7, ordering=ordering
+    )
     assert sorted((item.id, item.payload) for item in results) == [(i, i + 1) for i in range(500)]
     if ordering == "preserve":
         assert [item.id for item in results] == list(range(500))
@@ -149,7 +161,9 @@ def test_a_batch_over_its_timeout_fails_and_what_it_gives_later_is_dropped(
 def test_a_thread_that_is_over_its_timeout_is_replaced(system: System) -> None:
     let_go = threading.Event()
     slow = Inline(lambda x: let_go.wait(30) and x if x < 3 else x)
-    results = system.dispatch.run(range(10), executor=slow, batch_size=1, timeout=0.05, on_error="skip", max_in_flight=2)
+    results = system.dispatch.run(
+        range(10), executor=slow, batch_size=1, timeout=0.05, on_error="skip", max_in_flight=2
+    )
     let_go.set()
     assert [item.id for item in results if "skipped" in item.meta] == [0, 1, 2]
 

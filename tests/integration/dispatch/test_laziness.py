@@ -185,7 +185,9 @@ def test_a_slow_first_batch_with_prefetch_0_does_not_stop_the_other_worker(
     with system.dispatch.stream(
         source, module="tasks", function="through_gates", batch_size=1, max_in_flight=2, prefetch=0, ordering=ordering
     ) as stream:
-        opener = threading.Thread(target=lambda: (gates.wait_begun("slow"), gates.wait_begun("other"), gates.open("slow", "other")))
+        opener = threading.Thread(
+            target=lambda: (gates.wait_begun("slow"), gates.wait_begun("other"), gates.open("slow", "other"))
+        )
         opener.start()
         assert sorted(item.id for item in stream) == [0, 1, 2]
         opener.join()
@@ -198,10 +200,10 @@ def test_a_source_that_raises_is_told_after_all_that_was_pulled(system: System, 
         yield from range(10)
         raise LookupError("the source is broken")
 
-    got = []
-    with pytest.raises(DispatchError, match="the source is broken") as caught:  # noqa: PT012
-        for item in system.dispatch.stream(source(), **DOUBLE, batch_size=batch_size, ordering=ordering):
-            got.append(item.id)
+    got: list[int] = []
+    stream = system.dispatch.stream(source(), **DOUBLE, batch_size=batch_size, ordering=ordering)
+    with pytest.raises(DispatchError, match="the source is broken") as caught:
+        got.extend(item.id for item in stream)
     assert sorted(got) == list(range(10))
     assert isinstance(caught.value.reason, LookupError)
     assert caught.value.unfinished == []
@@ -236,7 +238,9 @@ def test_an_old_style_sequence_is_a_source_too(system: System) -> None:
     assert [item.payload for item in results] == [0, 2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("source", [itertools.count, lambda: (i for i in itertools.count())], ids=["count", "generator"])
+@pytest.mark.parametrize(
+    "source", [itertools.count, lambda: (i for i in itertools.count())], ids=["count", "generator"]
+)
 def test_an_endless_source_streams_on(system: System, source: Any) -> None:
     with system.dispatch.stream(source(), **DOUBLE, batch_size=50) as stream:
         assert sum(item.payload for item in itertools.islice(stream, 20_000)) == 20_000 * 19_999

@@ -179,7 +179,7 @@ def test_key_partition_with_a_batch_size_gives_each_item_once(system: System, so
 
 
 @pytest.mark.parametrize("ordering", ORDERINGS)
-@pytest.mark.parametrize("source", [lambda: itertools.count(), lambda: lazily(itertools.count())], ids=["count", "generator"])
+@pytest.mark.parametrize("source", [itertools.count, lambda: lazily(itertools.count())], ids=["count", "generator"])
 @pytest.mark.parametrize("keys", [1, 3, 1000], ids=lambda keys: f"{keys} keys")
 def test_key_partition_with_a_batch_size_works_on_endless_input(
     system: System, source: Any, ordering: str, keys: int
@@ -312,7 +312,7 @@ def test_a_remote_executor_that_gives_another_number_of_items_ends_the_run(syste
         def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
             return list(super().results(batch, reply))[1:]
 
-    with pytest.raises(DispatchError, match="Short.results gave 2 items for 3"):
+    with pytest.raises(DispatchError, match=r"Short\.results gave 2 items for 3"):
         system.dispatch.run([1, 2, 3], executor=Short, module="tasks", function="double")
 
 
@@ -326,8 +326,7 @@ def test_runs_from_several_threads_get_the_workers_in_turn(system: System, gates
         with system.dispatch.stream(
             given, module="tasks", function="through_gates", batch_size=1, max_in_flight=2, prefetch=0
         ) as stream:
-            for item in stream:
-                order.append(item.id)
+            order.extend(item.id for item in stream)
 
     def short_run() -> None:
         ready.wait()
@@ -365,9 +364,12 @@ def test_many_runs_at_once_each_get_their_own_results(system: System) -> None:
 
 def test_max_in_flight_bounds_the_workers_that_a_run_occupies(system: System, gates: Gates) -> None:
     given = [(i, gates[i]) for i in range(4)]
-    with system.dispatch.stream(
-        given, module="tasks", function="through_gates", batch_size=1, max_in_flight=1, prefetch=3
-    ) as stream, ThreadPoolExecutor(1) as threads:
+    with (
+        system.dispatch.stream(
+            given, module="tasks", function="through_gates", batch_size=1, max_in_flight=1, prefetch=3
+        ) as stream,
+        ThreadPoolExecutor(1) as threads,
+    ):
         results = threads.submit(list, stream)
         gates.wait_begun(0)
         # A run of its own gets the worker that is left, in spite of three batches that wait.

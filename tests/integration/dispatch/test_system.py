@@ -160,7 +160,7 @@ def test_a_stream_that_is_paused_while_the_system_stops_ends(gates: Gates) -> No
         with one_worker() as system:
             stream = system.dispatch.stream((i for i in range(10**6)) if lazy else range(10**6), **DOUBLE)
             next(stream)
-        with pytest.raises(DispatchError) as caught:  # noqa: PT012
+        with pytest.raises(DispatchError) as caught:
             for _ in stream:
                 pass
         assert isinstance(caught.value.reason, SystemStopped)
@@ -239,7 +239,9 @@ def test_the_default_system_starts_on_first_use_and_ends_with_the_process(tmp_pa
     wait_gone(*map(int, pids.split()), seconds=5)
 
 
-@pytest.mark.parametrize("ending", ["raise SystemExit(7)", "1 / 0", "os.kill(os.getpid(), signal.SIGINT)", "sys.exit()"])
+@pytest.mark.parametrize(
+    "ending", ["raise SystemExit(7)", "1 / 0", "os.kill(os.getpid(), signal.SIGINT)", "sys.exit()"]
+)
 def test_a_process_with_a_run_under_way_can_end(tmp_path: Path, ending: str) -> None:
     done = scripts.run(
         tmp_path,

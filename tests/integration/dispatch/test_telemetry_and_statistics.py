@@ -32,7 +32,9 @@ def test_every_batch_has_a_start_and_a_stop_event(system: System, lazy: bool, ev
     stops: list[telemetry.Event] = []
     context = Context.new(pipe="p", stage="s")
     with telemetry.attach(telemetry.BATCH_START, starts.append), telemetry.attach(telemetry.BATCH_STOP, stops.append):
-        system.dispatch.run(given(lazy, list(range(10))), module="tasks", function="double", batch_size=4, context=context)
+        system.dispatch.run(
+            given(lazy, list(range(10))), module="tasks", function="double", batch_size=4, context=context
+        )
         eventually(lambda: len(stops) == 3)
     assert sorted(event.metadata["batch_ref"] for event in starts) == [1, 2, 3]
     assert sorted(event.metadata["batch_ref"] for event in stops) == [1, 2, 3]
@@ -165,10 +167,9 @@ def test_the_ledger_balances_after_a_failure(
     stream = system.dispatch.stream(
         given(lazy, payloads), module="tasks", function="negative_ones_fail", batch_size=2, ordering=ordering
     )
-    got = []
-    with pytest.raises(DispatchError) as caught:  # noqa: PT012
-        for item in stream:
-            got.append(item.id)
+    got: list[int] = []
+    with pytest.raises(DispatchError) as caught:
+        got.extend(item.id for item in stream)
     eventually(lambda: balances(stream.statistics()))
     end = stream.statistics()
     assert end.emitted == len(got)

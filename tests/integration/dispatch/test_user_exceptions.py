@@ -206,7 +206,7 @@ def test_a_strategy_that_gives_no_batches_is_named(system: System, lazy: bool) -
         def flush(self) -> Any:
             return []
 
-    with pytest.raises(DispatchError, match="Confused gave .* in place of a batch"):
+    with pytest.raises(DispatchError, match=r"Confused gave .* in place of a batch"):
         system.dispatch.run(given(lazy), module="tasks", function="double", strategy=Confused)
 
 

@@ -1,0 +1,107 @@
+"""Slots against a model that looks at everything: loads, the bound of a run, what waits in pipes, deaths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+
+from slither_actors.pools.job import Job, Lane
+from slither_actors.pools.slots import MAX_AHEAD, Slot, Slots, pipe_depth
+
+AVERAGES = st.sampled_from([None, 0.0, 0.001, 0.004, 0.015, 0.05, 0.5])
+
+
+class Pools(RuleBasedStateMachine):
+    lanes = Bundle("lanes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slots = Slots(4)
+        self.pipes: dict[Slot, list[Job]] = {slot: [] for slot in self.slots.all}
+        self.ready: set[Slot] = set()
+        self.all: list[Lane] = []
+
+    @rule(
+        target=lanes, most=st.integers(1, 4), ahead=st.booleans(), average=AVERAGES,
+        session=st.sampled_from([None, "a", "b"]), affinity=st.sampled_from(["none", "hint"]),
+    )  # fmt: skip
+    def lane(self, most: int, ahead: bool, average: float | None, session: str | None, affinity: str) -> Lane:
+        made = Lane(max_in_flight=most, ahead=ahead, timeout=None, session=session, affinity=affinity)
+        made.average = average
+        self.all.append(made)
+        return made
+
+    @rule(index=st.integers(0, 3))
+    def up(self, index: int) -> None:
+        slot = self.slots.all[index]
+        if slot not in self.ready:
+            self.slots.up(slot)
+            self.ready.add(slot)
+
+    @precondition(lambda self: self.ready)
+    @rule(data=st.data())
+    def down(self, data: st.DataObject) -> None:
+        slot = data.draw(st.sampled_from(sorted(self.ready, key=lambda slot: slot.index)))
+        self.slots.down(slot)
+        self.ready.discard(slot)
+        jobs, self.pipes[slot] = self.pipes[slot], []
+        for job in jobs:
+            self.slots.give(slot, job.lane)
+
+    @rule(lane=lanes, average=AVERAGES)
+    def learns(self, lane: Lane, average: float | None) -> None:
+        lane.average = average
+
+    @rule(lane=lanes, avoid=st.sampled_from([None, 0, 1, 2, 3]))
+    def assign(self, lane: Lane, avoid: int | None) -> None:
+        job = Job(lane, 1, 1)
+        job.avoid = avoid
+        slot = self.slots.choose(lane, job)
+        idle = {slot for slot in self.ready if not self.pipes[slot]}
+        mine = {slot for slot in self.slots.all if any(job.lane is lane for job in self.pipes[slot])}
+        may_occupy = len(mine) < lane.max_in_flight
+        if slot is None:
+            assert not (idle and may_occupy)  # no worker idles while a run may have it
+            return
+        assert slot in self.ready
+        if self.pipes[slot]:
+            assert lane.ahead  # who sends nothing ahead never queues behind anything
+            assert len(self.pipes[slot]) < pipe_depth(lane.average) <= 1 + MAX_AHEAD
+            hinted = lane.affinity == "hint" and lane.session is not None
+            assert hinted or not (idle and may_occupy)  # an idle worker first
+        if slot not in mine:
+            assert may_occupy
+        if avoid is not None and slot.index == avoid and may_occupy:
+            assert not any(other.index != avoid for other in idle)
+        self.slots.take(slot, lane)
+        self.pipes[slot].append(job)
+        assert len(mine | {slot}) <= lane.max_in_flight
+
+    @precondition(lambda self: any(self.pipes.values()))
+    @rule(data=st.data(), first=st.booleans())
+    def done(self, data: st.DataObject, first: bool) -> None:
+        slot = data.draw(st.sampled_from([slot for slot in self.slots.all if self.pipes[slot]]))
+        job = self.pipes[slot].pop(0 if first else -1)
+        self.slots.give(slot, job.lane)
+
+    @invariant()
+    def books_agree(self) -> None:
+        for slot in self.slots.all:
+            assert slot.ready == (slot in self.ready)
+            if slot.ready:
+                assert slot.load == len(self.pipes[slot])
+        assert self.slots.any_idle == any(not self.pipes[slot] for slot in self.ready)
+        for lane in self.all:
+            counted: dict[Any, int] = {}
+            for slot, jobs in self.pipes.items():
+                if n := sum(job.lane is lane for job in jobs):
+                    counted[slot] = n
+            assert dict(lane.occupied) == counted
+            assert len(counted) <= lane.max_in_flight
+
+
+Pools.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestPools = Pools.TestCase
