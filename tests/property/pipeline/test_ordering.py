@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ def partitions(draw: st.DrawFn, most: int = 40) -> list[Sequence[int]]:
     n = draw(st.integers(1, most))
     if draw(st.booleans()):  # side by side, as ranges
         cuts = sorted({0, n, *draw(st.lists(st.integers(1, n), max_size=8))})
-        pieces: list[Sequence[int]] = [range(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+        pieces: list[Sequence[int]] = [range(a, b) for a, b in itertools.pairwise(cuts)]
     else:
         owner = draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))
         groups: dict[int, list[int]] = {}

@@ -42,7 +42,9 @@ def test_a_subset_has_the_chosen_items_at_their_positions(bare: bool, together: 
     )
     whole = batch(positions, bare)
     indexes = sorted(data.draw(st.sets(st.sampled_from(range(whole.count)), min_size=1)))
-    given_as: Sequence[int] = range(indexes[0], indexes[-1] + 1) if len(indexes) == indexes[-1] - indexes[0] + 1 else indexes
+    given_as: Sequence[int] = (
+        range(indexes[0], indexes[-1] + 1) if len(indexes) == indexes[-1] - indexes[0] + 1 else indexes
+    )
     part = whole.subset(given_as, 8)
     assert (part.ref, part.count, part.lane, part.bare) == (8, len(indexes), whole.lane, bare)
     assert list(part.positions) == [positions[i] for i in indexes]

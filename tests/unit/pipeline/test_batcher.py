@@ -315,7 +315,7 @@ def test_a_strategy_whose_release_gives_nothing_is_named() -> None:
             return []
 
     bench = Bench(strategy=Mean(lambda held: [held], at=99), max_in_flight=1, prefetch=0)
-    with pytest.raises(StrategyError, match="Mean.release gave nothing"):
+    with pytest.raises(StrategyError, match=r"Mean\.release gave nothing"):
         bench.feed(0, 1, 2, 3)
 
 

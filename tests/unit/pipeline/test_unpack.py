@@ -41,12 +41,22 @@ def test_results_become_items(executor: Any, wrap: Any) -> None:
     assert unpack(results(wrap(["a", "b", "c"]))) == [Item(5, "a"), Item(6, "b"), Item(7, "c")]
     assert unpack(results(wrap(["a", "c"]), [0, 2])) == [Item(5, "a"), Item(7, "c")]
     got = unpack(results(wrap(["a", "c"]), [0, 2], bare=False))
-    assert [(item.id, item.payload, dict(item.meta)) for item in got] == [("id0", "a", {"i": 0}), ("id2", "c", {"i": 2})]
+    assert [(item.id, item.payload, dict(item.meta)) for item in got] == [
+        ("id0", "a", {"i": 0}),
+        ("id2", "c", {"i": 2}),
+    ]
 
 
 @pytest.mark.parametrize(
     ("executor", "value"),
-    [(CALL, ["a"]), (CALL, {"items": []}), (CALL, None), (COMMAND, ["a", "b", "c"]), (COMMAND, {"items": "abc"}), (COMMAND, {})],
+    [
+        (CALL, ["a"]),
+        (CALL, {"items": []}),
+        (CALL, None),
+        (COMMAND, ["a", "b", "c"]),
+        (COMMAND, {"items": "abc"}),
+        (COMMAND, {}),
+    ],
 )
 def test_a_body_that_is_not_what_the_header_said_is_a_protocol_error(executor: Any, value: Any) -> None:
     with pytest.raises(ProtocolError):
@@ -77,11 +87,13 @@ class Own:
 
 
 def test_an_own_executor_is_asked_with_the_items_that_have_results() -> None:
-    unpack = unpacker(Own(lambda items, value: (item.update_payload((item.payload, v)) for item, v in zip(items, value, strict=True))))
+    unpack = unpacker(
+        Own(lambda items, value: (item.update_payload((item.payload, v)) for item, v in zip(items, value, strict=True)))
+    )
     assert unpack(results([1, 2], [0, 2])) == [Item(5, (10, 1)), Item(7, (12, 2))]
 
 
 @pytest.mark.parametrize("answer", [lambda items, value: items[1:], lambda items, value: [1, 2, 3]])
 def test_an_own_executor_must_give_as_many_items(answer: Any) -> None:
-    with pytest.raises(UnexpectedResponse, match="Own.results gave"):
+    with pytest.raises(UnexpectedResponse, match=r"Own\.results gave"):
         unpacker(Own(answer))(results([1, 2, 3]))

@@ -56,7 +56,9 @@ TABLE: list[tuple[Any, int, int, Exception, Verdict]] = [
 
 
 @pytest.mark.parametrize(("policy", "attempt", "count", "error", "verdict"), TABLE)
-def test_what_becomes_of_a_failed_batch(policy: Any, attempt: int, count: int, error: Exception, verdict: Verdict) -> None:
+def test_what_becomes_of_a_failed_batch(
+    policy: Any, attempt: int, count: int, error: Exception, verdict: Verdict
+) -> None:
     decision = decide(policy, error, attempt, count)
     assert decision.verdict is verdict
     assert (decision.route is ROUTE) == (verdict is Verdict.ROUTE)
