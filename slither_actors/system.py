@@ -354,6 +354,8 @@ class System:
             TimeoutError: the scheduler did not answer.
         """
         self._check_fork()
+        if self._scheduler.on_thread():
+            return self._snapshot()
         answer: Future[SystemStatistics] = Future()
         if self._state not in ("running", "starting", "draining"):
             raise SystemStopped(f"system {self._name!r} does not run")

@@ -19,7 +19,7 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Scheduler, SchedulerStopped, StartChild
+from supervisors import ChildSpec, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
 
 
 class RunOpener:
@@ -81,6 +81,8 @@ class RunOpener:
         return run
 
     def _start(self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str) -> None:
+        if Scheduler.current() is not None:
+            raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
         options, context = run.options, run.options.context
         lane = run.lane = Lane(
             max_in_flight=options.max_in_flight,
