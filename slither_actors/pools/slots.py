@@ -93,10 +93,10 @@ class Slots:
                 if self.sessions.is_busy(session):
                     return None
                 if known is not None:
-                    # Also behind others: it must be this worker, and who only waits for it to be idle may wait for
-                    # ever.
-                    return known if known.ready and known.load <= MAX_AHEAD else None
-            elif known is not None and self._has_room(known, lane) and known.index != job.avoid:
+                    # Also behind others: it must be this worker. But not for ever in turn with other sessions of it.
+                    room = known.load == 0 or (known.load <= MAX_AHEAD and (known.quota > 0 or not hungry))
+                    return known if known.ready and room else None
+            elif known is not None and known.index != job.avoid and self._has_room(known, lane, hungry):
                 return known
         occupied = lane.occupied
         idle = self._by_load[0]
@@ -118,12 +118,10 @@ class Slots:
     def _room_ahead(slot: Slot, depth: int, hungry: bool) -> bool:
         return slot.ready and slot.load < depth and (slot.quota > 0 or not hungry)
 
-    def _has_room(self, slot: Slot, lane: Lane) -> bool:
-        if not slot.ready:
-            return False
+    def _has_room(self, slot: Slot, lane: Lane, hungry: bool) -> bool:
         if slot in lane.occupied:
-            return slot.load == 0 or (lane.ahead and slot.load < pipe_depth(lane.average))
-        return slot.load == 0 and len(lane.occupied) < lane.max_in_flight
+            return slot.load == 0 or (lane.ahead and self._room_ahead(slot, pipe_depth(lane.average), hungry))
+        return slot.ready and slot.load == 0 and len(lane.occupied) < lane.max_in_flight
 
     def take(self, slot: Slot, lane: Lane) -> None:
         """A job of `lane` goes into the slot's pipe."""
