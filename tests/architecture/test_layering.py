@@ -15,7 +15,7 @@ import slither_actors
 LAYERS = [
     ["cli"],
     ["demos"],
-    ["dispatch", "system", "running", "config"],
+    ["dispatch", "system", "running", "signals", "health", "config"],
     ["pipeline", "pools", "options"],
     ["executors", "strategies"],
     ["telemetry", "policies", "context", "item", "worker"],
