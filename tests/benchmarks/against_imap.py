@@ -46,6 +46,24 @@ def _time(results: Callable[[], Iterable[Any]]) -> tuple[float, list[Any]]:
     return time.perf_counter() - begin, collected
 
 
+def _rounds(system: System, peer: Any, name: str, rounds: int) -> str:
+    title, make, function, function_one, batch = WORKLOADS[name]
+    data = make()
+    ours, theirs = [], []
+    for number in range(rounds + 1):
+        mine, items = _time(lambda: system.dispatch.stream(data, function=function, batch_size=batch))
+        imap, values = _time(lambda: peer.imap(function_one, data, chunksize=batch))
+        assert [item.payload for item in items] == values
+        if number:  # the first round warms both
+            ours.append(mine)
+            theirs.append(imap)
+    ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
+    return (
+        f"{name}  {title:42} ours {statistics.median(ours):.3f} s  imap {statistics.median(theirs):.3f} s  "
+        f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+
+
 def main() -> None:
     """Run the workloads and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -55,22 +73,7 @@ def main() -> None:
     peer = multiprocessing.get_context("spawn").Pool(2)
     with System(pools={"default": PoolSpec(size=2)}) as system:
         for name in arguments.workloads or WORKLOADS:
-            title, make, function, function_one, batch = WORKLOADS[name]
-            data = make()
-            ours, theirs = [], []
-            for round_ in range(arguments.rounds + 1):
-                mine, items = _time(lambda: system.dispatch.stream(data, function=function, batch_size=batch))
-                imap, values = _time(lambda: peer.imap(function_one, data, chunksize=batch))
-                assert [item.payload for item in items] == values
-                if round_:  # the first round warms both
-                    ours.append(mine)
-                    theirs.append(imap)
-            ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
-            print(
-                f"{name}  {title:42} ours {statistics.median(ours):.3f} s  imap {statistics.median(theirs):.3f} s  "
-                f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
-                flush=True,
-            )
+            print(_rounds(system, peer, name, arguments.rounds), flush=True)
     peer.terminate()
     peer.join()
 
