@@ -267,9 +267,6 @@ class Batcher:
             half = batch.count // 2
             parts: list[Sequence[int]] = [range(half), range(half, batch.count)]
             attempt = 1
-        elif message.split and len(message.indexes) > 1:
-            half = len(message.indexes) // 2
-            parts, attempt = [message.indexes[:half], message.indexes[half:]], 1
         else:
             parts, attempt = [message.indexes], message.attempt
         made = []

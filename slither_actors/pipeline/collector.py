@@ -185,17 +185,18 @@ class Collector(LightActor):
             rest = batch.subset(indexes, batch.ref)
             self._live[batch.ref] = self._run.undelivered[batch.ref] = rest
             self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
-        self._failure(batch, indexes, errors)
+        self._failure(batch, indexes, errors, alone=True)
 
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         self._failure(batch, range(batch.count), [error])
 
-    def _failure(self, batch: Batch, indexes: Sequence[int], errors: list[Exception]) -> None:
-        """These items of a batch failed, all with one error or each with its own."""
+    def _failure(self, batch: Batch, indexes: Sequence[int], errors: list[Exception], *, alone: bool = False) -> None:
+        """These items of a batch failed, all with one error or (`alone`) each with its own."""
         run = self._run
         run.failed += len(indexes)
         count = len(indexes)
-        decision = decide(run.options.on_error, errors[0], batch.attempt, count)
+        # Splitting finds the bad ones among many; where each failed by itself they are known.
+        decision = decide(run.options.on_error, errors[0], batch.attempt, 1 if alone else count)
         tell_exception(self.scheduler, batch, errors[0], decision.verdict.value)
         whole = count == batch.count
         if decision.verdict is Verdict.HALT:
@@ -213,10 +214,7 @@ class Collector(LightActor):
             run.retries += 1
             self._remaking[batch.ref] = batch.positions[indexes[0]]
             self._done(batch)
-            if whole:
-                self._ask_batcher(Split(batch))
-            else:
-                self._ask_batcher(Remake(batch, indexes, 1, split=True))
+            self._ask_batcher(Split(batch))
         elif decision.verdict is Verdict.SKIP:
             positions = batch.positions if whole else [batch.positions[i] for i in indexes]
             run.skipped += count

@@ -77,13 +77,12 @@ class Split:
 class Remake:
     """Collector → Batcher: make a batch of these items of one whose others are results."""
 
-    __slots__ = ("attempt", "batch", "indexes", "split")
+    __slots__ = ("attempt", "batch", "indexes")
 
-    def __init__(self, batch: Batch, indexes: Sequence[int], attempt: int, split: bool = False) -> None:
+    def __init__(self, batch: Batch, indexes: Sequence[int], attempt: int) -> None:
         self.batch = batch
         self.indexes = indexes
         self.attempt = attempt
-        self.split = split
 
 
 class AskRoute:

@@ -442,3 +442,17 @@ def test_only_the_items_that_failed_alone_are_executed_again(
 def test_a_batch_of_an_adapters_command_that_fails_goes_to_the_policy(system: System, source: Any) -> None:
     results = system.dispatch.run(source([1, 2]), command="refuse", on_error="skip")
     assert [item.meta["error"].type for item in results] == ["LookupError"] * 2
+
+
+def test_items_that_failed_alone_are_not_split_again_and_keep_their_attempt(
+    system: System, failures: list[telemetry.Event]
+) -> None:
+    given = [1, -2, 3, -4, -5, 6]
+    policy = Retry(max_attempts=2, backoff=0.001, split=True, then="skip")
+    results = system.dispatch.run(
+        given, module="tasks", function="negative_fails", each=True, batch_size=6, on_error=policy
+    )
+    has_heard(failures, system)
+    assert [item.id for item in results if item.meta.get("skipped")] == [1, 3, 4]
+    # The whole batch once, then the three bad ones together once more, and that was their last attempt.
+    assert [event.metadata["attempt"] for event in failures] == [1, 2]

@@ -388,16 +388,6 @@ def test_remake_takes_some_items_with_the_attempt_asked_for() -> None:
     assert list(bench.run.undelivered) == [part.ref]
 
 
-def test_remake_with_split_halves_them_unless_it_is_one() -> None:
-    bench, batch = one_batch()
-    bench.batcher.remake(Remake(batch, [0, 1, 3], 1, split=True))
-    assert [list(part.positions) for part in made_anew(bench)] == [[0], [1, 3]]
-    bench, batch = one_batch()
-    bench.batcher.remake(Remake(batch, [3], 2, split=True))
-    (part,) = made_anew(bench)
-    assert (list(part.positions), part.attempt) == ([3], 2)
-
-
 def test_remade_batches_are_counted_in_the_budget() -> None:
     bench, batch = one_batch(budget=10_000)
     assert bench.run.budget is not None
