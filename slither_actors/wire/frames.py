@@ -34,6 +34,7 @@ from .header import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mmap import mmap
     from typing import Any, Final
 
     from .header import Buffer
@@ -73,18 +74,31 @@ __all__ = [
 BUFFER_SIZE: Final = 256 * 1024
 # Below this much room what is held is moved to the front, so that no read is a small one for want of room.
 MIN_ROOM: Final = 64 * 1024
-# Memory that a mere announcement may cost. malloc maps so much lazily: untouched pages cost nothing.
+# Memory that a mere announcement may cost. Larger frames are mapped: pages that nothing has come for cost nothing, and
+# nothing is copied while the frame grows, which would hold up the thread that reads for all the others.
 AHEAD: Final = 16 * 1024 * 1024
 # Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
 ALIGNMENT: Final = 16
+
+
+def _memory(size: int) -> bytearray | mmap:
+    """Memory for the sections of a large frame, all zero. :raises ProtocolError: the system has not so much."""
+    if size <= AHEAD:
+        return bytearray(size)
+    from mmap import mmap
+
+    try:
+        return mmap(-1, size)
+    except (OSError, ValueError, OverflowError) as error:
+        raise ProtocolError("too_large", f"a frame of {size} bytes is announced: {error}") from error
 
 
 class FrameParser:
     """Cuts a byte stream into frames: read into :meth:`buffer`, tell :meth:`received` how much came.
 
     Small frames are copied out of one buffer that is used again for each read, several of them a read. A frame that
-    does not fit there is read in place into memory of its own, of which at most 16 MiB (or as much again as has come)
-    is allocated ahead. Not thread-safe.
+    does not fit there is read in place into memory of its own; above 16 MiB that is mapped, so that what has not come
+    costs nothing. Not thread-safe.
 
     :param max_frame: most bytes a frame may have in all, header included; checked before anything is allocated.
     :param accepts: the kinds that may come on this pipe.
@@ -116,7 +130,7 @@ class FrameParser:
         self._start = 0  # of what is not yet cut
         self._end = 0  # of what has come
         self._need = HEADER_SIZE  # bytes from _start on that would allow the next step
-        self._large: bytearray | None = None  # sections of the frame that is read in place
+        self._large: bytearray | mmap | None = None  # sections of the frame that is read in place
         self._large_view: memoryview | None = None
         self._large_head: tuple[Any, ...] = ()
         self._large_pad = 0
@@ -269,21 +283,15 @@ class FrameParser:
         self._large_pad = -(side + body) % ALIGNMENT if buffers else 0
         self._large_size = self._large_pad + side + body + buffers
         came = self._end - start
-        self._large = bytearray(min(self._large_size, max(AHEAD, self._large_pad + came)))
+        self._large = _memory(self._large_size)
         self._large_filled = self._large_pad + came
         self._large[self._large_pad : self._large_filled] = self._view[start : self._end]
         self._start = self._end = 0
 
-    def _large_room(self, large: bytearray) -> memoryview:
-        filled = self._large_filled
+    def _large_room(self, large: bytearray | mmap) -> memoryview:
         if self._large_view is not None:
-            self._large_view.release()  # else the bytearray could not grow
-            self._large_view = None
-        if filled == len(large):
-            large += bytes(min(self._large_size - filled, max(AHEAD, filled)))
-        view = memoryview(large)
-        self._large_view = view[filled:]
-        view.release()
+            self._large_view.release()
+        self._large_view = memoryview(large)[self._large_filled :]
         return self._large_view
 
     def _large_received(self, n: int) -> list[Frame]:
