@@ -39,6 +39,12 @@ def naps(payloads):
     return payloads
 
 
+def naps_for(pairs):
+    """Pairs of a number and the seconds that a batch with it naps; gives the numbers."""
+    time.sleep(max(seconds for _, seconds in pairs))
+    return [number for number, _ in pairs]
+
+
 def _pass(gate):
     """Say that this gate was reached, and wait until it is open."""
     with open(gate + ".begun", "a") as file:
