@@ -55,7 +55,7 @@ def strategies() -> str:
 
 
 def auto_shutdown() -> str:
-    """Whether the supervisor ends as a significant child ends by itself, with another significant one running or not."""
+    """Whether the supervisor ends as a significant child ends, with another significant one running or not."""
     rows = []
     for auto in AUTO:
         cells = [f"`{auto}`"]
