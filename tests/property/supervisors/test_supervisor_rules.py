@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -251,3 +252,11 @@ Rules.TestCase.settings = settings(
     max_examples=250, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRules = Rules.TestCase
+
+
+class RulesAtLength(Rules):
+    """The same over many more examples."""
+
+
+RulesAtLength.TestCase.settings = settings(Rules.TestCase.settings, max_examples=2000)
+TestRulesAtLength = pytest.mark.chaos(pytest.mark.timeout(600)(RulesAtLength.TestCase))
