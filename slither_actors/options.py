@@ -61,6 +61,8 @@ class RunOptions:
     context: Context = None  # type: ignore[assignment]  # None is replaced at once
     pool: str | None = None
     affinity: str | None = None
+    timeout_given: bool = True
+    """Whether `timeout` is the run's own; otherwise the pool's own applies."""
     inline: bool = field(init=False)
     """Whether the executor is an InlineExecutor."""
 
@@ -143,12 +145,12 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
         if name in own and name in parameters["executor"]:
             arguments["executor"][name] = own[name]
     made = {what: _make(what, part, parameters[what], arguments[what]) for what, part in parts.items()}
-    result = RunOptions(executor=made["executor"], strategy=made["strategy"], **own)
+    result = RunOptions(executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own, **own)
     _take(result.strategy)
     return result
 
 
-_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy"}
+_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy", "timeout_given"}
 _ANYTHING = "**"  # stands for **options among the names of parameters
 
 

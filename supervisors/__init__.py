@@ -6,6 +6,8 @@ with a reason, can be monitored, and live in trees of supervisors that start, re
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from supervisors.admin import (
     count_children,
     delete_child,
@@ -61,6 +63,10 @@ from supervisors.supervisor import Supervisor
 from supervisors.threading_child import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
 from supervisors.tree import TreeNode, tree
 
+if TYPE_CHECKING:
+    from supervisors.config import SupervisorSpec, load
+    from supervisors.problems import ConfigError
+
 __all__ = [
     "DEFERRED",
     "IGNORE",
@@ -75,6 +81,7 @@ __all__ = [
     "ChildRestarting",
     "ChildRunning",
     "ChildSpec",
+    "ConfigError",
     "CountChildren",
     "Crashed",
     "DaemonActor",
@@ -102,6 +109,7 @@ __all__ = [
     "StartFailed",
     "Supervisor",
     "SupervisorError",
+    "SupervisorSpec",
     "SupervisorStopping",
     "TerminateChild",
     "Timer",
@@ -111,6 +119,7 @@ __all__ = [
     "abandoned_threads",
     "count_children",
     "delete_child",
+    "load",
     "monitor",
     "restart_child",
     "start_child",
@@ -121,3 +130,24 @@ __all__ = [
     "wait_started",
     "which_children",
 ]
+
+# Imported when they are first used (PEP 562): who has no files need not wait for the readers of YAML and JSON Schema.
+_ELSEWHERE = {
+    "ConfigError": "supervisors.problems",
+    "SupervisorSpec": "supervisors.config",
+    "load": "supervisors.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_ELSEWHERE[name]), name)
+    globals()[name] = value  # the next use finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

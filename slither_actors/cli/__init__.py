@@ -1,6 +1,6 @@
-"""The command line: ``slither-actors map``, ``slither-actors demo``.
+"""The command line: ``slither-actors map``, ``demo``, and ``check``, ``show`` and ``schema`` for configurations.
 
-Exit codes: 0 done, 1 the run failed, 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM.
+Exit codes: 0 done, 1 the run failed, 2 bad usage or a wrong configuration, 130 and 143 ended by SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from slither_actors.cli import demo_command
 
         return demo_command.run(arguments.demo)
+    if arguments.command == "config":
+        from slither_actors.cli import config_command
+
+        return config_command.run(arguments.config)
     from slither_actors.cli import map_command
 
     return map_command.run(arguments.map)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from slither_actors import __version__
+from slither_actors.cli import config_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,9 +92,10 @@ class DemoArguments:
 class Arguments:
     """One command with its arguments; only that command's field may be read."""
 
-    command: Literal["map", "demo"]
+    command: Literal["map", "demo", "config"]
     _map: MapArguments | None = None
     _demo: DemoArguments | None = None
+    _config: config_command.ConfigArguments | None = None
 
     @property
     def map(self) -> MapArguments:
@@ -106,6 +108,12 @@ class Arguments:
         """The arguments of ``demo``."""
         assert self._demo is not None
         return self._demo
+
+    @property
+    def config(self) -> config_command.ConfigArguments:
+        """The arguments of ``check``, ``show`` and ``schema``."""
+        assert self._config is not None
+        return self._config
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -121,6 +129,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     given = parser.parse_args(argv)
     if given.command == "demo":
         return Arguments("demo", _demo=DemoArguments(given.directory, given.workers, given.kill, given.verbose))
+    if given.command in ("check", "show", "schema"):
+        return Arguments("config", _config=config_command.parsed(given))
     module, function = given.target
     return Arguments("map", _map=_map_arguments(given, module, function, map_parser.error))
 
@@ -186,6 +196,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     demo.add_argument("--kill", action="store_true", help="kill workers at random meanwhile; the table is the same")
     demo.add_argument("--workers", type=_at_least_one, default=_processors(), metavar="N", help="(one a processor)")
     _add_verbose(demo)
+    config_command.add_commands(commands)
     return parser, map_parser
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES
+from supervisors import Backoff
 
 
 def default_size() -> int:
@@ -19,6 +20,9 @@ def default_size() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
         return os.cpu_count() or 1
+
+RESTART = Backoff(base=0.05, factor=2.0, maximum=5.0, jitter=0.0)
+"""The first restart at once, as one crash says little; then doubling, so that one that cannot live costs little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +38,14 @@ class PoolSpec:
         adapter: ``"package.module:Class"`` of a `slither_actors.worker.Adapter` whose commands the workers serve.
         init: keyword arguments for the adapter's ``init``.
         start_timeout: seconds a worker may take to be ready, and a function to be imported.
+        timeout: seconds a batch may take unless its run says; None for no bound.
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
         affinity: what a session id means to the choice of worker: "none", "hint", "strict" or "fail_fast".
         max_restarts: unplanned deaths within `max_seconds`, over all workers, that the pool survives
             ("auto": the larger of 20 and 4 for each worker); None lifts the budget.
         max_seconds: the window of `max_restarts`, in seconds.
+        restart_backoff: pauses before a worker that cannot live is started again.
 
     Raises:
         OptionError: a value is out of range or of a wrong type; the message names it.
@@ -53,16 +59,22 @@ class PoolSpec:
     adapter: str | None = None
     init: Mapping[str, Any] = field(default_factory=dict)
     start_timeout: float = 60.0
+    timeout: float | None = 30.0
     shutdown: float = 5.0
     max_frame: int = 1 << 30
     affinity: str = "hint"
     max_restarts: int | Literal["auto"] | None = "auto"
     max_seconds: float = 5.0
+    restart_backoff: Backoff = RESTART
 
     def __post_init__(self) -> None:
         _whole("size", self.size, 1)
         _seconds("start_timeout", self.start_timeout)
         _seconds("shutdown", self.shutdown, zero=True)
+        if self.timeout is not None:
+            _seconds("timeout", self.timeout)
+        if not isinstance(self.restart_backoff, Backoff):
+            raise OptionTypeError(f"restart_backoff must be a supervisors.Backoff, not {self.restart_backoff!r}")
         _whole("max_frame", self.max_frame, 1024)
         _seconds("max_seconds", self.max_seconds)
         if self.max_restarts == "auto":

@@ -13,10 +13,8 @@ from slither_actors.pools.link import PoolLink
 from slither_actors.pools.pool import Pool
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.messages import Hello
-from supervisors import Backoff, ChildSpec, DynamicSupervisor, StartChild, Supervisor
+from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
 
-RESTART = Backoff(base=0.05, factor=2.0, maximum=5.0, jitter=0.0)
-"""The first restart at once, as one crash says little; then doubling, so that one that cannot live costs little."""
 SHUTDOWN_MARGIN = 1.0
 """Seconds for an Executor beyond its worker's `shutdown`: for the kill, and for reaping."""
 
@@ -51,7 +49,7 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
     supervisor = DynamicSupervisor.start(
         max_restarts=spec.max_restarts if spec.max_restarts != "auto" else None,
         max_seconds=spec.max_seconds,
-        restart_backoff=RESTART,
+        restart_backoff=spec.restart_backoff,
         name=f"{link.name} executors",
     )
     hello = _hello(link.name, spec)

@@ -96,7 +96,7 @@ def test_supervisors_know_nothing_of_dispatch() -> None:
 
 
 def test_cli_and_demos_use_public_names_only() -> None:
-    public = {"errors", "executors", "strategies", "cli", "demos", *slither_actors.__all__}
+    public = {"config", "errors", "executors", "strategies", "cli", "demos", *slither_actors.__all__}
     wrong = [
         found
         for package in ("slither_actors.cli", "slither_actors.demos")

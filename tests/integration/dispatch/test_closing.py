@@ -110,13 +110,19 @@ def test_closing_from_another_thread_wakes_the_consumer(system: System, gates: G
     gates.open("shut")
 
 
-def test_what_waits_in_the_pipe_is_cancelled_and_what_is_executed_runs_out(system: System, gates: Gates) -> None:
+def test_what_waits_in_the_pipe_is_cancelled_and_what_is_executed_runs_out(
+    system: System, gates: Gates, eventually: Callable[..., None]
+) -> None:
     # Short batches first, so that more than one is put into a pipe.
     given = [*range(60), (60, gates["shut"]), *((i, gates[i]) for i in range(61, 80))]
     with system.dispatch.stream(given, **GATED, max_in_flight=1, prefetch=19) as stream:
         while next(stream).id < 59:
             pass
         gates.wait_begun("shut")
+    # Closing waits for nothing, so: until the run is gone, and what its end made the Pool tell the Executor is written.
+    eventually(lambda: system.statistics().runs == 0)
+    for _ in range(3):
+        system.statistics()
     gates.open("shut", *range(61, 80))
     # A run that comes later is served by the same worker; when both are done, nothing else has been begun.
     assert len(system.dispatch.run(range(50), **DOUBLE, batch_size=1)) == 50

@@ -20,6 +20,11 @@ def square(payload):
     return payload * payload
 
 
+def square_slowly(payload):
+    time.sleep(0.005)
+    return payload * payload
+
+
 def sizes(payloads):
     """For each item, how many were in its batch."""
     return [len(payloads)] * len(payloads)
