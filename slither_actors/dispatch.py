@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.options import RunOptions, parse_options
+from slither_actors.pipeline.consumer import Consumer, Source
+from slither_actors.pipeline.pieces import pieces
 from slither_actors.pipeline.stream import Stream
 
+# asyncio is imported on first use: that alone takes some 50 ms, which a command-line program would pay for nothing.
 if TYPE_CHECKING:
-    from slither_actors.pipeline.consumer import Consumer
+    from slither_actors.pipeline.async_stream import AsyncStream
 
 BATCHING_OPTIONS = ("strategy", "batch_size", "linger", "prefetch", "max_in_flight")
+
+
+STRATEGY_OPTIONS = ("batch_size", "linger")
 
 
 class Engine(Protocol):
     """What a System offers its dispatcher."""
 
-    def open_run(self, items: Iterable[Any], options: RunOptions) -> Consumer:
+    def open_run(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started."""
 
 
@@ -28,10 +35,12 @@ class Dispatcher:
 
     Args:
         engine: the System.
+        defaults: options for what a call does not say; `batch_size` and `linger` only where it names no strategy.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, defaults: Mapping[str, Any] | None = None) -> None:
         self._engine = engine
+        self._defaults = dict(defaults or {})
 
     def run(self, items: Iterable[Any], **options: Any) -> list[Item]:
         """Dispatch all items and return all results.
@@ -49,17 +58,10 @@ class Dispatcher:
                 the rest.
         """
         consumer = self._open(items, options)
-        results: list[Item] = []
-        pieces = consumer.pieces()
-        try:
-            for piece in pieces:
+        with _gathering(consumer) as results:
+            for piece in pieces(consumer):
                 results += piece
                 consumer.run.emitted += len(piece)
-        except DispatchError as error:
-            error.partial_results[:0] = results
-            raise
-        finally:
-            consumer.close()
         return results
 
     def stream(self, items: Iterable[Any], **options: Any) -> Stream:
@@ -80,21 +82,102 @@ class Dispatcher:
             OptionError: as in `run`.
             DispatchError: as in `run`.
         """
-        if not isinstance(batch, (list, tuple)):
-            raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
-        for name in BATCHING_OPTIONS:
-            if name in options:
-                raise OptionError(
-                    f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it"
-                )
-        return self.run(batch, batch_size=max(1, len(batch)), max_in_flight=1, **options)
+        return self.run(batch, **_as_it_is(batch, options))
 
-    def _open(self, items: Iterable[Any], options: dict[str, Any]) -> Consumer:
-        kind = type(items)
-        if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
-            hint = " (for an asynchronous source there is no support here yet)" if hasattr(kind, "__aiter__") else ""
-            raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{hint}")
-        return self._engine.open_run(items, parse_options(options))
+    async def arun(self, items: Source, **options: Any) -> list[Item]:
+        """`run` for asyncio: awaits in the caller's event loop, which it never blocks.
+
+        A small source in memory (a list, a range and the like, of up to 4,096 items) is batched and encoded in the
+        loop's thread, one batch at a time with turns for other tasks in between; so are the strategy and the `Route`
+        function called for it. Any other sync source, and its strategy, have threads of the run. An asynchronous source
+        is pulled by a task of the loop, as results are taken. Results are decoded in the loop's thread, a batch at a
+        time: very large batches are better made smaller.
+
+        Cancelling the task cancels the run: what waits is dropped at once, and the batch in execution runs out under
+        its timeout. `asyncio.timeout` works.
+
+        Args:
+            items: any iterable or asynchronous iterable of Items or bare payloads.
+            options: see `Dispatch.stream`.
+
+        Raises:
+            OptionError, DispatchError: as in `run`.
+        """
+        from slither_actors.pipeline.async_pieces import AsyncPieces
+
+        consumer = self._open(items, options, asynchronous=True)
+        pieces = AsyncPieces(consumer)
+        try:
+            with _gathering(consumer) as results:
+                while (piece := await pieces.next()) is not None:
+                    results += piece
+                    consumer.run.emitted += len(piece)
+        except GeneratorExit:
+            raise  # destroyed, as its loop is gone: nothing may be awaited any more
+        except BaseException:
+            await pieces.aclose()
+            raise
+        await pieces.aclose()
+        return results
+
+    def astream(self, items: Source, **options: Any) -> AsyncStream:
+        """`stream` for asyncio; see `arun` for what happens where."""
+        from slither_actors.pipeline.async_stream import AsyncStream
+
+        return AsyncStream(self._open(items, options, asynchronous=True))
+
+    async def acall_batch(self, batch: Sequence[Any], **options: Any) -> list[Item]:
+        """`call_batch` for asyncio."""
+        return await self.arun(batch, **_as_it_is(batch, options))
+
+    def _open(self, items: Source, options: dict[str, Any], *, asynchronous: bool = False) -> Consumer:
+        _check_source(items, asynchronous)
+        return self._engine.open_run(items, parse_options(self._with_defaults(options)))
+
+    def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What the call says, and the System's defaults for the rest."""
+        defaults = self._defaults
+        if not defaults:
+            return options
+        if options.get("strategy") is not None:
+            # Meant for batches by number; another strategy may have its own idea of what a batch is.
+            defaults = {name: value for name, value in defaults.items() if name not in STRATEGY_OPTIONS}
+        return {**defaults, **options}
+
+
+def _check_source(items: Source, asynchronous: bool) -> None:
+    kind = type(items)
+    if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
+        return
+    if not hasattr(kind, "__aiter__"):
+        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not")
+    if not asynchronous:
+        raise OptionTypeError(f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream")
+
+
+def _as_it_is(batch: Sequence[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run whose one batch this is."""
+    if not isinstance(batch, (list, tuple)):
+        raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
+    for name in BATCHING_OPTIONS:
+        if name in options:
+            raise OptionError(
+                f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it"
+            )
+    return {**options, "batch_size": max(1, len(batch)), "max_in_flight": 1}
+
+
+@contextmanager
+def _gathering(consumer: Consumer) -> Iterator[list[Item]]:
+    """A list for all results of a run, which are in its error if it fails."""
+    results: list[Item] = []
+    try:
+        yield results
+    except DispatchError as error:
+        error.partial_results[:0] = results
+        raise
+    finally:
+        consumer.close()
 
 
 def _dispatcher() -> Dispatcher:
@@ -102,6 +185,18 @@ def _dispatcher() -> Dispatcher:
     from slither_actors.running import current_system
 
     return current_system().dispatch
+
+
+async def _adispatcher() -> Dispatcher:
+    """As `_dispatcher`; a default System that is not there yet is started aside from the loop."""
+    from slither_actors import running
+
+    system = running.running_system()
+    if system is None:
+        from slither_actors.pipeline.aside import aside
+
+        system = await aside(running.current_system, "slither-default-start")
+    return system.dispatch
 
 
 class Dispatch:
@@ -149,3 +244,39 @@ class Dispatch:
     def call_batch(batch: Sequence[Any], **options: Any) -> list[Item]:
         """Dispatch one ready batch: `Dispatcher.call_batch`."""
         return _dispatcher().call_batch(batch, **options)
+
+    @staticmethod
+    async def arun(items: Source, **options: Any) -> list[Item]:
+        """`run` for asyncio, of sync and asynchronous sources: `Dispatcher.arun`."""
+        return await (await _adispatcher()).arun(items, **options)
+
+    @staticmethod
+    def astream(items: Source, **options: Any) -> AsyncStream:
+        """`stream` for asyncio, of sync and asynchronous sources: `Dispatcher.astream`.
+
+        Example::
+
+            async with Dispatch.astream(source(), function=predict) as stream:
+                async for item in stream: ...
+
+        Where the default System has to be started first, that happens when the first result is asked for, and only then
+        is it known whether it has the pool.
+        """
+        from slither_actors import running
+        from slither_actors.pipeline.async_stream import AsyncStream
+
+        system = running.running_system()
+        if system is not None:
+            return system.dispatch.astream(items, **options)
+        _check_source(items, asynchronous=True)
+        checked = parse_options(options)
+
+        async def opener() -> Consumer:
+            return (await _adispatcher())._engine.open_run(items, checked)
+
+        return AsyncStream(opener)
+
+    @staticmethod
+    async def acall_batch(batch: Sequence[Any], **options: Any) -> list[Item]:
+        """`call_batch` for asyncio: `Dispatcher.acall_batch`."""
+        return await (await _adispatcher()).acall_batch(batch, **options)

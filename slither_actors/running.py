@@ -34,6 +34,14 @@ def stopping(system: System) -> None:
             _running.remove(system)
 
 
+def running_system() -> System | None:
+    """The running System that was started last, if there is one. Never blocks."""
+    try:
+        return _running[-1]
+    except IndexError:
+        return None
+
+
 def current_system() -> System:
     """The running System that was started last, or the default one, started now and stopped at exit.
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,7 +27,7 @@ from slither_actors.errors import (
 from slither_actors.executors import Snakepit
 from slither_actors.health import DrainReport, Health, judge
 from slither_actors.options import RunOptions
-from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
 from slither_actors.pools.messages import WhenReady
@@ -47,6 +47,7 @@ from supervisors import (
     WouldDeadlock,
     tree,
     wait_started,
+    which_children,
 )
 from supervisors import (
     stop as stop_actor,
@@ -85,6 +86,9 @@ class System:
     Args:
         pools: PoolSpecs, or mappings of their arguments, by name. Without any: one pool "default".
         name: for thread names and logs.
+        dispatch: defaults for the options of this System's runs.
+        children: actors and supervisors that run beside the pools, started after them; should they end for good, the
+            System ends with them.
 
     Raises:
         OptionError: a pool's spec is wrong; the message names pool and key.
@@ -96,7 +100,12 @@ class System:
     """
 
     def __init__(
-        self, pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None, *, name: str = "slither"
+        self,
+        pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None,
+        *,
+        name: str = "slither",
+        dispatch: Mapping[str, Any] | None = None,
+        children: Sequence[ChildSpec] = (),
     ) -> None:
         if pools is not None and not isinstance(pools, Mapping):
             raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}")
@@ -118,8 +127,25 @@ class System:
         self._start_lock = threading.Lock()
         self._stopped = threading.Event()
         self._opener = RunOpener(self._scheduler, lambda: self._runs)
-        self.dispatch = Dispatcher(self)
+        self._children = tuple(children)
+        self.dispatch = Dispatcher(self, dispatch)
         running.known.add(self)
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> Self:
+        """A System as a YAML file describes it, not started: pools, defaults of runs, a tree of actors beside them.
+
+        Args:
+            path: of the file; see docs/configuration.md.
+
+        Raises:
+            supervisors.config.ConfigError: the file is wrong; it names every place, and nothing was started.
+        """
+        # Imported here: most programs read no file, and need not load a YAML parser and a validator.
+        from slither_actors.config import load
+
+        config = load(path)
+        return cls(config.pools or None, name=config.name, dispatch=config.dispatch, children=config.children)
 
     # -- life
 
@@ -159,6 +185,7 @@ class System:
                 ChildSpec(id="spawner", start=self._start_spawner),
                 ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
                 ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
+                *([ChildSpec(id="tree", start=self._start_children, type="supervisor")] if self._children else []),
             ],
             strategy="rest_for_one",
             name=self._name,
@@ -211,6 +238,9 @@ class System:
     def _start_runs(self) -> Any:
         self._runs = DynamicSupervisor.start(max_restarts=None, name="runs")
         return self._runs
+
+    def _start_children(self) -> Any:
+        return Supervisor.start(self._children, name="tree")
 
     def stop(self, timeout: float | None = None) -> bool:
         """End all runs (SystemStopped), then workers, then the rest. From any thread; may be repeated.
@@ -300,6 +330,30 @@ class System:
             raise SystemStopped(f"system {self._name!r} does not run")
         return tree(self._root)
 
+    def actor(self, *path: object) -> Any:
+        """The reference of one of the System's own children, as it runs now; after a restart there is another one.
+
+        Args:
+            path: its id, behind the ids of the supervisors that it is under.
+
+        Raises:
+            LookupError: there is none, or it does not run; the message names those there are.
+            SystemStopped: the System does not run.
+        """
+        self._check_fork()
+        if self._root is None or self._state == "stopped":
+            raise SystemStopped(f"system {self._name!r} does not run")
+        ref: Any = self._root
+        for child_id in ("tree", *path):
+            children = {info.id: info.child for info in which_children(ref)}
+            if child_id not in children:
+                known = ", ".join(map(str, children)) or "none"
+                raise LookupError(f"there is no child {child_id!r} of {ref}; known: {known}")
+            ref = children[child_id]
+            if ref is None or isinstance(ref, str):
+                raise LookupError(f"the child {child_id!r} does not run at the moment")
+        return ref
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -308,9 +362,26 @@ class System:
     ) -> None:
         self.stop()
 
+    async def __aenter__(self) -> Self:
+        from slither_actors.pipeline.aside import aside
+
+        try:
+            return await aside(self.start, f"{self._name}-start")
+        except BaseException:
+            # Cancelled, it is being started by a thread that nobody waits for; being stopped ends that.
+            await aside(self.stop, f"{self._name}-stop", to_the_end=True)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from slither_actors.pipeline.aside import aside
+
+        await aside(self.stop, f"{self._name}-stop", to_the_end=True)
+
     # -- runs
 
-    def open_run(self, items: Iterable[Any], options: RunOptions) -> Consumer:
+    def open_run(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started. For the Dispatcher.
 
         Raises:

@@ -24,8 +24,7 @@ class BatcherActor(RoleActor):
     """
 
     def __init__(self, run: Run, make: Callable[[Run], Batcher], buffer: deque[Any]) -> None:
-        super().__init__()
-        self._run = run
+        super().__init__(run)
         self._make = make
         self._buffer = buffer
         self._batcher: Batcher | None = None
@@ -97,7 +96,6 @@ class BatcherActor(RoleActor):
                 self._leftover.extend(self._batcher.held_ids())
         super().on_exit(reason)
 
-    def leftover(self, timeout: float) -> list[Any]:
-        """The ids of what was pulled and never became a batch; waits `timeout` seconds at most for this actor's end."""
-        self.ended.wait(timeout)
+    def leftover(self) -> list[Any]:
+        """The ids of what was pulled and never became a batch; all of them once Producer and Batcher have ended."""
         return self._leftover + name_entries(list(self._buffer), self._fed)

@@ -75,8 +75,8 @@ class Collector(LightActor):
 
     def on_start(self) -> None:
         """Watch those on whom the run depends: it never waits for one that is gone."""
-        roles = [role.actor_ref for role in (self._run.batcher, self._run.producer) if role is not None]
-        self._monitors = [monitor(ref, self) for ref in (self._pool, *roles)]
+        roles = [role.monitored_by(self) for role in (self._run.batcher, self._run.producer) if role is not None]
+        self._monitors = [watch for watch in (monitor(self._pool, self), *roles) if watch is not None]
 
     def _down(self, message: Down) -> None:
         if message.ref is self._pool:

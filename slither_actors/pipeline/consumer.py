@@ -1,20 +1,24 @@
-"""The consumer's side of a run: starts it, takes what is due, gives credit back, raises how it ended."""
+"""The consumer's side of a run: starts it, takes what is due, gives credit back, raises how it ended.
+
+All of that is `Consumer.steps`, which never waits: it says what it needs, and its driver finds a way to wait that suits
+the place. `pieces` blocks the caller's thread, `async_pieces` awaits in an event loop.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from os import getpid
 from time import monotonic
 from typing import Any
 
-from slither_actors.errors import DispatchError, ForkedSystemError, StreamClosed
+from slither_actors.errors import ForkedSystemError, StreamClosed
 from slither_actors.item import Item
-from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.batcher_actor import BatcherActor
+from slither_actors.pipeline.failure import failure_of
 from slither_actors.pipeline.grace import GRACE, watch_the_end
 from slither_actors.pipeline.messages import (
     Close,
@@ -29,6 +33,7 @@ from slither_actors.pipeline.messages import (
 )
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
 from slither_actors.pipeline.unpack import unpacker
 
 FEED_BATCHES = 8
@@ -36,15 +41,19 @@ FEED_BATCHES = 8
 first ones while it encodes the next."""
 
 
+Source = Iterable[Any] | AsyncIterable[Any]
+"""What a run may be given; an asynchronous one where the driver is asynchronous."""
+
+
 class _Closed:
     """To the consumer, from whoever closed the stream in another thread."""
 
 
 class Consumer:
-    """Drives one run from the thread that wants its results.
+    """Knows what the one who wants a run's results has to do; for one thread, or one task, at a time.
 
-    A source that is in memory is pulled, batched and encoded by this thread too, between two results; a lazy one gets a
-    Producer and a Batcher with threads of their own.
+    A source that is in memory is pulled, batched and encoded here too, between two results; a lazy one gets a Producer
+    and a Batcher with threads of their own.
 
     Args:
         run: not started.
@@ -56,15 +65,16 @@ class Consumer:
     def __init__(
         self,
         run: Run,
-        items: Iterable[Any],
+        items: Source,
         make_batcher: Callable[[Run], Batcher],
         start_collector: Callable[[Run], None],
     ) -> None:
         self.run = run
-        self._items: Iterable[Any] | None = items
+        self.items: Any = items  # until it starts
         self._make_batcher = make_batcher
         self._start_collector = start_collector
         self._feeding: Iterator[Any] | None = None
+        self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
         self._unpack = unpacker(run.options.executor)
         self._next = 0
@@ -74,8 +84,20 @@ class Consumer:
         self._closed = False
         self._watched = False
 
-    def pieces(self) -> Iterator[list[Item]]:
-        """The results, in lists as they come due.
+    def steps(
+        self,
+        *,
+        plays: Callable[[Iterable[Any]], bool] = in_memory,
+        produce: Callable[[Run, Any, deque[Any]], object] = ProducerActor.start,
+        feed_batches: int = FEED_BATCHES,
+    ) -> Steps:
+        """The consumer itself, which never waits: it gives pieces, and asks for what it needs.
+
+        Args:
+            plays: whether the driver may play the roles of Producer and Batcher for a source.
+            produce: makes the Producer (as ``run.producer``) of another source: of the run, the source, and the buffer
+                where it puts down the items.
+            feed_batches: batches that it pulls, encodes and hands over between two steps, where it plays the roles.
 
         Raises:
             DispatchError: the run failed.
@@ -85,8 +107,10 @@ class Consumer:
             raise StreamClosed("this stream was closed before it was read")
         if getpid() != self.run.pid:
             raise ForkedSystemError
+        options = self.run.options
+        self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
         try:
-            self._start()
+            self._start(plays, produce)
             yield from self._loop()
         finally:
             self.close()
@@ -114,17 +138,16 @@ class Consumer:
             self._watched = True
             watch_the_end(run)
 
-    def _start(self) -> None:
-        run, items = self.run, self._items
-        assert items is not None
-        self._items = None  # the run must not keep a finished source alive
-        if in_memory(items):
+    def _start(self, plays: Callable[[Iterable[Any]], bool], produce: Callable[[Run, Any, deque[Any]], object]) -> None:
+        run, items = self.run, self.items
+        self.items = None  # the run must not keep a finished source alive
+        if plays(items):
             self._feeding = iter(items)
             self._batcher = self._make_batcher(run)
         else:
             buffer: deque[Any] = deque()
             BatcherActor.start(run, self._make_batcher, buffer)
-            ProducerActor.start(run, items, buffer)
+            produce(run, items, buffer)
         self._start_collector(run)
         if self._closed:
             self._let_go()
@@ -132,7 +155,7 @@ class Consumer:
         if run.producer is not None:
             run.producer.actor_ref.tell(Look())
 
-    def _loop(self) -> Iterator[list[Item]]:
+    def _loop(self) -> Steps:
         run = self.run
         inbox, credit, undelivered, budget = run.inbox, run.credit, run.undelivered, run.budget
         owed = 0
@@ -141,10 +164,15 @@ class Consumer:
             if owed * 4 >= credit.limit or inbox.empty():
                 credit.returned += owed
                 owed = 0
-                self._refill()
+                while self._refill():
+                    yield PAUSE
+                    if self._closed:
+                        raise StreamClosed("this stream was closed")
             if getpid() != run.pid:
                 raise ForkedSystemError
-            message = inbox.get()
+            message = yield FOREVER
+            if self._closed:
+                raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
                 for number, delivery in enumerate(message.deliveries):
                     if self._broken is not None:
@@ -175,13 +203,16 @@ class Consumer:
             elif type(message) is Finished:
                 # The Collector may have been done before we could tell it that a result cannot be unpacked.
                 cause = message.error if message.error is not None else self._broken
-                if cause is not None:
-                    raise self._failure(message, cause) from cause
-                return
+                if cause is None:
+                    return
+                run.cut_short = True
+                yield from self._roles_end()
+                raise failure_of(
+                    run, message, cause,
+                    leftover=self._leftover(), held=self._held, late=self._late, unpack=self._unpack,
+                ) from cause  # fmt: skip
             elif type(message) is Work:
                 self._guarded(message.message)
-            else:
-                raise StreamClosed("this stream was closed")
 
     def _in_order(self, delivery: Delivery, items: list[Item]) -> list[Item]:
         """The items whose turn it is, this delivery's and those that waited for it."""
@@ -199,41 +230,43 @@ class Consumer:
 
     # -- the roles of Producer and Batcher, for a source in memory
 
-    def _refill(self) -> None:
+    def _refill(self) -> bool:
+        """Use the credit that there is, as far as one step goes. Whether there is more to do."""
         run = self.run
-        if self._batcher is None:
-            run.producer.wake()
-            if run.starving or (run.budget is not None and run.budget.waited_for):
-                run.batcher.actor_ref.tell(Look())
-        elif not run.closed:
-            self._guarded(None)
+        if self._batcher is not None:
+            return not run.closed and self._guarded(None)
+        run.producer.wake()
+        if run.starving or (run.budget is not None and run.budget.waited_for):
+            run.batcher.actor_ref.tell(Look())
+        return False
 
-    def _guarded(self, message: Any) -> None:
+    def _guarded(self, message: Any) -> bool:
         """User code in strategies and routes may raise anything: it ends this run with the cause."""
         try:
             assert self._batcher is not None
             if message is None:
-                self._feed(self._batcher)
-            else:
-                self._batcher.remake(message)
+                return self._feed(self._batcher)
+            self._batcher.remake(message)
         except Exception as error:
             self._fail(error)
         except KeyboardInterrupt:
             raise  # the person at the terminal, and this is the thread that hears it
         except BaseException as error:
             self._fail(error)
+        return False
 
     def _fail(self, error: BaseException) -> None:
         self._feeding = None
         self.run.source_done = True
         self.run.collector.tell(Failed(error))
 
-    def _feed(self, batcher: Batcher) -> None:
+    def _feed(self, batcher: Batcher) -> bool:
+        """Pull and hand over as much as one step may take. Whether there is credit for more."""
         run = self.run
         credit = run.credit
-        step = max(1, FEED_BATCHES * (run.options.batch_size or run.options.strategy.batch_size or 64))
-        while self._feeding is not None and (room := credit.room()) > 0:
-            want = min(room, step)
+        room = credit.room()
+        if self._feeding is not None and room > 0:
+            want = min(room, self._at_a_time)
             entries: list[Any] = []
             error: BaseException | None = None
             try:
@@ -247,64 +280,25 @@ class Consumer:
             batcher.feed(entries)
             if self._feeding is None:
                 batcher.finish(SourceEnded(error))
+            elif credit.room() > 0:
+                return True
         batcher.look()
+        return False
 
     # -- how it ended
 
-    def _failure(self, finished: Finished, error: BaseException) -> DispatchError:
-        """The error with all that is known: what is done and not handed out, and what is not done."""
-        run = self.run
-        run.cut_short = True
-        # First of all: afterwards nothing moves any more from where we look last to where we have looked already.
-        leftover = self._leftover()
-        kept: list[tuple[int, Item]] = list(self._held.items())
-        for delivery in [*self._late, *finished.held]:
-            try:
-                items = self._unpack(delivery)
-            except KeyboardInterrupt:
-                raise
-            except BaseException:  # the one that ended the run, or its like: its items are unfinished
-                continue
-            if type(delivery) is not Results or delivery.indexes is None:
-                run.undelivered.pop(delivery.batch.ref, None)
-            kept.extend(zip(delivery.positions, items, strict=True))
-        kept.sort(key=lambda pair: pair[0])
-        limit = finished.limit
-        partial = [item for position, item in kept if limit is None or position < limit]
-        lost = [(position, item.id) for position, item in kept if limit is not None and position >= limit]
-        done = {position for position, _ in kept}
-        for batch in list(run.undelivered.values()):
-            pairs = zip(batch.positions, batch.ids(), strict=True)
-            lost.extend((position, item_id) for position, item_id in pairs if position not in done)
-        lost.sort(key=lambda pair: pair[0])
-        unfinished = [item_id for _, item_id in lost] + leftover
-        return _error(error, finished.batch, partial, unfinished)
+    def _roles_end(self) -> Steps:
+        """Wait for Producer and Batcher, if there are any, so that what they leave behind is all there is."""
+        deadline = monotonic() + GRACE
+        for role in (self.run.producer, self.run.batcher):
+            while role is not None and not role.ended and monotonic() < deadline:
+                yield Wait(deadline)
 
     def _leftover(self) -> list[Any]:
         """The ids of what was pulled and is in no batch."""
-        run = self.run
         if self._batcher is None:
-            deadline = monotonic() + GRACE
-            run.producer.ended.wait(GRACE)
-            left: list[Any] = run.batcher.leftover(deadline - monotonic())
+            left: list[Any] = self.run.batcher.leftover()
             return left
         with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
             return self._batcher.held_ids()
         return []
-
-
-def _error(
-    error: BaseException, batch: Batch | None, partial: list[Item], unfinished: list[Any]
-) -> DispatchError:
-    where = describe(batch) if batch is not None else "the run"
-    try:
-        text = str(error)
-    except BaseException:  # an exception that cannot be printed is still one
-        text = "(it cannot be printed)"
-    return DispatchError(
-        f"{where} failed: {type(error).__name__}: {text}",
-        reason=error,
-        batch_ref=batch.ref if batch is not None else None,
-        partial_results=partial,
-        unfinished=unfinished,
-    )

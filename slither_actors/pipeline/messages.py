@@ -196,3 +196,9 @@ class Work:
 
     def __init__(self, message: Any) -> None:
         self.message = message
+
+
+class RoleEnded:
+    """Producer or Batcher → consumer: it has ended, and what it leaves behind stays as it is."""
+
+    __slots__ = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from slither_actors.errors import DispatchError, SystemStopped
@@ -11,7 +11,7 @@ from slither_actors.options import RunOptions
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.collector import Collector
-from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.crew import Crew
 from slither_actors.pipeline.encoding import RequestEncoder
 from slither_actors.pipeline.messages import Look, Work
@@ -45,7 +45,7 @@ class RunOpener:
         finished = self._finished
         return self._started - finished
 
-    def pooled(self, items: Iterable[Any], options: RunOptions, link: PoolLink, spec: PoolSpec) -> Consumer:
+    def pooled(self, items: Source, options: RunOptions, link: PoolLink, spec: PoolSpec) -> Consumer:
         """A run on a pool."""
         run = self._run(options)
 
@@ -56,11 +56,12 @@ class RunOpener:
                 raise _not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
             context = options.context
             affinity = options.affinity or spec.affinity
-            self._start(run, pool, link.unavailable, affinity if context.session_given else "none")
+            timeout = options.timeout if options.timeout_given else spec.timeout
+            self._start(run, pool, link.unavailable, affinity if context.session_given else "none", timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, RequestEncoder(options, self._target)), start)
 
-    def inline(self, items: Iterable[Any], options: RunOptions) -> Consumer:
+    def inline(self, items: Source, options: RunOptions) -> Consumer:
         """A run with an inline executor, on threads of its own."""
         run = self._run(options)
 
@@ -69,7 +70,8 @@ class RunOpener:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
                 raise _not_started(SystemStopped("the System was stopped")) from error
-            self._start(run, crew, lambda: SystemStopped("the System was stopped during this run"), "none")
+            stopped = SystemStopped("the System was stopped during this run")
+            self._start(run, crew, lambda: stopped, "none", options.timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -80,14 +82,16 @@ class RunOpener:
         run.stuck = self._count_stuck
         return run
 
-    def _start(self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str) -> None:
+    def _start(
+        self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str, timeout: float | None
+    ) -> None:
         if Scheduler.current() is not None:
             raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
         options, context = run.options, run.options.context
         lane = run.lane = Lane(
             max_in_flight=options.max_in_flight,
             ahead=options.prefetch > 0,
-            timeout=options.timeout,
+            timeout=timeout,
             session=context.session_id,
             affinity=affinity,
             describe={

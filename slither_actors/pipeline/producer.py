@@ -48,8 +48,7 @@ class ProducerActor(RoleActor):
     """
 
     def __init__(self, run: Run, items: Iterable[Any], buffer: deque[Any]) -> None:
-        super().__init__()
-        self._run = run
+        super().__init__(run)
         self._items: Any = items
         self._buffer = buffer
         self._iterator: Iterator[Any] | None = None

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 
-from supervisors import DaemonActor, ExitReason
+from slither_actors.pipeline.messages import RoleEnded
+from slither_actors.pipeline.run import Run
+from supervisors import DaemonActor, ExitReason, LightActor, Monitor, monitor
 
 
 class RoleActor(DaemonActor):
-    """A Producer or a Batcher: knows its thread, so that one that is stuck in user code can be named."""
+    """A Producer or a Batcher: knows its thread, so that one that is stuck in user code can be named.
+
+    Args:
+        run: whose role it plays.
+    """
 
     thread: threading.Thread | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__()
-        self.ended = threading.Event()
+        self._run = run
+        self.ended = False
 
     def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Remember the thread."""
@@ -22,8 +29,13 @@ class RoleActor(DaemonActor):
         return None
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Tell who waits for what it leaves behind."""
-        self.ended.set()
+        """Tell the consumer, which may be waiting for what it leaves behind."""
+        self.ended = True
+        self._run.inbox.put(RoleEnded())
+
+    def monitored_by(self, watcher: LightActor) -> Monitor | None:
+        """Tell this one of its end."""
+        return monitor(self.actor_ref, watcher)
 
     def busy(self) -> bool:
         """Whether its thread is still there."""

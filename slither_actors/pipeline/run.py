@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.credit import Credit
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from supervisors import Scheduler
 
 _run_ids = itertools.count(1).__next__
+
+
+class Inbox(Protocol):
+    """Where the run's actors put what they have for the consumer."""
+
+    def put(self, item: Any, /) -> None:
+        """Add a message. From any thread; never blocks."""
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take at once."""
 
 
 class Run:
@@ -62,7 +72,7 @@ class Run:
         self.options = options
         self.pid = os.getpid()
         self.scheduler = scheduler
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.inbox: Inbox = SimpleQueue()  # or what the consumer's driver puts in its place before the run starts
         self.next_ref = itertools.count(1).__next__
         strategy = options.strategy
         self.credit = Credit(

@@ -9,6 +9,7 @@ from typing import Self
 
 from slither_actors.item import Item
 from slither_actors.pipeline.consumer import Consumer
+from slither_actors.pipeline.pieces import pieces
 from slither_actors.pipeline.statistics import RunStatistics, snapshot
 
 
@@ -61,7 +62,7 @@ class _Reading:
 
 def _items(consumer: Consumer, reading: _Reading) -> Iterator[Item]:
     run = consumer.run
-    for piece in consumer.pieces():
+    for piece in pieces(consumer):
         reading.items = iter(piece)
         run.emitted += len(piece)
         yield from reading.items

@@ -1,0 +1,166 @@
+"""The Producer of an asynchronous source: a task of the consumer's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from slither_actors.pipeline.messages import Close, Look, RoleEnded, SourceEnded
+from slither_actors.pipeline.run import Run
+from supervisors import LightActor, Monitor
+
+TURN = 64
+"""Items after which other tasks get their turn, also when the source never waits for anything."""
+
+
+class AsyncProducer:
+    """Pulls an asynchronous source as far as there is credit.
+
+    Runs in: a task of the loop that is running when this is made. Owns: the asynchronous iterator, which it closes with
+        ``aclose()`` if it made it itself.
+    If it dies: its run fails with the cause once what it had pulled is delivered.
+
+    Args:
+        run: whose source it is.
+        items: the source.
+        buffer: where items are put down, each before the next is asked for; the Batcher takes them from there.
+    """
+
+    thread = None
+
+    def __init__(self, run: Run, items: Any, buffer: deque[Any]) -> None:
+        self._run = run
+        self._items = items
+        self._buffer = buffer
+        self._loop = asyncio.get_running_loop()
+        self._more = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._pulling = False
+        self.ended = False
+        self.waiting = False
+        run.producer = self
+
+    # -- as an actor: it is told things, from any thread
+
+    @property
+    def actor_ref(self) -> AsyncProducer:
+        """Where messages for it go: here."""
+        return self
+
+    def tell(self, message: Any) -> None:
+        """Send a message. From any thread; never blocks, never raises."""
+        try:
+            self._loop.call_soon_threadsafe(self._serve, message)
+        except RuntimeError:  # the loop is closed, and this with it
+            self._end()
+
+    def wake(self) -> None:
+        """There is more credit. Costs a message only if the Producer has run out of it."""
+        if self.waiting:
+            self.waiting = False
+            self.tell(Look())
+
+    def monitored_by(self, watcher: LightActor) -> Monitor | None:
+        """Nobody needs to watch it: whatever ends its task, the task says so itself."""
+        return None
+
+    def busy(self) -> bool:
+        """Whether a thread of ours is stuck in it; it has none."""
+        return False
+
+    # -- in the loop
+
+    def _serve(self, message: Any) -> None:
+        if type(message) is Close:
+            if self._task is None:
+                self._end()
+            elif self._pulling:  # once only: the second one would hit what closes the source
+                self._pulling = False
+                self._task.cancel()
+        elif self._task is None and not self.ended:
+            self._pulling = True
+            self._task = self._loop.create_task(self._work(), name=f"slither-source-{self._run.id}")
+            self._task.add_done_callback(self._done)
+        else:
+            self._more.set()
+
+    async def finished(self, seconds: float) -> None:
+        """Wait until the source is closed, `seconds` at most; outside of its own loop there is nothing to wait for."""
+        task = self._task
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return
+        if here and task is not None and not task.done():
+            await asyncio.wait([task], timeout=seconds)
+
+    async def _work(self) -> None:
+        error: BaseException | None = None
+        iterator: AsyncIterator[Any] | None = None
+        try:
+            iterator = aiter(self._items)
+            await self._pull(iterator)
+        except GeneratorExit:  # the loop is gone: nothing may be awaited any more
+            self._end(asyncio.CancelledError())
+            raise
+        except BaseException as failure:  # CancelledError too: the source's own, or that of a loop that shuts down
+            error = failure
+        self._end(error)
+        if iterator is not None and iterator is not self._items:
+            await self._close(iterator)
+        if isinstance(error, KeyboardInterrupt):
+            raise error  # the person at the terminal: the run knows, and so must the loop
+
+    async def _pull(self, iterator: AsyncIterator[Any]) -> None:
+        run, put, batcher = self._run, self._buffer.append, self._run.batcher
+        credit = run.credit
+        count = 0
+        while not run.over():
+            if credit.room() <= 0:
+                self.waiting = True  # before the last look, so that no credit comes unseen
+                if credit.room() <= 0:
+                    await self._more.wait()
+                    self._more.clear()
+                self.waiting = False
+                continue
+            try:
+                entry = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            credit.pulled += 1
+            put(entry)
+            if batcher.idle:
+                batcher.idle = False
+                batcher.actor_ref.tell(Look())
+            count += 1
+            if count % TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _close(self, iterator: Any) -> None:
+        close = getattr(iterator, "aclose", None)
+        if close is None:
+            return
+        try:
+            await close()
+        except Exception as error:
+            self._loop.call_exception_handler(
+                {"message": "closing the source of a run failed", "exception": error, "task": self._task}
+            )
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        # Cancelled before its first step, it had no chance to say anything.
+        self._end(asyncio.CancelledError())
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """Nothing is pulled any more; said once."""
+        if self.ended:
+            return
+        self._pulling = False
+        run = self._run
+        if not run.over():
+            run.source_done = True
+            run.batcher.actor_ref.tell(SourceEnded(error))
+        self.ended = True
+        run.inbox.put(RoleEnded())

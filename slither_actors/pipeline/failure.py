@@ -1,0 +1,73 @@
+"""The error of a run that failed, with all that is known: what is done and not handed out, and what is not done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from slither_actors.errors import DispatchError
+from slither_actors.item import Item
+from slither_actors.pipeline.batch import Batch, describe
+from slither_actors.pipeline.messages import Delivery, Finished, Results
+from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.unpack import Unpack
+
+
+def failure_of(
+    run: Run,
+    finished: Finished,
+    error: BaseException,
+    *,
+    leftover: list[Any],
+    held: dict[int, Item],
+    late: Iterable[Delivery],
+    unpack: Unpack,
+) -> DispatchError:
+    """The error to raise.
+
+    Args:
+        run: which failed.
+        finished: the Collector's last word.
+        error: the cause.
+        leftover: ids of what was pulled and is in no batch. To be looked up before this is called: afterwards nothing
+            moves any more from where is looked last to where was looked already.
+        held: by position, items whose turn had not come.
+        late: deliveries that came and were not unpacked any more.
+        unpack: makes the Items of a delivery.
+    """
+    kept: list[tuple[int, Item]] = list(held.items())
+    for delivery in [*late, *finished.held]:
+        try:
+            items = unpack(delivery)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the one that ended the run, or its like: its items are unfinished
+            continue
+        if type(delivery) is not Results or delivery.indexes is None:
+            run.undelivered.pop(delivery.batch.ref, None)
+        kept.extend(zip(delivery.positions, items, strict=True))
+    kept.sort(key=lambda pair: pair[0])
+    limit = finished.limit
+    partial = [item for position, item in kept if limit is None or position < limit]
+    lost = [(position, item.id) for position, item in kept if limit is not None and position >= limit]
+    done = {position for position, _ in kept}
+    for batch in list(run.undelivered.values()):
+        pairs = zip(batch.positions, batch.ids(), strict=True)
+        lost.extend((position, item_id) for position, item_id in pairs if position not in done)
+    lost.sort(key=lambda pair: pair[0])
+    return _error(error, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
+
+
+def _error(error: BaseException, batch: Batch | None, partial: list[Item], unfinished: list[Any]) -> DispatchError:
+    where = describe(batch) if batch is not None else "the run"
+    try:
+        text = str(error)
+    except BaseException:  # an exception that cannot be printed is still one
+        text = "(it cannot be printed)"
+    return DispatchError(
+        f"{where} failed: {type(error).__name__}: {text}",
+        reason=error,
+        batch_ref=batch.ref if batch is not None else None,
+        partial_results=partial,
+        unfinished=unfinished,
+    )

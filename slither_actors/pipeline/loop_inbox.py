@@ -1,0 +1,82 @@
+"""The inbox of a run whose consumer lives in an event loop: others put, from their threads; the consumer awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+
+class LoopInbox:
+    """Stands where a `queue.SimpleQueue` stands for a consumer that blocks.
+
+    Args:
+        loop: the consumer's.
+        lost: called once, by whoever finds that the loop was closed, so that nobody will ever read here.
+    """
+
+    __slots__ = ("_loop", "_lost", "_messages", "_sleeping")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
+        self._loop = loop
+        self._lost: Callable[[], None] | None = lost
+        self._messages: deque[Any] = deque()
+        # The one who waits, if somebody does. Who takes it out wakes it: so there is one wake-up for each wait, however
+        # many put meanwhile, and none while nobody waits.
+        self._sleeping: list[asyncio.Future[None]] = []
+
+    def put(self, message: Any) -> None:
+        """Add a message. From any thread; never blocks, never raises."""
+        self._messages.append(message)
+        if self._sleeping:
+            try:
+                waiter = self._sleeping.pop()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                self._loop.call_soon_threadsafe(_wake, waiter)
+                return
+            except RuntimeError:  # closed, with its tasks in the middle of things
+                pass
+        if self._loop.is_closed() and self._lost is not None:
+            lost, self._lost = self._lost, None
+            lost()
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take at once."""
+        return not self._messages
+
+    async def get(self, deadline: float | None = None) -> Any:
+        """The next message.
+
+        Args:
+            deadline: by `time.monotonic`; None for no bound.
+
+        Returns:
+            None, once the deadline is over.
+        """
+        messages, loop = self._messages, self._loop
+        while not messages:
+            waiter = loop.create_future()
+            timer = None
+            if deadline is not None:
+                seconds = deadline - monotonic()
+                if seconds <= 0:
+                    return None
+                timer = loop.call_later(seconds, _wake, waiter)
+            self._sleeping.append(waiter)
+            try:
+                if not messages:  # the last look: what comes from here on finds the waiter
+                    await waiter
+            finally:
+                self._sleeping.clear()
+                if timer is not None:
+                    timer.cancel()
+        return messages.popleft()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,163 @@
+"""``async with System``, and the default System, from an event loop that goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import scripts
+from support.gates import pids_in, wait_gone
+from support.loops import Heart, until
+from support.worker import FUNCTIONS
+
+from slither_actors import Dispatch, LoadError, PoolSpec, System, SystemStopped
+
+DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[dict[str, PoolSpec]]:
+    """A pool whose one worker writes its pid and does not get ready before the file "go" is there."""
+    (tmp_path / "slow_start.py").write_text(
+        "import os, time\n"
+        f"open({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.005)\n"
+    )
+    return {"default": PoolSpec(size=1, path=[str(tmp_path), FUNCTIONS], preload=["slow_start"])}
+
+
+def test_the_loop_goes_on_while_a_system_starts_and_stops(slow: dict[str, PoolSpec], tmp_path: Path) -> None:
+    async def main() -> System:
+        async with Heart() as heart:
+            asyncio.get_running_loop().call_later(0.3, (tmp_path / "go").touch)  # which only a loop that goes on does
+            async with System(slow) as system:
+                assert heart.beats > 30
+                assert [item.payload for item in await Dispatch.arun([1, 2], **DOUBLE)] == [2, 4]
+        assert heart.longest < 0.25
+        return system
+
+    system = asyncio.run(main())
+    assert system.stopped
+    with pytest.raises(SystemStopped):
+        asyncio.run(system.dispatch.arun([1], **DOUBLE))
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
+    async def main() -> None:
+        async with System({"default": PoolSpec(size=2, preload=["there_is_no_such_module"])}):
+            pytest.fail("it started")
+
+    with pytest.raises(LoadError, match="there_is_no_such_module"):
+        asyncio.run(main())
+
+
+def test_a_start_that_is_cancelled_leaves_nothing(slow: dict[str, PoolSpec], tmp_path: Path) -> None:
+    system = System(slow)
+
+    async def enter() -> None:
+        async with system:
+            pytest.fail("it started")
+
+    async def main() -> None:
+        task = asyncio.create_task(enter())
+        (pid,) = await asyncio.to_thread(pids_in, tmp_path / "pids")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert system.stopped
+        wait_gone(pid)
+
+    asyncio.run(main())
+
+
+def test_a_stop_goes_to_its_end_when_the_task_is_cancelled_meanwhile(tmp_path: Path) -> None:
+    system = System({"default": PoolSpec(size=1, path=[FUNCTIONS], shutdown=0.5)})
+
+    async def use(inside: asyncio.Future[int]) -> None:
+        async with system:
+            await system.dispatch.arun([1], module="tasks", function="ignores_terminate")
+            asyncio.create_task(_ignored(system, tmp_path))  # noqa: RUF006  # it hangs, and fails when the System stops
+            await asyncio.to_thread(pids_in, tmp_path / "hangs")
+            pid = system.statistics().pools["default"].executors[0].pid
+            assert pid is not None
+            inside.set_result(pid)
+
+    async def main() -> None:
+        inside = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(use(inside))
+        pid = await inside
+        for _ in range(3):
+            await asyncio.sleep(0.02)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        wait_gone(pid, seconds=0.5)  # it was gone when the block was left
+
+    asyncio.run(main())
+
+
+async def _ignored(system: System, folder: Path) -> None:
+    with pytest.raises(Exception, match="stopped"):
+        await system.dispatch.arun([str(folder / "hangs")], module="tasks", function="hangs", timeout=None)
+
+
+def test_runs_under_way_end_with_the_system(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}) as system:
+            run = asyncio.create_task(
+                system.dispatch.arun([str(tmp_path / "hangs")], module="tasks", function="hangs", timeout=None)
+            )
+            await asyncio.to_thread(pids_in, tmp_path / "hangs")
+        with pytest.raises(Exception, match="stopped") as caught:
+            await run
+        assert isinstance(caught.value.reason, SystemStopped)  # type: ignore[attr-defined]
+
+    asyncio.run(main())
+
+
+def test_a_drain_lets_runs_finish_and_takes_no_new_ones(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}) as system:
+            run = asyncio.create_task(system.dispatch.arun([0.2] * 3, module="tasks", function="sleeps", batch_size=1))
+            await until(lambda: system.statistics().runs == 1)
+            drain = asyncio.create_task(asyncio.to_thread(system.drain, 20))
+            await until(lambda: not system.health().ready)
+            with pytest.raises(SystemStopped):
+                await system.dispatch.arun([1], **DOUBLE)
+            assert len(await run) == 3
+            assert (await drain).drained
+
+    asyncio.run(main())
+
+
+def test_the_default_system_is_started_on_first_use_without_blocking_the_loop(tmp_path: Path) -> None:
+    done = scripts.run(
+        tmp_path,
+        """
+        import asyncio
+        async def main():
+            beats = 0
+            async def beat():
+                nonlocal beats
+                while True:
+                    await asyncio.sleep(0.001)
+                    beats += 1
+            task = asyncio.create_task(beat())
+            left = Dispatch.astream([1], module="operator", function="neg", each=True)
+            await left.aclose()
+            stream = Dispatch.astream([1, 2], module="operator", function="neg", each=True)
+            print(stream.statistics().pulled, beats < 5)
+            print([item.payload async for item in stream], beats > 20)
+            print([item.payload for item in await Dispatch.arun([3], module="operator", function="neg", each=True)])
+            try:
+                Dispatch.astream([1], module="operator", function="neg", eech=True)
+            except OptionError as error:
+                print("each" in str(error))
+        asyncio.run(main(), debug=True)
+        """,
+    )
+    assert done.stdout.splitlines() == ["0 True", "[-1, -2] True", "[-3]", "True"], done.stderr
+    assert done.returncode == 0

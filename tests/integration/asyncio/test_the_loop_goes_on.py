@@ -1,0 +1,156 @@
+"""The event loop is never blocked, and many runs at a time cost no threads."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.gates import Gates
+from support.loops import AsyncSource, Heart, until
+
+from slither_actors import DispatchError, Item, System
+from slither_actors.strategies import Strategy
+
+DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
+HELD_UP = 0.25
+"""Seconds that would be a blocked loop, and that a busy machine does not take by itself."""
+
+
+@pytest.mark.parametrize("size", [1, 100, 2048])
+def test_a_thousand_short_runs_at_a_time_cost_no_thread(system: System, size: int) -> None:
+    runs = 1000 if size < 2048 else 100
+
+    async def main() -> int:
+        before = most = threading.active_count()
+
+        async def one(number: int) -> None:
+            nonlocal most
+            results = await system.dispatch.arun(range(number, number + size), **DOUBLE)
+            most = max(most, threading.active_count())
+            assert [item.payload for item in results] == list(range(2 * number, 2 * (number + size), 2))
+
+        await asyncio.gather(*map(one, range(runs)))
+        return most - before
+
+    assert asyncio.run(main()) == 0
+
+
+def test_a_thousand_ready_batches_that_all_wait_cost_no_thread(system: System, gates: Gates) -> None:
+    async def main() -> int:
+        before = threading.active_count()
+        gated = {"module": "tasks", "function": "through_gates"}
+        calls = [
+            asyncio.create_task(system.dispatch.acall_batch([(n, gates["shut"]), -n], **gated)) for n in range(1000)
+        ]
+        await until(lambda: system.statistics().runs == 1000)
+        most = threading.active_count()
+        gates.open("shut")
+        for n, batch in enumerate(await asyncio.gather(*calls)):
+            assert [item.payload for item in batch] == [n, -n]
+        return most - before
+
+    assert asyncio.run(main()) == 0
+
+
+SOURCES = {
+    "small list": lambda: list(range(4000)),
+    "large range": lambda: range(200_000),
+    "count": lambda: itertools.islice(itertools.count(), 200_000),
+    "async, never waits": lambda: AsyncSource(range(100_000)),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(system: System, source: Any) -> None:
+    async def main() -> tuple[Heart, int]:
+        count = 0
+        async with Heart() as heart:
+            async for _ in system.dispatch.astream(source(), **DOUBLE):
+                count += 1
+        return heart, count
+
+    heart, count = asyncio.run(main())
+    assert heart.longest < HELD_UP
+    assert heart.beats >= count / 4000
+
+
+def test_a_sync_source_that_blocks_holds_up_its_own_run_only(system: System) -> None:
+    def source() -> Iterator[int]:
+        for number in range(3):
+            time.sleep(0.3)
+            yield number
+
+    async def main() -> Heart:
+        async with Heart() as heart:
+            assert len(await system.dispatch.arun(source(), **DOUBLE)) == 3
+        return heart
+
+    heart = asyncio.run(main())
+    assert heart.longest < HELD_UP
+    assert heart.beats > 50
+
+
+def test_a_source_that_is_stuck_when_its_run_fails_is_waited_for_without_blocking(system: System) -> None:
+    let_go = threading.Event()
+
+    def source() -> Iterator[int]:
+        yield -1
+        let_go.wait(60)
+
+    async def main() -> tuple[Heart, float, DispatchError]:
+        began = time.monotonic()
+        async with Heart() as heart:
+            with pytest.raises(DispatchError) as caught:
+                await system.dispatch.arun(source(), module="tasks", function="negative_ones_fail", batch_size=1)
+        return heart, time.monotonic() - began, caught.value
+
+    heart, took, error = asyncio.run(main())
+    let_go.set()
+    assert error.unfinished == [0]
+    assert took < 10
+    assert heart.longest < HELD_UP
+
+
+def test_a_run_that_waits_for_a_worker_holds_up_nobody(system: System, gates: Gates) -> None:
+    async def main() -> Heart:
+        async with Heart() as heart:
+            run = asyncio.create_task(
+                system.dispatch.arun([(0, gates["shut"])], module="tasks", function="through_gates")
+            )
+            await asyncio.to_thread(gates.wait_begun, "shut")
+            beats = heart.beats
+            await until(lambda: heart.beats > beats + 20)
+            gates.open("shut")
+            assert (await run)[0].payload == 0
+        return heart
+
+    assert asyncio.run(main()).longest < HELD_UP
+
+
+def test_a_strategy_for_a_large_source_is_called_in_a_thread_of_the_run(system: System) -> None:
+    class Noting(Strategy):
+        """One by one."""
+
+        def __init__(self) -> None:
+            self.seen: set[threading.Thread] = set()
+
+        def add(self, item: Item) -> list[list[Item]]:
+            self.seen.add(threading.current_thread())
+            return [[item]]
+
+        def flush(self) -> list[list[Item]]:
+            return []
+
+    async def main() -> None:
+        for count, here in ((100, True), (5_000, False)):
+            strategy = Noting()
+            await system.dispatch.arun(range(count), **DOUBLE, strategy=strategy)
+            assert (strategy.seen == {threading.current_thread()}) is here
+            assert len(strategy.seen) == 1
+
+    asyncio.run(main())
