@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from slither_actors import running
+from slither_actors import running, telemetry
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import (
     ForkedSystemError,
@@ -118,6 +118,7 @@ class System:
         self._pid = os.getpid()
         self._links = {pool: PoolLink(pool) for pool in self._specs}
         self._scheduler = Scheduler(name)
+        self._scheduler.on_event = self._tell
         self._spawner: Any = None
         self._spawner_actor: Spawner | None = None
         self._runs: Any = None
@@ -146,6 +147,11 @@ class System:
 
         config = load(path)
         return cls(config.pools or None, name=config.name, dispatch=config.dispatch, children=config.children)
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        name = f"slither.supervisor.{event}"
+        if telemetry.attached(name):
+            telemetry.emit(name, {}, data, self._scheduler.side.submit)
 
     # -- life
 

@@ -11,6 +11,9 @@ event                                 measurements (times: seconds)   metadata, 
 ``slither.dispatch.batch.stop``       size, queue_time, duration      outcome: "ok"
 ``slither.dispatch.batch.exception``  size, queue_time, duration      outcome: what the policy made of it; reason
 ====================================  ==============================  ==============================================
+
+``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: no measurements, and as metadata what
+the log records of `supervisors` have (actor, reason, supervisor, child, delay).
 """
 
 from __future__ import annotations
@@ -29,7 +32,11 @@ BATCH_START: Final = "slither.dispatch.batch.start"
 BATCH_STOP: Final = "slither.dispatch.batch.stop"
 BATCH_EXCEPTION: Final = "slither.dispatch.batch.exception"
 
-EVENTS: Final = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION)
+ACTOR_EXIT: Final = "slither.supervisor.exit"
+ACTOR_RESTART: Final = "slither.supervisor.restart"
+BUDGET_EXCEEDED: Final = "slither.supervisor.budget_exceeded"
+
+EVENTS: Final = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION, ACTOR_EXIT, ACTOR_RESTART, BUDGET_EXCEEDED)
 """The events that there are."""
 
 

@@ -145,9 +145,8 @@ class AsyncProducer:
         try:
             await close()
         except Exception as error:
-            self._loop.call_exception_handler(
-                {"message": "closing the source of a run failed", "exception": error, "task": self._task}
-            )
+            # Without the "task": a loop would call its handler in the context of that one, in which we are already.
+            self._loop.call_exception_handler({"message": "closing the source of a run failed", "exception": error})
 
     def _done(self, task: asyncio.Task[None]) -> None:
         # Cancelled before its first step, it had no chance to say anything.

@@ -41,7 +41,7 @@ def run(argv: list[str], folder: Path) -> str:
 
 
 def test_there_are_examples_of_everything() -> None:
-    assert len(FILES) == 2
+    assert len(FILES) == 3
     assert len(SCRIPTS) == 3
     assert len(SESSIONS) == 1
 

@@ -13,7 +13,16 @@ from support.gates import pids_in, wait_gone
 from support.loops import Heart, until
 from support.worker import FUNCTIONS
 
-from slither_actors import Dispatch, LoadError, PoolSpec, System, SystemStopped
+from slither_actors import (
+    BatchTimeout,
+    Dispatch,
+    DispatchError,
+    LoadError,
+    PoolSpec,
+    System,
+    SystemStopped,
+    WorkerCrashed,
+)
 
 DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
 
@@ -116,6 +125,25 @@ def test_runs_under_way_end_with_the_system(tmp_path: Path) -> None:
         assert isinstance(caught.value.reason, SystemStopped)  # type: ignore[attr-defined]
 
     asyncio.run(main())
+
+
+def test_a_batch_that_takes_too_long_and_a_worker_that_dies_are_the_same_errors_as_in_a_sync_run(
+    tmp_path: Path,
+) -> None:
+    async def main() -> tuple[Any, Any]:
+        async with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}) as system:
+            with pytest.raises(DispatchError) as late:
+                await system.dispatch.arun([str(tmp_path / "pid")], module="tasks", function="hangs", timeout=0.2)
+            with pytest.raises(DispatchError) as dead:
+                await system.dispatch.arun([7], module="tasks", function="exits_at_once")
+            assert [item.payload for item in await system.dispatch.arun([1], **DOUBLE)] == [2]
+        wait_gone(*pids_in(tmp_path / "pid"), seconds=1)
+        return late.value.reason, dead.value.reason
+
+    late, dead = asyncio.run(main())
+    assert isinstance(late, BatchTimeout)
+    assert isinstance(dead, WorkerCrashed)
+    assert dead.exit_code == 7
 
 
 def test_a_drain_lets_runs_finish_and_takes_no_new_ones(tmp_path: Path) -> None:
