@@ -126,8 +126,9 @@ def _pool_schema() -> Schema:
 
 
 def _check_pool(pool: Cursor, folder: str) -> None:
-    own = tuple(os.path.join(folder, each) for each in pool.get("path") or () if isinstance(each, str))
-    for index, each in enumerate(pool.get("path") or ()):
+    folders = _listed(pool.get("path"))
+    own = tuple(os.path.join(folder, each) for each in folders if isinstance(each, str))
+    for index, each in enumerate(folders):
         if isinstance(each, str) and each and not os.path.isdir(os.path.join(folder, each)):
             pool.refuse(f"no such folder: {os.path.join(folder, each)}", "path", index)
     if "init" in pool and "adapter" not in pool:
@@ -140,9 +141,14 @@ def _check_pool(pool: Cursor, folder: str) -> None:
     adapter = pool.text("adapter")
     if adapter is not None and ":" in adapter and (why := pool.findings.absent(adapter, own)) is not None:
         pool.refuse(why, "adapter")
-    for index, module in enumerate(pool.get("preload") or ()):
+    for index, module in enumerate(_listed(pool.get("preload"))):
         if isinstance(module, str) and module and (why := pool.findings.absent(module, own)) is not None:
             pool.refuse(why, "preload", index)
+
+
+def _listed(given: Any) -> list[Any]:
+    """A list of the file; of what is none, which has been complained of already, nothing."""
+    return given if isinstance(given, list) else []
 
 
 def _program(python: str, folder: str) -> str | None:

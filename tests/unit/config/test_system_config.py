@@ -127,3 +127,11 @@ def test_mistakes_are_told_with_place_path_and_remedy(write: Callable[[str], Pat
 def test_what_another_interpreter_imports_is_not_judged_by_this_one(write: Callable[[str], Path]) -> None:
     text = "pools: {a: {python: /bin/sh, preload: [no_such_module], adapter: 'no.such:Adapter'}}"
     assert config.load(write(text)).pools["a"].preload == ("no_such_module",)
+
+
+def test_a_path_that_is_no_list_is_one_mistake_and_not_one_a_letter(tmp_path: Path) -> None:
+    file = tmp_path / "slither.yaml"
+    file.write_text("pools: {a: {path: models, preload: reader}}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    assert [line.split(": ")[1] for line in caught.value.lines()] == ["pools.a.path", "pools.a.preload"]
