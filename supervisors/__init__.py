@@ -19,6 +19,7 @@ from supervisors.admin import (
     which_children,
 )
 from supervisors.child_spec import ChildSpec
+from supervisors.children import SupervisorStatistics
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.exits import (
     DEFERRED,
@@ -110,6 +111,7 @@ __all__ = [
     "Supervisor",
     "SupervisorError",
     "SupervisorSpec",
+    "SupervisorStatistics",
     "SupervisorStopping",
     "TerminateChild",
     "Timer",

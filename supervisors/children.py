@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pykka
@@ -11,14 +12,23 @@ import pykka
 from supervisors.child_spec import ChildSpec
 from supervisors.decisions import ChildView
 from supervisors.exits import IGNORE, Crashed, ExitReason, Killed, Normal, Shutdown
-from supervisors.intensity import Backoff, BackoffState
+from supervisors.intensity import Backoff, BackoffState, RestartIntensity
 from supervisors.life import Ignored, Life, Monitor, StartOutcome, life_of, monitor
 from supervisors.process import LightActor
 from supervisors.records import record
 from supervisors.requests import RESTARTING, ChildInfo
 from supervisors.scheduler import Timer
 
-__all__ = ["KILL_GRACE", "Child", "ChildState", "launch", "report_stop"]
+__all__ = [
+    "KILL_GRACE",
+    "Child",
+    "ChildState",
+    "SupervisorStatistics",
+    "launch",
+    "report_stop",
+    "shutdown_reason",
+    "statistics_of",
+]
 
 ChildState = Literal["stopped", "starting", "running", "stopping", "exited", "restarting"]
 
@@ -97,6 +107,46 @@ class Child:
         if self.retry is not None:
             self.retry.cancel()
             self.retry = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStatistics:
+    """What a supervisor holds, at one moment.
+
+    Args:
+        children: specs that it has.
+        running: children that run.
+        restarting: children that wait for their next start.
+        restarts: restarts that it has made of the children that it has now.
+        recent: attempts that count against its budget now.
+        budget: attempts that it allows; None for any number.
+    """
+
+    children: int
+    running: int
+    restarting: int
+    restarts: int
+    recent: int
+    budget: int | None
+
+
+def statistics_of(children: Iterable[Child], intensity: RestartIntensity, now: float) -> SupervisorStatistics:
+    """The snapshot of a supervisor with these children."""
+    count = running = restarting = restarts = 0
+    for child in children:
+        count += 1
+        running += child.state == "running"
+        restarting += child.state == "restarting"
+        restarts += child.restarts
+    return SupervisorStatistics(count, running, restarting, restarts, intensity.recent(now), intensity.max_restarts)
+
+
+def shutdown_reason(reason: ExitReason | None) -> Shutdown:
+    """What a supervisor tells a child that it stops: its own reason for ending, if that says more than that it does.
+
+    So a child knows when its supervisor gave up (`RestartBudgetExceeded`), and can drop what nobody waits for.
+    """
+    return reason if isinstance(reason, Shutdown) else Shutdown()
 
 
 def launch(child: Child, supervisor: LightActor, reported: Callable[[StartOutcome], object]) -> StartOutcome | None:

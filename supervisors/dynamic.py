@@ -7,7 +7,15 @@ import math
 from typing import Any
 
 from supervisors.child_spec import ChildSpec
-from supervisors.children import KILL_GRACE, Child, launch, report_stop
+from supervisors.children import (
+    KILL_GRACE,
+    Child,
+    SupervisorStatistics,
+    launch,
+    report_stop,
+    shutdown_reason,
+    statistics_of,
+)
 from supervisors.exits import (
     ChildNotFound,
     ExitReason,
@@ -105,6 +113,10 @@ class DynamicSupervisor(LightActor):
             data = {"supervisor": str(self), "type": type(message).__name__}
             record(self.scheduler, "unexpected_message", logging.WARNING, data)
         return None
+
+    def statistics(self) -> SupervisorStatistics:
+        """What it holds now. Scheduler's thread only."""
+        return statistics_of(self._children, self.intensity, self.scheduler.now())
 
     def count(self) -> ChildCounts:
         """How many children there are. Scheduler thread only; constant time."""
@@ -247,7 +259,7 @@ class DynamicSupervisor(LightActor):
         if child.spec.brutal:
             self._kill(child)
         else:
-            child.life.ask_shutdown(Shutdown())
+            child.life.ask_shutdown(shutdown_reason(self._reason))
 
     def _kill(self, child: Child) -> None:
         child.cancel_retry()

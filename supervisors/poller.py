@@ -27,6 +27,9 @@ _LONGEST = 86_400.0
 class Poller:
     """A selector with a wake-up pipe. All but `wake` on one thread only. Owns: the selector's descriptor, the pipe."""
 
+    OWN = 3
+    """How many descriptors it has itself."""
+
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._slots: dict[int, _Slots] = {}

@@ -136,6 +136,11 @@ class Scheduler:
         """True once it takes no more actors."""
         return self._closed or self._stopping
 
+    @property
+    def descriptors(self) -> int:
+        """How many open descriptors are its own: those of its selector and wake-up pipe."""
+        return 0 if self._closed else Poller.OWN
+
     def abandon_after_fork(self) -> None:
         """In a forked child: close the raw descriptors, no more. Everything else belongs to the parent."""
         self._stopping = self._closed = True

@@ -7,7 +7,15 @@ from collections.abc import Generator, Hashable, Iterable
 from typing import Any, get_args
 
 from supervisors.child_spec import ChildSpec
-from supervisors.children import KILL_GRACE, Child, launch, report_stop
+from supervisors.children import (
+    KILL_GRACE,
+    Child,
+    SupervisorStatistics,
+    launch,
+    report_stop,
+    shutdown_reason,
+    statistics_of,
+)
 from supervisors.decisions import AutoShutdown, Decision, Strategy, after_exit, restart_scope
 from supervisors.exits import (
     DEFERRED,
@@ -87,6 +95,7 @@ class Supervisor(Operator):
         self._children: dict[Hashable, Child] = {}
         self._by_ref: dict[Any, Child] = {}
         self._ending = False
+        self._why_ending: ExitReason | None = None
         for spec in children:
             self._check_spec(spec)
             if spec.id in self._children:
@@ -135,6 +144,10 @@ class Supervisor(Operator):
             if child.ref is not None:
                 child.life.kill()
                 child.release("stopped")
+
+    def statistics(self) -> SupervisorStatistics:
+        """What it holds now. Scheduler's thread only."""
+        return statistics_of(self._children.values(), self.intensity, self.scheduler.now())
 
     def _request(self, message: StartChild | TerminateChild | RestartChild | DeleteChild) -> None:
         if self._ending:
@@ -314,7 +327,7 @@ class Supervisor(Operator):
         limit = child.spec.shutdown_seconds
         reason: ExitReason | None = None
         if not child.spec.brutal:
-            child.life.ask_shutdown(Shutdown())
+            child.life.ask_shutdown(shutdown_reason(self._why_ending))
             reason = yield from self._wait_down(child, limit)
         if reason is None:
             child.life.kill()
@@ -333,7 +346,7 @@ class Supervisor(Operator):
 
     def _end_with(self, reason: ExitReason) -> None:
         """Nothing more but to stop the children and end with `reason` (Crashed: a failed start)."""
-        self._ending = True
+        self._ending, self._why_ending = True, reason
         self._clear_todo()
         self._todo.append((self._stop_all(reason), None))
 

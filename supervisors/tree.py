@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 import pykka
 
-from supervisors.children import Child, ChildState
+from supervisors.children import Child, ChildState, SupervisorStatistics
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.futures import check_may_block
 from supervisors.life import Down, monitor
@@ -131,8 +132,24 @@ def _line(node: TreeNode) -> str:
     if node.age is not None:
         parts.append(f"age={node.age:.1f}s")
     if node.statistics is not None:
-        parts.append(str(node.statistics))
-    return " ".join(parts)
+        parts.append(_shown(node.statistics))
+    return " ".join(filter(None, parts))
+
+
+def _shown(statistics: object) -> str:
+    """A snapshot for a line: of a record the fields that say something, those of a record inside it among them."""
+    if isinstance(statistics, SupervisorStatistics):  # the lines below show the rest
+        return f"recent={statistics.recent} of {statistics.budget}" if statistics.recent else ""
+    if not dataclasses.is_dataclass(statistics) or isinstance(statistics, type):
+        return str(statistics)
+    parts = []
+    for each in dataclasses.fields(statistics):
+        value = getattr(statistics, each.name)
+        if dataclasses.is_dataclass(value):
+            parts.append(_shown(value))
+        elif value not in (None, 0, ()):
+            parts.append(f"{each.name}={value}")
+    return " ".join(filter(None, parts))
 
 
 def _draw_children(children: tuple[TreeNode, ...], indent: str, lines: list[str]) -> None:

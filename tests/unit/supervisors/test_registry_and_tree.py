@@ -97,7 +97,7 @@ def test_the_tree_is_drawn_with_states_restarts_ages_and_statistics(manual: Manu
     manual.run_until_idle()
     manual.advance(1.5)
     assert str(snapshot(root)).splitlines() == [
-        "root (Supervisor) running",
+        "root (Supervisor) running recent=1 of 3",
         "├─ a (Kid) running restarts=1 age=1.5s {'seen': 3}",
         "├─ pool (DynamicSupervisor) running age=1.5s",
         "│  └─ 1 (Kid) running age=1.5s {'seen': 3}",
