@@ -27,16 +27,17 @@ PING: Final = 11
 PONG: Final = 12
 STOP: Final = 13
 FORGET: Final = 14
+RETIRE: Final = 15
 
 KIND_NAMES: Final[dict[int, str]] = {
     HELLO: "hello", READY: "ready", LOAD: "load", LOADED: "loaded", CALL: "call", COMMAND: "command", REPLY: "reply",
     FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", PING: "ping", PONG: "pong", STOP: "stop",
-    FORGET: "forget",
+    FORGET: "forget", RETIRE: "retire",
 }  # fmt: skip
 
 FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET})
 """The kinds that a worker accepts."""
-FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG})
+FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
 """The kinds that a host accepts."""
 
 HEADER: Final = struct.Struct("<2sBBHHQIQQII")

@@ -17,6 +17,7 @@ from .frames import (
     PONG,
     READY,
     REPLY,
+    RETIRE,
     STOP,
     ProtocolError,
 )  # fmt: skip
@@ -34,7 +35,7 @@ DEAD: Final = "dead"
 
 STATES: Final = (SPAWNED, STARTING, READY_STATE, STOPPING, DEAD)
 
-_ANSWERS: Final = frozenset({LOADED, REPLY, FAILURE, CANCELLED, PONG})
+_ANSWERS: Final = frozenset({LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
 
 SENDABLE: Final[Mapping[str, frozenset[int]]] = {
     SPAWNED: frozenset({HELLO}),
@@ -65,6 +66,7 @@ ON_SENT: Final[Mapping[tuple[str, int], str]] = {
 ON_RECEIVED: Final[Mapping[tuple[str, int], str]] = {
     (STARTING, READY): READY_STATE,
     (STARTING, FAILURE): STOPPING,  # a worker whose start failed ends by itself
+    (READY_STATE, RETIRE): STOPPING,  # and so does one that is to be replaced
 }
 """The state after receiving a kind, where that changes it."""
 

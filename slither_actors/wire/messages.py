@@ -18,6 +18,7 @@ ping       to worker   none
 pong       to host     none
 stop       to worker   none
 forget     to worker   body: session id
+retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
 =========  ==========  ================================================================================================
 """
 
@@ -112,9 +113,15 @@ class Hello(Record):
     :ivar host_pid: the host's process id.
     :ivar max_frame: most bytes a frame may have, in both directions.
     :ivar name: what the worker calls itself in its process title and messages.
+    :ivar max_batches: batches after which it is to be replaced; None: never.
+    :ivar max_rss: bytes of resident memory from which on it is to be replaced; None: never.
+    :ivar memory_limit: bytes of address space that it may have; None: as many as it gets.
     """
 
-    __slots__ = ("path", "keep_path", "preload", "adapter", "init", "host_pid", "max_frame", "name")  # noqa: RUF023
+    __slots__ = (  # noqa: RUF023
+        "path", "keep_path", "preload", "adapter", "init", "host_pid", "max_frame", "name", "max_batches", "max_rss",
+        "memory_limit",
+    )  # fmt: skip
     path: list[str]
     keep_path: bool
     preload: list[str]
@@ -123,6 +130,9 @@ class Hello(Record):
     host_pid: int
     max_frame: int
     name: str
+    max_batches: int | None
+    max_rss: int | None
+    memory_limit: int | None
 
     def __init__(
         self,
@@ -134,15 +144,22 @@ class Hello(Record):
         host_pid: int = 0,
         max_frame: int = DEFAULT_MAX_FRAME,
         name: str = "worker",
+        max_batches: int | None = None,
+        max_rss: int | None = None,
+        memory_limit: int | None = None,
     ) -> None:
-        self._set(list(path), keep_path, list(preload), adapter, dict(init or {}), host_pid, max_frame, name)
+        self._set(
+            list(path), keep_path, list(preload), adapter, dict(init or {}), host_pid, max_frame, name, max_batches,
+            max_rss, memory_limit,
+        )  # fmt: skip
 
     @classmethod
     def from_body(cls, body: Buffer) -> Hello:
         """:raises ProtocolError: reason ``body``."""
         fields = _fields(
             body, "hello", path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict, host_pid=int,
-            max_frame=int, name=str,
+            max_frame=int, name=str, max_batches=(int, type(None)), max_rss=(int, type(None)),
+            memory_limit=(int, type(None)),
         )  # fmt: skip
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -224,6 +241,21 @@ class Failure(Record):
         return cls(*(fields[name] for name in cls.__slots__))
 
 
+RETIRE_REASONS: Final = frozenset({"max_batches", "max_rss"})
+"""Why a worker is to be replaced: it has executed as many batches as it may, or has grown too large."""
+
+
+def retire_reason(frame: Frame) -> str:
+    """Why a worker retires. :raises ProtocolError: reason ``body``: it does not say."""
+    try:
+        reason = decode(frame.body)
+    except DecodeError as error:
+        raise ProtocolError("body", f"the body of a retire frame is no value: {error}") from error
+    if type(reason) is not str or reason not in RETIRE_REASONS:
+        raise ProtocolError("body", "a worker retires for a reason that there is not")
+    return reason
+
+
 def call_side(target: int | str, session: str | None = None) -> bytes:
     """The side section of a call (a loaded target's number) or a command (its name)."""
     return encode([target, session])
@@ -295,5 +327,5 @@ def reply_results(frame: Frame) -> tuple[list[Any], dict[Any, Any] | None]:
 
 __all__ = [
     "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello", "Load", "Ready",
-    "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side",
+    "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side", "retire_reason",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import sys
 from collections import deque
 
 from slither_actors.wire import pack
+from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CALL,
     CANCEL,
@@ -19,6 +20,7 @@ from slither_actors.wire.frames import (
     PING,
     PONG,
     READY,
+    RETIRE,
     STOP,
     ProtocolError,
 )
@@ -28,6 +30,7 @@ from .adapter import Adapter, commands_of
 from .channel import Channel, HostGoneError
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
+from .limits import Limits, limit_memory
 from .state import enter_worker, sessions
 
 TYPE_CHECKING = False
@@ -36,7 +39,8 @@ if TYPE_CHECKING:
 
     from slither_actors.wire.frames import Frame
 
-_IN_TURN: Final = frozenset({CALL, COMMAND, LOAD, FORGET})
+_BATCHES: Final = frozenset({CALL, COMMAND})
+_IN_TURN: Final = _BATCHES | {LOAD, FORGET}
 
 
 class StopError(Exception):
@@ -51,6 +55,7 @@ class Loop:
         self._queue: deque[Frame] = deque()
         self._execution = Execution(channel)
         self._adapter: Adapter | None = None
+        self._limits: Limits | None = None
 
     def run(self) -> int:
         """Serve until the host stops the worker or is gone. The exit code of the process."""
@@ -62,8 +67,10 @@ class Loop:
             pass
         return self._terminate()
 
-    def _serve(self) -> NoReturn:
+    def _serve(self) -> None:
+        """Execute what comes, until the limits say that it is enough."""
         queue, channel, execute = self._queue, self._channel, self._execution.execute
+        limits = self._limits
         while True:
             if queue:
                 # A cancel that has come is honoured up to the moment in which the batch begins.
@@ -76,7 +83,16 @@ class Loop:
                 self._sort(channel.read())
                 if not queue:
                     continue
-            execute(queue.popleft())
+            frame = queue.popleft()
+            execute(frame)
+            if limits is None or frame.kind not in _BATCHES:
+                continue
+            del frame  # or its memory would count
+            reason = limits.after_batch()
+            if reason is not None:
+                # What is left in the queue and in the pipe is the host's to give to another worker.
+                channel.write(RETIRE, 0, encode(reason))
+                return
 
     def _sort(self, frames: list[Frame]) -> None:
         """Queue what takes its turn, do the rest now."""
@@ -123,6 +139,10 @@ class Loop:
 
     def _become(self, hello: Hello) -> list[str]:
         self._channel.max_frame = hello.max_frame
+        if hello.memory_limit is not None:
+            limit_memory(hello.memory_limit)
+        if hello.max_batches is not None or hello.max_rss is not None:
+            self._limits = Limits(hello.max_batches, hello.max_rss)
         sys.argv = [hello.name]
         sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]
         for name in hello.preload:

@@ -24,6 +24,7 @@ from slither_actors.wire.messages import (
 RECORDS = [
     Hello(["a"], False, ["json"], "pkg.mod:Class", {"x": (1, 2)}, 77, 1 << 20, "gpu-1"),
     Hello(),
+    Hello(max_batches=100, max_rss=1 << 30, memory_limit=1 << 32),
     Ready(5, "3.11.7", "1.2.4", ["score"]),
     Load(3, "pkg.mod", "Class.method", True),
     Failure("user", "ValueError", "text", "Traceback"),
