@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnknownPool,
         WorkerCrashed,
         WorkerError,
+        WorkerRecycled,
     )
     from slither_actors.item import Item
     from slither_actors.policies import Retry, Route
@@ -74,6 +75,7 @@ __all__ = [
     "UnknownPool",
     "WorkerCrashed",
     "WorkerError",
+    "WorkerRecycled",
     "__version__",
     "telemetry",
 ]

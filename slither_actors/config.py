@@ -84,6 +84,11 @@ def load(path: str | os.PathLike[str], kinds: Kinds | None = None) -> SystemConf
 
 _TEXTS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
 
+
+def _limit(description: str) -> Schema:
+    return {"description": description, "type": ["integer", "null"], "minimum": 1, "default": None}
+
+
 _POOL: dict[str, Schema] = {
     "size": {"description": "Number of workers; unless given one for each processor this process may use.",
              "type": "integer", "minimum": 1},
@@ -102,6 +107,11 @@ _POOL: dict[str, Schema] = {
     "timeout": or_null(seconds("Seconds a batch may take unless its run says; null: no limit.")),
     "max_frame": {"description": "Bytes that one frame may have, on both sides of the pipe.", "type": "integer",
                   "minimum": 1024},
+    "max_batches": _limit("Batches after which a worker is replaced by a new one; null: never."),
+    "max_rss": _limit("Bytes of resident memory; a worker that has more after a batch is replaced before the next one; "
+                      "null: no limit."),
+    "memory_limit": _limit("Bytes of address space that a worker may have (RLIMIT_AS): what goes beyond is a "
+                           "MemoryError in its batch; null: no limit."),
     "affinity": {"description": "What a session id means to the choice of worker.", "enum": list(AFFINITIES)},
     "max_restarts": {
         "description": "Unplanned deaths within `max_seconds`, over all workers, that the pool survives; auto: the "

@@ -6,12 +6,11 @@ is one of the others, or the exception that the caller's own code raised.
 
 from __future__ import annotations
 
-import signal as signals
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.wire.frames import ProtocolError
-from slither_actors.wording import known_names, nearest, shown
+from slither_actors.wording import known_names, nearest, shown, signal_name
 
 if TYPE_CHECKING:
     from slither_actors.item import Item
@@ -39,6 +38,7 @@ __all__ = [
     "UnknownPool",
     "WorkerCrashed",
     "WorkerError",
+    "WorkerRecycled",
 ]
 
 
@@ -179,7 +179,8 @@ class WorkerCrashed(SlitherError):
 
     def __init__(self, exit_code: int | None = None, signal: int | None = None, stderr_tail: str = "") -> None:
         if signal is not None:
-            how = f"was killed by {_signal_name(signal)}"
+            name = signal_name(signal)
+            how = f"was killed by {name}" if name.startswith("signal") else f"was killed by {name} (signal {signal})"
         elif exit_code is not None:
             how = f"exited with code {exit_code}"
         else:
@@ -190,6 +191,18 @@ class WorkerCrashed(SlitherError):
         self.exit_code = exit_code
         self.signal = signal
         self.stderr_tail = stderr_tail
+
+
+class WorkerRecycled(SlitherError):
+    """A worker was replaced between two batches; found as the cause of a `SessionLost`.
+
+    Args:
+        reason: the option of its pool that says so: "max_batches" or "max_rss".
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the worker was replaced between two batches, as its pool's {reason} demands")
+        self.reason = reason
 
 
 class WorkerError(SlitherError):
@@ -353,10 +366,3 @@ class ForkedSystemError(SlitherError):
         self, message: str = "this System was started before the process forked; start one in the child"
     ) -> None:
         super().__init__(message)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"{signals.Signals(number).name} (signal {number})"
-    except ValueError:
-        return f"signal {number}"

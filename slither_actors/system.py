@@ -72,12 +72,16 @@ class SystemStatistics:
         runs: runs under way.
         stuck_threads: threads of closed runs that were still inside user code after the grace; counted, never fewer.
         dropped_events: log records and telemetry events dropped because their handlers were too slow.
+        pids: of the processes that it has: workers, and the guardian that ends them should this process be killed.
+        descriptors: open descriptors of its own in this process.
     """
 
     pools: Mapping[str, PoolSnapshot]
     runs: int
     stuck_threads: int
     dropped_events: int
+    pids: tuple[int, ...]
+    descriptors: int
 
 
 class System:
@@ -309,7 +313,7 @@ class System:
             pools = self.statistics().pools.values()
         except SystemStopped:
             return 0
-        return sum(snapshot.pool.redelivered for snapshot in pools if snapshot.pool is not None)
+        return sum(snapshot.counts.redelivered for snapshot in pools)
 
     def run_until_signal(
         self, drain_timeout: float = 30.0, signals: Sequence[int] = SIGNALS
@@ -448,17 +452,30 @@ class System:
                     raise
 
     def _snapshot(self) -> SystemStatistics:
+        pools = {name: link.snapshot() for name, link in self._links.items()}
+        pids = [executor.pid for pool in pools.values() for executor in pool.executors if executor.pid is not None]
+        guardian = self._spawner_actor.statistics().guardian if self._spawner_actor is not None else None
         return SystemStatistics(
-            pools={name: link.snapshot() for name, link in self._links.items()},
+            pools=pools,
             runs=self._opener.live,
             stuck_threads=self._opener.stuck,
             dropped_events=self._scheduler.side.dropped,
+            pids=(*pids, guardian) if guardian is not None else tuple(pids),
+            descriptors=self._scheduler.descriptors + len(self._descriptors()),
         )
 
     @property
     def stopped(self) -> bool:
         """Whether it was stopped; it cannot be started again."""
         return self._state == "stopped"
+
+    def _descriptors(self) -> list[int]:
+        """Of the pipes to workers and guardian."""
+        descriptors = list(self._spawner_actor.descriptors()) if self._spawner_actor is not None else []
+        for link in self._links.values():
+            for executor in list(link.executors.values()):
+                descriptors += executor.descriptors()
+        return descriptors
 
     # -- forks
 
@@ -469,10 +486,6 @@ class System:
     def forked(self) -> None:
         """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""
         self._scheduler.abandon_after_fork()
-        descriptors = list(self._spawner_actor.descriptors()) if self._spawner_actor is not None else []
-        for link in self._links.values():
-            for executor in list(link.executors.values()):
-                descriptors += executor.descriptors()
-        for fd in descriptors:
+        for fd in self._descriptors():
             with contextlib.suppress(OSError):
                 os.close(fd)

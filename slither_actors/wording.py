@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable, Sequence
 
 SHOWN = 80
@@ -27,3 +28,11 @@ def nearest(name: object, known: Iterable[str]) -> str:
 def known_names(known: Sequence[str]) -> str:
     """"known: a, b", in the order given."""
     return f"known: {', '.join(known)}" if known else "there is none"
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal, or ``"signal NUMBER"`` for one without (real-time signals)."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

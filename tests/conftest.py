@@ -1,4 +1,4 @@
-"""For the whole suite: no test may leave a thread, a descriptor or a process behind."""
+"""For the whole suite: no test may leave a thread, a descriptor or a process behind, nor an item unaccounted for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.leaks import held, left_behind
+from support.ledger import Books
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,15 @@ def nothing_is_left_behind() -> Iterator[None]:
     left = left_behind(before)
     if left:
         pytest.fail("left behind by the test:\n  " + "\n  ".join(left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def the_books_balance(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of every run of a test, each item that was pulled has come out, or is known to have been dropped."""
+    books = Books(monkeypatch)
+    yield
+    if wrong := books.complaints():
+        pytest.fail("the ledger:\n  " + "\n  ".join(wrong), pytrace=False)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 from slither_actors.pipeline.messages import Close, Look, RoleEnded, SourceEnded
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.statistics import ProducerStatistics
 from supervisors import LightActor, Monitor
 
 TURN = 64
@@ -55,6 +56,11 @@ class AsyncProducer:
             self._loop.call_soon_threadsafe(self._serve, message)
         except RuntimeError:  # the loop is closed, and this with it
             self._end()
+
+    def statistics(self) -> ProducerStatistics:
+        """What it is doing now. From any thread."""
+        credit = self._run.credit
+        return ProducerStatistics(credit.pulled, max(0, credit.room()), self.waiting)
 
     def wake(self) -> None:
         """There is more credit. Costs a message only if the Producer has run out of it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from operator import length_hint
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,9 +48,10 @@ class AsyncStream(AsyncIterator[Item]):
             if piece is None:
                 self._end_guard()
                 raise StopAsyncIteration
-            unread = self._unread = iter(piece)
             assert self._pieces is not None
-            self._pieces.consumer.run.emitted += len(piece)
+            run = self._pieces.consumer.run
+            unread = self._unread = run.reading = iter(piece)
+            run.emitted += len(piece)
             for item in unread:
                 return item
 
@@ -112,7 +112,7 @@ class AsyncStream(AsyncIterator[Item]):
         """Where the items are now."""
         if self._pieces is None:
             return RunStatistics(*[0] * len(RunStatistics.__slots__))
-        return snapshot(self._pieces.consumer.run, length_hint(self._unread))
+        return snapshot(self._pieces.consumer.run)
 
 
 async def _closed_with_the_loop(consumer: Consumer) -> AsyncGenerator[None, None]:

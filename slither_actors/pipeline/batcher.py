@@ -26,6 +26,7 @@ from slither_actors.pipeline.messages import (
     Split,
 )
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.statistics import BatcherStatistics
 
 CHUNK_BATCHES = 8
 """Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
@@ -62,6 +63,11 @@ class Batcher:
     def inside(self) -> int:
         """Items inside the strategy."""
         return self._fed - self._run.batched
+
+    def statistics(self) -> BatcherStatistics:
+        """What it holds now. From any thread."""
+        batched = self._run.batched  # first: it never exceeds what was fed
+        return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
 
     # -- items
 
@@ -156,10 +162,13 @@ class Batcher:
     def _positions(self, items: list[Any]) -> Sequence[int]:
         """Where these items stand in the output; each must be one that the strategy holds."""
         inside = self._inside
-        places = []
+        places: list[int] = []
         for item in items:
             held = inside.get(item.id) if isinstance(item, Item) else None
             if not held:
+                # Those before it stay inside, to be named with the rest of what will not come out.
+                for taken, place in zip(items, places, strict=False):
+                    inside.setdefault(taken.id, []).append((taken, place))
                 raise StrategyError(
                     f"{type(self._strategy).__name__} gave {item!r}, which it was not given, or gave it twice",
                     [getattr(item, "id", None)],

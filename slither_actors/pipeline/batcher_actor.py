@@ -12,6 +12,7 @@ from slither_actors.pipeline.batcher import Batcher, name_entries
 from slither_actors.pipeline.messages import AskRoute, Close, Failed, Look, Remake, SourceEnded, Split
 from slither_actors.pipeline.role import RoleActor
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.statistics import BatcherStatistics
 from supervisors import ExitReason
 
 
@@ -38,6 +39,11 @@ class BatcherActor(RoleActor):
         super().on_start()
         self._batcher = self._make(self._run)
         return None
+
+    def statistics(self) -> BatcherStatistics:
+        """What it holds now. From any thread."""
+        batcher = self._batcher
+        return batcher.statistics() if batcher is not None else BatcherStatistics(0, 0, 0)
 
     def receive_timeout(self) -> float | None:
         """Seconds until `linger` is over for what the strategy holds."""

@@ -27,6 +27,7 @@ from slither_actors.pipeline.messages import (
 )
 from slither_actors.pipeline.ordering import OrderingWindow
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.statistics import CollectorStatistics, snapshot
 from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
 from slither_actors.pools.events import tell_exception, tell_stop
@@ -64,8 +65,9 @@ class Collector(LightActor):
         self._generated_session = generated_session
         self._window: OrderingWindow[Delivery] | None = OrderingWindow() if run.options.ordering == "preserve" else None
         self._live: dict[int, Batch] = {}  # batches without an outcome, by reference
-        # Batches whose items have no batch now, as the Batcher is about to make a new one: reference → first position.
-        self._remaking: dict[int, int] = {}
+        # Batches whose items have no batch now, as the Batcher is about to make a new one: by reference, the positions
+        # of these items.
+        self._remaking: dict[int, Sequence[int]] = {}
         self._total: int | None = None
         self._source_error: BaseException | None = None
         self._halt: tuple[int, BaseException, Batch | None] | None = None
@@ -125,6 +127,17 @@ class Collector(LightActor):
             watch.cancel()  # the Pool outlives its runs, and must not keep them in memory
         self._when_ended()
 
+    def statistics(self) -> CollectorStatistics:
+        """What it holds now. Scheduler's thread only."""
+        return CollectorStatistics(
+            batches=len(self._live),
+            items=sum(batch.count for batch in self._live.values() if batch.ref not in self._remaking),
+            remaking=sum(map(len, self._remaking.values())),
+            kept_back=self._window.items if self._window is not None else 0,
+            halting=self._halt is not None,
+            ledger=snapshot(self._run),
+        )
+
     # -- batches
 
     def _made(self, message: Made) -> None:
@@ -153,7 +166,9 @@ class Collector(LightActor):
                 self._batch_failed(
                     batch,
                     UnexpectedResponse(
-                        f"{batch.count} items went out, {outcome.count + outcome.failed} results came back"
+                        f"{batch.count} items went out, {outcome.count + outcome.failed} results came back",
+                        expected=batch.count,
+                        got=outcome.count + outcome.failed,
                     ),
                 )
             elif outcome.failed:
@@ -212,7 +227,7 @@ class Collector(LightActor):
             self._again(batch, indexes, decision.retry, whole)
         elif decision.verdict is Verdict.SPLIT:
             run.retries += 1
-            self._remaking[batch.ref] = batch.positions[indexes[0]]
+            self._remaking[batch.ref] = batch.positions
             self._done(batch)
             self._ask_batcher(Split(batch))
         elif decision.verdict is Verdict.SKIP:
@@ -222,7 +237,7 @@ class Collector(LightActor):
             self._done(batch)
         else:
             assert decision.route is not None
-            self._remaking[batch.ref] = batch.positions[indexes[0]]
+            self._remaking[batch.ref] = [batch.positions[i] for i in indexes]
             if not whole:
                 self._live.pop(batch.ref, None)
             self._ask_batcher(AskRoute(batch, indexes, errors, decision.route))
@@ -233,7 +248,7 @@ class Collector(LightActor):
         run.awaiting_retry += len(indexes)
         if not whole:
             self._done(batch)
-            self._remaking[batch.ref] = batch.positions[indexes[0]]
+            self._remaking[batch.ref] = [batch.positions[i] for i in indexes]
         self.call_later(delay, self._retry, batch, indexes, whole)
 
     def _retry(self, batch: Batch, indexes: Sequence[int], whole: bool) -> None:
@@ -290,7 +305,7 @@ class Collector(LightActor):
             position, error, batch = self._halt
             waited_for = (
                 any(map(self._before_halt, self._live.values()))
-                or min(self._remaking.values(), default=position) < position
+                or any(positions[0] < position for positions in self._remaking.values())
             )
             if self._window is None or not waited_for:
                 self._finish(error, batch)
@@ -319,6 +334,7 @@ class Collector(LightActor):
         if self._out:
             self._run.inbox.put(Deliver(self._out))
             self._out = []
+        self._run.broken = error is not None
         self._run.closed = True  # first, so that the consumer does not take this end for one that it has to make
         self._run.inbox.put(Finished(error, batch, held, limit))
         self._let_go(error)

@@ -82,6 +82,7 @@ class Consumer:
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
         self._closed = False
+        self._over = False  # the consumer has heard that all went well, and has taken everything
         self._watched = False
 
     def steps(
@@ -126,8 +127,9 @@ class Consumer:
     def _let_go(self) -> None:
         """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
         run = self.run
-        if not run.closed:
-            run.closed = run.cut_short = True
+        if run.cut_short is None and not self._over:
+            run.cut_short = "close"  # before `closed`, so that no snapshot takes this for a failure
+        run.closed = True
         if run.collector is not None:
             run.collector.tell(Close())
         for role in (run.producer, run.batcher):
@@ -204,13 +206,16 @@ class Consumer:
                 # The Collector may have been done before we could tell it that a result cannot be unpacked.
                 cause = message.error if message.error is not None else self._broken
                 if cause is None:
+                    self._over = True
                     return
-                run.cut_short = True
+                run.cut_short = "halt"
                 yield from self._roles_end()
-                raise failure_of(
+                failure = failure_of(
                     run, message, cause,
                     leftover=self._leftover(), held=self._held, late=self._late, unpack=self._unpack,
-                ) from cause  # fmt: skip
+                )  # fmt: skip
+                run.emitted += len(failure.partial_results)
+                raise failure from cause
             elif type(message) is Work:
                 self._guarded(message.message)
 

@@ -10,6 +10,7 @@ from typing import Any
 from slither_actors.errors import BatchTimeout, UnexpectedResponse
 from slither_actors.item import Item
 from slither_actors.options import RunOptions
+from slither_actors.pipeline.statistics import CrewStatistics
 from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
@@ -72,7 +73,7 @@ class Crew(LightActor):
         self._queue: deque[Job] = deque()
         self._idle: list[_Thread] = []
         self._busy: set[_Thread] = set()
-        self._made = 0
+        self._made = self._given_up = 0
 
     def on_receive(self, message: Any) -> None:
         """Serve the run as a Pool would."""
@@ -122,7 +123,12 @@ class Crew(LightActor):
         job.lane.collector.tell(Outcomes([(job, outcome)]))
         self._assign()
 
+    def statistics(self) -> CrewStatistics:
+        """What it holds now. Scheduler's thread only."""
+        return CrewStatistics(len(self._queue), len(self._busy), len(self._idle), self._given_up)
+
     def _overdue(self, thread: _Thread) -> None:
+        self._given_up += 1
         self._busy.discard(thread)
         thread.end()
         job, thread.job = thread.job, None

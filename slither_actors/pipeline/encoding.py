@@ -11,6 +11,7 @@ from slither_actors.options import RunOptions
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pools.job import Target
 from slither_actors.wire.codec import EncodeError, Encoder
+from slither_actors.wire.header import DEFAULT_MAX_FRAME, HEADER_SIZE
 from slither_actors.wire.messages import call_side
 
 
@@ -20,12 +21,19 @@ class RequestEncoder:
     Args:
         options: the run's; its executor says what a request is.
         target_of: the System's table of targets, so that a function is loaded once a worker and not once a run.
+        max_frame: bytes that the pool's workers accept in one request, header included.
     """
 
-    def __init__(self, options: RunOptions, target_of: Callable[[str | None, str, bool], Target]) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        target_of: Callable[[str | None, str, bool], Target],
+        max_frame: int = DEFAULT_MAX_FRAME,
+    ) -> None:
         self._options = options
         executor: Any = options.executor
         self._executor = executor
+        self._max_frame = max_frame
         self._encoder = Encoder()
         self._target_of = target_of
         self._session = options.context.session_id
@@ -70,6 +78,16 @@ class RequestEncoder:
             batch.error = self._name_item(batch, error)
             return
         batch.encoded = len(batch.body) + sum(map(len, batch.buffers))
+        size = HEADER_SIZE + len(batch.side) + batch.encoded
+        if size > self._max_frame:
+            batch.error = self._too_large(batch, size)
+
+    def _too_large(self, batch: Batch, size: int) -> PayloadError:
+        """Found here, as its worker would have to take it for a broken stream, and end."""
+        batch.body, batch.buffers, batch.encoded = b"", [], 0
+        remedy = "use smaller batches" if batch.count > 1 else "send it in pieces, or give the pool a larger one"
+        item = batch.ids()[0] if batch.count == 1 else None
+        return PayloadError(item, "", f"the request takes {size} bytes, max_frame is {self._max_frame}; {remedy}")
 
     def _side(self, target: Target) -> bytes:
         what = target.name if target.module is None else target.id

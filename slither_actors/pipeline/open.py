@@ -59,7 +59,10 @@ class RunOpener:
             timeout = options.timeout if options.timeout_given else spec.timeout
             self._start(run, pool, link.unavailable, affinity if context.session_given else "none", timeout)
 
-        return Consumer(run, items, lambda run: Batcher(run, RequestEncoder(options, self._target)), start)
+        def batcher(run: Run) -> Batcher:
+            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame))
+
+        return Consumer(run, items, batcher, start)
 
     def inline(self, items: Source, options: RunOptions) -> Consumer:
         """A run with an inline executor, on threads of its own."""

@@ -27,6 +27,11 @@ class OrderingWindow(Generic[T]):
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def items(self) -> int:
+        """How many positions the held pieces cover."""
+        return sum(len(positions) for positions, _ in self._held.values())
+
     def add(self, positions: Sequence[int], piece: T) -> list[T]:
         """Take a piece; give those that are released by it, in order.
 

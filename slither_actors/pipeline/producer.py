@@ -10,6 +10,7 @@ from typing import Any
 from slither_actors.pipeline.messages import Close, Failed, Look, SourceEnded
 from slither_actors.pipeline.role import RoleActor
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.statistics import ProducerStatistics
 from supervisors import ExitReason
 
 IN_MEMORY_TYPES = frozenset({list, tuple, range, str, bytes, dict, set, frozenset, deque})
@@ -38,8 +39,7 @@ class ProducerActor(RoleActor):
     """Pulls a lazy source.
 
     Runs in: a thread of its own, as the source is user code that may block for ever. Owns: the iterator, which it
-        closes
-    if it made it itself. If it dies: its run fails with the cause once what it had pulled is delivered.
+    closes if it made it itself. If it dies: its run fails with the cause once what it had pulled is delivered.
 
     Args:
         run: whose source it is.
@@ -64,6 +64,11 @@ class ProducerActor(RoleActor):
             self._pull()
         else:
             super().on_receive(message)
+
+    def statistics(self) -> ProducerStatistics:
+        """What it is doing now. From any thread."""
+        credit = self._run.credit
+        return ProducerStatistics(credit.pulled, max(0, credit.room()), self.waiting)
 
     def wake(self) -> None:
         """There is more credit. Costs a message only if the Producer has run out of it."""

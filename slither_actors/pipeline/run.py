@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.credit import Credit
 
 if TYPE_CHECKING:
+    from slither_actors.item import Item
     from slither_actors.options import RunOptions
     from slither_actors.pipeline.batch import Batch
     from slither_actors.pools.job import Lane
@@ -42,6 +43,7 @@ class Run:
         "awaiting_retry",
         "batched",
         "batcher",
+        "broken",
         "budget",
         "closed",
         "collector",
@@ -56,6 +58,7 @@ class Run:
         "options",
         "pid",
         "producer",
+        "reading",
         "resolved",
         "retries",
         "routed",
@@ -85,10 +88,13 @@ class Run:
         self.batcher: Any = None
         self.producer: Any = None
         self.closed = False
+        self.broken = False  # its Collector has ended it with an error
         # Batches that exist and are not delivered, by reference. Batcher adds, consumer removes; where some items of
         # one are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
         self.undelivered: dict[int, Batch] = {}
-        self.cut_short = False  # failed, or closed by its consumer: what was not handed out is dropped
+        # Failed ("halt"), or closed by its consumer: what was not handed out is dropped.
+        self.cut_short: Literal["halt", "close"] | None = None
+        self.reading: Iterator[Item] = iter(())  # what the consumer is in the middle of
         self.stuck: Callable[[Any], None] = lambda role: None
         self.starving = False
         self.source_done = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import length_hint
 from types import TracebackType
 from typing import Self
 
@@ -23,10 +22,9 @@ class Stream(Iterator[Item]):
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._reading = _Reading()
         # A generator of its own, so that a `for` drives it without a Python call for each item, and so that dropping
         # it, even by the garbage collector, closes the run.
-        self._items = _items(consumer, self._reading)
+        self._items = _items(consumer)
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator, so that a `for` drives it directly
         return self._items
@@ -48,21 +46,12 @@ class Stream(Iterator[Item]):
 
     def statistics(self) -> RunStatistics:
         """Where the items are now."""
-        return snapshot(self._consumer.run, length_hint(self._reading.items))
+        return snapshot(self._consumer.run)
 
 
-class _Reading:
-    """What the consumer is in the middle of; shared with the generator without a reference to the Stream."""
-
-    __slots__ = ("items",)
-
-    def __init__(self) -> None:
-        self.items: Iterator[Item] = iter(())
-
-
-def _items(consumer: Consumer, reading: _Reading) -> Iterator[Item]:
+def _items(consumer: Consumer) -> Iterator[Item]:
     run = consumer.run
     for piece in pieces(consumer):
-        reading.items = iter(piece)
+        reading = run.reading = iter(piece)
         run.emitted += len(piece)
-        yield from reading.items
+        yield from reading

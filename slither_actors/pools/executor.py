@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
@@ -31,12 +31,13 @@ from slither_actors.wire.frames import (
     HELLO,
     LOAD,
     READY,
+    RETIRE,
     STOP,
     Frame,
     ProtocolError,
     pack_header,
 )
-from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Shutdown
+from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
 
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
@@ -51,6 +52,7 @@ class State(enum.Enum):
     READY = "ready"
     KILLING = "killing"
     STOPPING = "stopping"
+    RETIRING = "retiring"
     DEAD = "dead"
 
 
@@ -59,12 +61,12 @@ class ExecutorStatistics:
     """What an Executor is doing, at one moment.
 
     Args:
-        state: "spawning", "starting", "ready", "killing", "stopping" or "dead".
+        state: "spawning", "starting", "ready", "killing", "stopping", "retiring" or "dead".
         pid: of its worker, None while there is none.
         in_pipe: batches in the worker's pipe, the one in execution included.
-        done: batches that its workers have answered.
-        timeouts: workers killed at a batch's deadline.
-        workers: workers started so far.
+        done: batches that the workers of this index have answered, over all its executors.
+        timeouts: workers of this index killed at a batch's deadline.
+        workers: workers of this index started so far.
     """
 
     state: str
@@ -109,7 +111,9 @@ class Executor(LightActor):
         self._why: Exception | None = None
         self._was_ready = False
         self._stop_reason: ExitReason | None = None
-        self._done = self._timeouts = self._workers = 0
+        self._killed = False
+        self._counters = link.counters
+        self._record = link.counters.worker(index)
 
     # -- start
 
@@ -124,15 +128,15 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
-        self._was_ready = False
+        self._was_ready = self._killed = False
         self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
-        self._workers += 1
+        self._record.workers += 1
         self._host.start()
 
     def _spawned(self, message: Spawned) -> None:
         host = message.host
         if self._state is State.STOPPING:
-            host.kill()
+            self._kill("shutdown")
             return
         self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
@@ -213,18 +217,30 @@ class Executor(LightActor):
             self._handshake(frames)
             return
         head = self._requests.head
+        retire = frames.pop() if frames[-1].kind == RETIRE else None
         ended, wrong = self._requests.answer(frames)
         now = self.scheduler.now()
         since = self._head_since
         if self._requests.head is not head:
             self._next_head(now)
         if ended:
-            self._done += len(ended)
+            self._record.done += len(ended)
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
             self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
         if wrong is not None:
             raise wrong
+        if retire is not None:
+            self._retire(wire.retire_reason(retire))
+
+    def _retire(self, reason: str) -> None:
+        """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
+        self._counters.recycled[reason] += 1
+        self._state = State.RETIRING
+        self._set_deadline(None)
+        self._requests.clear()
+        self._pool.tell(WorkerGone(self._index, [], WorkerRecycled(reason), True))
+        self._ladder()
 
     def _handshake(self, frames: list[Frame]) -> None:
         for frame in frames:
@@ -247,8 +263,9 @@ class Executor(LightActor):
             self._why = error
             self._state = State.KILLING
             self._set_deadline(None)
-        if self._host is not None:
-            self._host.kill()
+        if isinstance(error, ProtocolError):
+            self._counters.protocol_errors[error.reason] += 1
+        self._kill("protocol")
 
     # -- the clock of the first job in the pipe
 
@@ -292,12 +309,23 @@ class Executor(LightActor):
         self._deadline = None
         if self._state is State.READY:
             self._why = self._requests.overdue(self._spec.start_timeout)
-            self._timeouts += isinstance(self._why, BatchTimeout)
             self._state = State.KILLING
+            if isinstance(self._why, BatchTimeout):
+                self._record.timeouts += 1
+                self._kill("timeout")
+            else:
+                self._kill("load_timeout")
         elif self._state is State.STARTING:
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
+            self._kill("start_timeout")
+
+    def _kill(self, reason: str) -> None:
+        """End the worker, unless that is done; its death is then told by the host."""
         if self._host is not None:
+            if not self._killed:
+                self._killed = True
+                self._counters.kills[reason] += 1
             self._host.kill()
 
     def _moved_on(self, deadline: float) -> bool:
@@ -314,6 +342,9 @@ class Executor(LightActor):
         if self._state is State.STOPPING:
             self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
             self.exit(self._stop_reason or Shutdown())
+            return
+        if self._state is State.RETIRING:
+            self._new_worker()
             return
         if not self._was_ready:
             error = self._why or _crash(death)
@@ -337,7 +368,7 @@ class Executor(LightActor):
     # -- stop
 
     def on_shutdown(self, reason: ExitReason) -> None:
-        """The ladder: a stop frame, SIGTERM and SIGCONT at half of `shutdown`, SIGKILL at its end."""
+        """A stop frame and the ladder; of a pool that gives up, whose batches are lost already, SIGKILL at once."""
         if self._state is State.STOPPING:
             return
         self._stop_reason = reason
@@ -347,19 +378,35 @@ class Executor(LightActor):
         if host is None:
             self.exit(reason)
             return
-        if before in (State.SPAWNING, State.KILLING):
-            host.kill()
-            return
+        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+            self._kill("budget")
+        elif before in (State.SPAWNING, State.KILLING):
+            self._kill("shutdown")
+        else:
+            host.send([pack_header(STOP, 0)])
+            host.flush()
+            self._ladder()
+
+    def _ladder(self) -> None:
+        """For a worker that is to end by itself: SIGTERM and SIGCONT at half of `shutdown`, SIGKILL at its end."""
         patience = self._spec.shutdown
-        host.send([pack_header(STOP, 0)])
-        host.flush()
-        self.call_later(patience / 2, host.terminate)
-        self.call_later(patience, host.kill)
+        self.call_later(patience / 2, self._push, self._host, False)
+        self.call_later(patience, self._push, self._host, True)
+
+    def _push(self, host: WorkerHost, hard: bool) -> None:
+        if host is not self._host:
+            return
+        if hard:
+            self._kill("shutdown")
+        else:
+            host.terminate()
 
     def on_exit(self, reason: ExitReason) -> None:
         """Whatever ended us, the worker does not outlive it."""
         self._state = State.DEAD
         if self._host is not None:
+            if not self._killed:
+                self._counters.kills["abandoned"] += 1
             self._host.abandon()
 
     def descriptors(self) -> list[int]:
@@ -373,9 +420,9 @@ class Executor(LightActor):
             state=self._state.value,
             pid=self._host.pid if self._host is not None else None,
             in_pipe=len(self._requests.jobs()),
-            done=self._done,
-            timeouts=self._timeouts,
-            workers=self._workers,
+            done=self._record.done,
+            timeouts=self._record.timeouts,
+            workers=self._record.workers,
         )
 
 

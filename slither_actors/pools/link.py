@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.errors import PoolUnavailable
+from slither_actors.pools.counters import PoolCounters, PoolCounts
 from slither_actors.pools.executor import Executor, ExecutorStatistics
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ class PoolSnapshot:
         available: whether runs may use it now.
         pool: what the Pool holds; None while it is not available.
         executors: each worker's driver, by index.
-        restarts: executors started again after an unplanned end.
+        counts: what has happened in the pool since its System was started.
     """
 
     available: bool
     pool: PoolStatistics | None
     executors: tuple[ExecutorStatistics, ...]
-    restarts: int
+    counts: PoolCounts
+
+    @property
+    def restarts(self) -> int:
+        """Executors started again after an unplanned end, in all."""
+        return sum(self.counts.restarts.values())
 
 
 class PoolLink:
@@ -44,8 +50,7 @@ class PoolLink:
         self.commands: tuple[str, ...] | None = None
         self.executors: dict[int, Executor] = {}
         self.last_error: Exception | None = None
-        self.starts = 0
-        self._first_starts = 0
+        self.counters = PoolCounters()
         self._why = "it has not started yet"
 
     def up(self, pool: Any) -> None:
@@ -67,9 +72,7 @@ class PoolLink:
 
     def executor_up(self, index: int, executor: Executor) -> None:
         """An Executor has been made for this index, the first one or one after a crash."""
-        self.starts += 1
-        if index not in self.executors:
-            self._first_starts += 1
+        self.counters.worker(index).executors += 1
         self.executors[index] = executor
 
     def snapshot(self) -> PoolSnapshot:
@@ -78,5 +81,5 @@ class PoolLink:
             available=self.ref is not None,
             pool=self.pool.statistics() if self.pool is not None else None,
             executors=tuple(executor.statistics() for _, executor in sorted(self.executors.items())),
-            restarts=self.starts - self._first_starts,
+            counts=self.counters.snapshot(),
         )

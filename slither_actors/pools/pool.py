@@ -52,9 +52,7 @@ class PoolStatistics:
         runs: runs that use it.
         waiting: batches in no worker's pipe yet.
         in_pipes: batches in workers' pipes.
-        redelivered: batches that went to another worker because theirs died before it began them.
-        deaths: workers that died unplanned.
-        late: replies dropped because their run had ended.
+        sessions: sessions that it remembers.
     """
 
     size: int
@@ -62,9 +60,7 @@ class PoolStatistics:
     runs: int
     waiting: int
     in_pipes: int
-    redelivered: int
-    deaths: int
-    late: int
+    sessions: int
 
 
 class Pool(LightActor):
@@ -88,7 +84,7 @@ class Pool(LightActor):
         self._ring: deque[Lane] = deque()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._outbox: dict[Slot, list[Job]] = {}
-        self._redelivered = self._deaths = self._late = 0
+        self._counters = link.counters
 
     def on_start(self) -> None:
         """Be found."""
@@ -246,12 +242,11 @@ class Pool(LightActor):
             job.slot = None
             lane = job.lane
             self._slots.give(slot, lane)
-            if lane.closed:
-                self._late += 1
+            kind = getattr(outcome, "kind", None)  # of a frame; an exception has none
+            if lane.closed or job.cancelled or kind == CANCELLED:
+                self._counters.late += kind is not None and kind != CANCELLED
                 continue
             job.avoid = slot.index
-            if job.cancelled or getattr(outcome, "kind", None) == CANCELLED:
-                continue
             if seconds is not None:
                 average = lane.average
                 lane.average = seconds if average is None else average + AVERAGE_WEIGHT * (seconds - average)
@@ -275,7 +270,7 @@ class Pool(LightActor):
         self._slots.down(slot)
         slot.pid = None
         if not message.planned:
-            self._deaths += 1
+            self._counters.deaths += 1
             self._link.last_error = message.error
         self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
@@ -307,7 +302,7 @@ class Pool(LightActor):
             job.slot = None
             if lane.closed or job.cancelled:
                 continue
-            self._redelivered += 1
+            self._counters.redelivered += 1
             self._wait_turn(lane)
             lane.queue.appendleft(job)
 
@@ -317,7 +312,7 @@ class Pool(LightActor):
             self._ring.append(lane)
 
     def _unstartable(self, message: WorkerUnstartable) -> None:
-        self._deaths += 1
+        self._counters.deaths += 1
         self._link.last_error = message.error
         waiting, self._waiting_ready = self._waiting_ready, []
         for answer in waiting:
@@ -352,7 +347,5 @@ class Pool(LightActor):
             runs=len(self._lanes),
             waiting=sum(len(lane.queue) for lane in self._lanes),
             in_pipes=sum(len(slot.jobs) for slot in slots),
-            redelivered=self._redelivered,
-            deaths=self._deaths,
-            late=self._late,
+            sessions=len(self._slots.sessions),
         )

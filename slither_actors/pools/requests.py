@@ -126,6 +126,12 @@ class Requests:
             return BatchTimeout(head.lane.timeout or 0.0)
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
+    def clear(self) -> None:
+        """The worker is of no more use: nothing that is in its pipe will be begun, nothing that it loaded is left."""
+        self._queue.clear()
+        self._loaded.clear()
+        self._failed_loads.clear()
+
     def died(self, error: Exception) -> list[tuple[Job, Outcome]]:
         """The worker is dead: what that ends. Nothing is left here; what is not named never began.
 
@@ -138,9 +144,7 @@ class Requests:
         """
         loading = isinstance(self.head, Load) and isinstance(error, LoadError)
         jobs = self.jobs()
-        self._queue.clear()
-        self._loaded.clear()
-        self._failed_loads.clear()
+        self.clear()
         if not jobs:
             return []
         head = jobs[0]

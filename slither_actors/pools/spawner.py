@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,6 +62,19 @@ class WorkerProcess:
             if fd >= 0:
                 setattr(self, name, -1)
                 os.close(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnerStatistics:
+    """What the Spawner holds, at one moment.
+
+    Args:
+        groups: worker processes that it has made and that are not reaped.
+        guardian: the guardian's process id; None while there is none.
+    """
+
+    groups: int
+    guardian: int | None
 
 
 class Spawn:
@@ -123,6 +137,10 @@ class Spawner(DaemonActor):
         """Let the guardian go; what it still has on its list it kills."""
         self._guardian.close()
 
+    def statistics(self) -> SpawnerStatistics:
+        """What it holds now. From any thread."""
+        return SpawnerStatistics(self._guardian.groups, self._guardian.pid)
+
     def descriptors(self) -> list[int]:
         """The guardian's pipe, for a forked child to close."""
         return self._guardian.descriptors()
@@ -159,6 +177,17 @@ class GuardianLink:
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._groups: set[int] = set()
+
+    @property
+    def groups(self) -> int:
+        """How many groups it knows."""
+        return len(self._groups)
+
+    @property
+    def pid(self) -> int | None:
+        """The guardian's process id, None while there is none."""
+        popen = self._popen
+        return popen.pid if popen is not None and popen.returncode is None else None
 
     def start(self) -> None:
         """Make sure that a guardian runs and knows every group. Raises OSError where no process can be made."""

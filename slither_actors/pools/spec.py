@@ -41,6 +41,11 @@ class PoolSpec:
         timeout: seconds a batch may take unless its run says; None for no bound.
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
+        max_batches: batches after which a worker is replaced by a new one; None: never.
+        max_rss: bytes of resident memory; a worker that has more after a batch is replaced before the next one. (On
+            macOS, which tells no process its present size without a library, its largest size counts.)
+        memory_limit: bytes of address space a worker may have (RLIMIT_AS); what goes beyond it is a MemoryError in
+            its batch. Threads and numerical libraries reserve much more than they use: try it out.
         affinity: what a session id means to the choice of worker: "none", "hint", "strict" or "fail_fast".
         max_restarts: unplanned deaths within `max_seconds`, over all workers, that the pool survives
             ("auto": the larger of 20 and 4 for each worker); None lifts the budget.
@@ -62,6 +67,9 @@ class PoolSpec:
     timeout: float | None = 30.0
     shutdown: float = 5.0
     max_frame: int = 1 << 30
+    max_batches: int | None = None
+    max_rss: int | None = None
+    memory_limit: int | None = None
     affinity: str = "hint"
     max_restarts: int | Literal["auto"] | None = "auto"
     max_seconds: float = 5.0
@@ -76,6 +84,9 @@ class PoolSpec:
         if not isinstance(self.restart_backoff, Backoff):
             raise OptionTypeError(f"restart_backoff must be a supervisors.Backoff, not {self.restart_backoff!r}")
         _whole("max_frame", self.max_frame, 1024)
+        for limit in ("max_batches", "max_rss", "memory_limit"):
+            if getattr(self, limit) is not None:
+                _whole(limit, getattr(self, limit), 1)
         _seconds("max_seconds", self.max_seconds)
         if self.max_restarts == "auto":
             # 20 so that a small pool rides out a burst of poison batches, 4 a worker so that a large one does too.

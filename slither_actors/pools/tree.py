@@ -60,7 +60,7 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
 
 def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes) -> ChildSpec:
     def make_host(executor: Any, sink: Any, name: str) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, name)
+        return LocalHost(executor, sink, spawner(), spec, name, link.counters.exited)
 
     return ChildSpec(
         id=index,
@@ -84,4 +84,7 @@ def _hello(name: str, spec: PoolSpec) -> bytes:
         host_pid=os.getpid(),
         max_frame=spec.max_frame,
         name=name,
+        max_batches=spec.max_batches,
+        max_rss=spec.max_rss,
+        memory_limit=spec.memory_limit,
     ).to_body()

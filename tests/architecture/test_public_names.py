@@ -40,6 +40,7 @@ PUBLIC = {
         "UnknownPool",
         "WorkerCrashed",
         "WorkerError",
+        "WorkerRecycled",
         "__version__",
         "telemetry",
     },

@@ -120,9 +120,8 @@ def test_a_poison_item_is_found_by_split_and_alone_is_skipped(start: Start, lazy
     assert skipped.meta["error"].signal == signal.SIGABRT
     # ⌈log2 16⌉ + 3 batches failed, in items: 16 + 8 + 4 + 2 + 1 + 1 + 1.
     assert stream.statistics().failed == 33
-    pool = system.statistics().pools["default"].pool
-    assert pool is not None
-    assert pool.deaths == 7
+    counts = system.statistics().pools["default"].counts
+    assert (counts.deaths, counts.exits) == (7, {"SIGABRT": 7})
 
 
 @pytest.mark.parametrize("code", [0, 3])

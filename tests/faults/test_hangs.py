@@ -43,8 +43,8 @@ def test_a_batch_over_its_timeout_is_killed_and_the_next_one_served(
     assert works(system)
     statistics = system.statistics().pools["default"]
     assert statistics.executors[0].timeouts == 1
-    assert statistics.pool is not None
-    assert statistics.pool.deaths == 0  # it says nothing against the pool
+    assert statistics.counts.kills == {"timeout": 1}
+    assert statistics.counts.deaths == 0  # it says nothing against the pool
 
 
 def test_children_of_a_batch_over_its_timeout_are_killed_with_it(start: Start, tmp_path: Path) -> None:

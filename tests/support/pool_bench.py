@@ -153,7 +153,7 @@ class Bench:
         self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, **spec})
         self.link = PoolLink("p")
 
-        def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, name: str) -> FakeHost:
+        def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, name: str, exited: Any) -> FakeHost:
             self.hosts.append(FakeHost(self, executor, sink, name))
             return self.hosts[-1]
 
@@ -186,6 +186,10 @@ class Bench:
         statistics = self.link.snapshot().pool
         assert statistics is not None
         return statistics
+
+    @property
+    def counts(self) -> Any:
+        return self.link.snapshot().counts
 
     def lane(self, *, max_in_flight: int = 8, ahead: bool = True, timeout: float | None = 30.0, **more: Any) -> Lane:
         lane = Lane(max_in_flight=max_in_flight, ahead=ahead, timeout=timeout, **more)

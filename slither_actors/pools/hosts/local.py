@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
@@ -47,10 +47,17 @@ class LocalHost:
         spawner: the System's Spawner.
         spec: the pool's.
         name: for log records, such as ``pool[3]``.
+        exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
     """
 
     def __init__(
-        self, executor: LightActor, sink: FrameSink, spawner: pykka.ActorRef[Any], spec: PoolSpec, name: str
+        self,
+        executor: LightActor,
+        sink: FrameSink,
+        spawner: pykka.ActorRef[Any],
+        spec: PoolSpec,
+        name: str,
+        exited: Callable[[int], None],
     ) -> None:
         self._executor = executor
         self._scheduler = executor.scheduler
@@ -58,6 +65,7 @@ class LocalHost:
         self._spawner = spawner
         self._spec = spec
         self._name = name
+        self._exited = exited
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
         self._writing = False
@@ -246,6 +254,7 @@ class LocalHost:
                 self._executor.remove_writer(worker.request)
         worker.close()
         self._worker = None
+        self._exited(code)
         self._spawner.tell(Reaped(worker.pid))
         if not self._abandoned:
             self._executor.actor_ref.tell(

@@ -30,6 +30,7 @@ from slither_actors.errors import (
     UnknownPool,
     WorkerCrashed,
     WorkerError,
+    WorkerRecycled,
 )
 from slither_actors.item import Item
 
@@ -51,6 +52,7 @@ EXAMPLES = [
     WorkerCrashed(signal=11),
     WorkerCrashed(),
     WorkerError("builtins.ValueError", "bad", "Traceback ...", kind="user"),
+    WorkerRecycled("max_rss"),
     LoadError("m:f", WorkerError("builtins.ModuleNotFoundError", "No module named 'm'", kind="load")),
     UnexpectedResponse("message", expected=3, got=2),
     PayloadError(37, "['user'][3]", "objects cannot be sent"),

@@ -13,6 +13,7 @@ NAMES = {
     "OptionTypeError", "PayloadError", "PoolSpec", "PoolUnavailable", "ProtocolError", "Retry", "Route", "SessionBusy",
     "SessionLost", "SlitherError", "StartTimeout", "StrategyError", "StreamClosed", "System", "SystemStopped",
     "UnexpectedResponse", "UnknownCommand", "UnknownOption", "UnknownPool", "WorkerCrashed", "WorkerError",
+    "WorkerRecycled",
     "__version__", "telemetry",
 }  # fmt: skip
 

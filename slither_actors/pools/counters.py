@@ -1,0 +1,88 @@
+"""What has happened in a pool since its System was started: counters that only grow, over all restarts. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slither_actors.wording import signal_name
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    """What has happened in a pool, by kind.
+
+    Args:
+        started: worker processes that were made.
+        exits: worker processes that ended, by ``"exit CODE"`` or the name of the signal.
+        kills: workers that we killed, by reason: "timeout" (of a batch), "load_timeout", "start_timeout",
+            "protocol", "shutdown" (they did not end when asked), "budget" (their pool gave up), "abandoned" (their
+            Executor ended).
+        protocol_errors: by reason, see `slither_actors.errors.ProtocolError`.
+        recycled: workers replaced between two batches, by reason: "max_batches", "max_rss".
+        restarts: executors started again after an unplanned end, by index.
+        deaths: unplanned ends of workers, those that could not start included.
+        redelivered: batches that went to another worker because theirs ended before it began them.
+        late: replies that nobody waited for any more, as their run or batch was cancelled.
+    """
+
+    started: int
+    exits: Mapping[str, int]
+    kills: Mapping[str, int]
+    protocol_errors: Mapping[str, int]
+    recycled: Mapping[str, int]
+    restarts: Mapping[int, int]
+    deaths: int
+    redelivered: int
+    late: int
+
+
+class WorkerRecord:
+    """What one index of a pool has done, over its executors and their workers."""
+
+    __slots__ = ("done", "executors", "timeouts", "workers")
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.timeouts = 0
+        self.workers = 0
+        self.executors = 0
+
+
+class PoolCounters:
+    """The counters behind a `PoolCounts`. Written on the scheduler's thread."""
+
+    def __init__(self) -> None:
+        self.exits: Counter[str] = Counter()
+        self.kills: Counter[str] = Counter()
+        self.protocol_errors: Counter[str] = Counter()
+        self.recycled: Counter[str] = Counter()
+        self.workers: dict[int, WorkerRecord] = {}
+        self.deaths = self.redelivered = self.late = 0
+
+    def worker(self, index: int) -> WorkerRecord:
+        """The record of one index."""
+        record = self.workers.get(index)
+        if record is None:
+            record = self.workers[index] = WorkerRecord()
+        return record
+
+    def exited(self, code: int) -> None:
+        """A worker process was reaped; `code` as `subprocess` gives it (negative: the signal)."""
+        self.exits[f"exit {code}" if code >= 0 else signal_name(-code)] += 1
+
+    def snapshot(self) -> PoolCounts:
+        """All of them now."""
+        again = {index: record.executors - 1 for index, record in self.workers.items() if record.executors > 1}
+        return PoolCounts(
+            started=sum(record.workers for record in self.workers.values()),
+            exits=dict(self.exits),
+            kills=dict(self.kills),
+            protocol_errors=dict(self.protocol_errors),
+            recycled=dict(self.recycled),
+            restarts=again,
+            deaths=self.deaths,
+            redelivered=self.redelivered,
+            late=self.late,
+        )
