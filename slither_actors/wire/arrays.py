@@ -134,4 +134,6 @@ def decode_scalar(data: bytes, hook: Hook) -> Any:
         raise DecodeError(f"a scalar of dtype {dtype} takes other than {len(content)} bytes")
     if not content:
         return dtype.type()
-    return np.frombuffer(content, dtype, count=1)[0]
+    # Structured ones are made to be written to, which numpy does not hash: they take 4 µs to compare, and values of one
+    # hash are found at once, so that as keys they would cost 1 s for each 100 KiB.
+    return np.frombuffer(content if dtype.names is None else bytearray(content), dtype, count=1)[0]

@@ -122,6 +122,18 @@ def _timestamps() -> Iterator[bytes]:
             yield b"\xc7\x0c\xff" + struct.pack(">Iq", nanoseconds, seconds)
 
 
+def _structured_scalars() -> Iterator[bytes]:
+    """Of numpy's, with two integers in each, by going backwards through numpy's own hash of them."""
+    mask = (1 << 64) - 1
+    end = ((0x345678 ^ 123) * 1_000_003 & mask) ^ 456
+    for first in range(1, 1 << 20):
+        lane = ((0x345678 ^ first) * 1_000_003 & mask) ^ end
+        second = lane - (1 << 64) if lane >> 63 else lane
+        if -_MODULUS < second < _MODULUS and second not in (-1, -2):
+            content = struct.pack("<qq", first, second)
+            yield extension(80, msgpack.packb([[["", "<i8"], ["b", "<i8"]], content]))
+
+
 def _multiples() -> Iterator[int]:
     return (number * _MODULUS for number in range(8, 1 << 20))
 
@@ -194,6 +206,7 @@ BODIES: Final[dict[str, Callable[[], bytes]]] = {
     "a map of tuples of one hash": lambda: _map(_tuples()),
     "a map of timestamps of one hash": lambda: _map(_timestamps()),
     "maps of 256 timestamps of one hash": lambda: _array([_map(_within(_timestamps(), 256))] * 14),
+    "maps of 256 structured scalars of one hash": lambda: _array([_map(_within(_structured_scalars(), 256))] * 6),
     "sets of 256 tuples of one hash": lambda: _array([_set(_within(_tuples(), 256))] * 14),
     "a map of UUIDs of one hash": lambda: _map(extension(76, number.to_bytes(16, "big")) for number in _multiples()),
     "a set of UUIDs of one hash": lambda: _set(extension(76, number.to_bytes(16, "big")) for number in _multiples()),

@@ -63,6 +63,15 @@ def test_a_scalar_keeps_its_type(scalar: Any) -> None:
     assert back.dtype == scalar.dtype
 
 
+def test_a_structured_scalar_can_be_written_to_and_so_is_no_key() -> None:
+    scalar = np.zeros(1, [("a", "i4")])[0]
+    back = decode(encode([scalar]))[0]
+    back["a"] = 3
+    assert back["a"] == 3
+    with pytest.raises(DecodeError, match="unhashable"):
+        decode(b"\x81" + encode(scalar) + b"\xc0")
+
+
 def test_a_large_array_is_not_copied_on_either_side() -> None:
     array = np.arange(100_000)
     _, buffers = Encoder().encode([array])
