@@ -106,6 +106,6 @@ def test_what_nested_extensions_announce_is_not_allocated() -> None:
     try:
         with pytest.raises(DecodeError):
             decode(body)
-        assert tracemalloc.get_traced_memory()[1] < 3 * len(body)  # was 5 GB
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(body)  # 64,000 lists of 10,000 make 5 GB
     finally:
         tracemalloc.stop()
