@@ -60,6 +60,7 @@ class Fitting:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
+        self._schemas: list[Any] = []  # so that none of those made goes, and its id to another
         self._made: dict[int, Fits] = {}
         self._judged: dict[tuple[int, int], bool] = {}
         try:
@@ -79,6 +80,7 @@ class Fitting:
             unknown = schema.keys() - _RULES.keys() - _ANNOTATIONS
             if unknown:
                 raise Unsupported(f"the keywords {sorted(unknown)}")
+            self._schemas.append(schema)
             # It may contain itself, by a reference: until it is made, it is looked up when it is asked.
             self._made[key] = lambda value: self._made[key](value)  # noqa: PLW0108 - not what is there now
             self._made[key] = self._remembering(key, [_RULES[rule](self, schema) for rule in schema if rule in _RULES])
