@@ -1,6 +1,7 @@
 # Needs CPython 3.11 or later, make and a package index; everything else goes into .venv.
 #   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it)
 #   make lint     ruff                                          make types    mypy --strict
+#   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
 #   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
 
 # The first of these that is new enough: python3 is 3.9 on some systems that have a python3.11 beside it.
@@ -11,7 +12,7 @@ IN_VENV := $(CURDIR)/$(VENV)/bin/
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types fuzz clean
 
 demo: $(VENV)/.installed
 	"$(IN_VENV)slither-actors" demo $(ARGS)
@@ -24,6 +25,9 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	"$(IN_VENV)mypy"
+
+fuzz: $(VENV)/.installed-fuzz
+	"$(IN_VENV)python" -m tests.fuzz $(ARGS)
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -42,4 +46,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@touch $@

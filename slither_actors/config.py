@@ -139,14 +139,14 @@ def _check_pool(pool: Cursor, folder: str) -> None:
     folders = _listed(pool.get("path"))
     own = tuple(os.path.join(folder, each) for each in folders if isinstance(each, str))
     for index, each in enumerate(folders):
-        if isinstance(each, str) and each and not os.path.isdir(os.path.join(folder, each)):
-            pool.refuse(f"no such folder: {os.path.join(folder, each)}", "path", index)
+        if isinstance(each, str) and each and (why := pool.findings.no_folder(os.path.join(folder, each))) is not None:
+            pool.refuse(why, "path", index)
     if "init" in pool and "adapter" not in pool:
         pool.refuse("init is for an adapter, and this pool has none; give it an adapter, or leave init out", "init")
     python = pool.text("python")
     if python is not None:
-        if python and _program(python, folder) is None:
-            pool.refuse(f"no such program: {python}", "python")
+        if python and (why := pool.findings.no_program(_program(python, folder), python)) is not None:
+            pool.refuse(why, "python")
         return  # what another interpreter can import is not to be seen from here
     adapter = pool.text("adapter")
     if adapter is not None and ":" in adapter and (why := pool.findings.absent(adapter, own)) is not None:
@@ -161,8 +161,8 @@ def _listed(given: Any) -> list[Any]:
     return given if isinstance(given, list) else []
 
 
-def _program(python: str, folder: str) -> str | None:
-    return shutil.which(os.path.normpath(os.path.join(folder, python)) if os.sep in python else python)
+def _program(python: str, folder: str) -> str:
+    return os.path.normpath(os.path.join(folder, python)) if os.sep in python else python
 
 
 def _pool(name: str, given: Mapping[str, Any], folder: str, findings: Findings) -> PoolSpec | None:
@@ -170,7 +170,8 @@ def _pool(name: str, given: Mapping[str, Any], folder: str, findings: Findings) 
     if "path" in given:
         arguments["path"] = [os.path.normpath(os.path.join(folder, each)) for each in given["path"]]
     if "python" in given:
-        arguments["python"] = _program(given["python"], folder)
+        program = _program(given["python"], folder)
+        arguments["python"] = shutil.which(program) or program
     if "restart_backoff" in given:
         arguments["restart_backoff"] = Backoff(**given["restart_backoff"])
     try:

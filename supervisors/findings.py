@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from supervisors.dotted import absent, absent_module
 from supervisors.loader import Document, Node
-from supervisors.problems import ConfigError, Path, Place, Problem, path_text
+from supervisors.problems import MAX_PROBLEMS, ConfigError, Path, Place, Problem, path_text
 
 __all__ = ["Cursor", "Findings"]
+
+# Files and folders that are looked for on behalf of one document: a module takes 40 µs, and ten times that where the
+# folders are on a network. What is wrong beyond will tell when it is used.
+_MOST_LOOKS = 1_000
 
 
 class Findings:
@@ -26,7 +32,7 @@ class Findings:
         self.document = document
         self.problems = problems
         self.search = search
-        self._looked: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._looked: dict[tuple[Any, ...], str | None] = {}
 
     @property
     def root(self) -> Cursor:
@@ -44,13 +50,33 @@ class Findings:
             dotted: ``package.module`` or ``package.module:Name``.
             first: folders that come before all others.
         """
+        folders = (*first, *self.search)
+        look = absent if ":" in dotted else absent_module
+        return self._once((dotted, folders), lambda: look(dotted, folders))
+
+    def no_folder(self, path: str) -> str | None:
+        """Why a folder is none; None: nothing against it."""
+        return self._once(("folder", path), lambda: None if os.path.isdir(path) else f"no such folder: {path}")
+
+    def no_program(self, path: str, name: str) -> str | None:
+        """Why a program cannot be run; None: nothing against it.
+
+        Args:
+            path: of it, or its name if it is to be looked for on PATH.
+            name: as the file says it.
+        """
+        return self._once(("program", path), lambda: None if shutil.which(path) else f"no such program: {name}")
+
+    def _once(self, what: tuple[Any, ...], look: Callable[[], str | None]) -> str | None:
+        """What a look at the file system finds: once for each place (many children have one class, and its module's
+        source is read for it), and no more once there are so many problems that no further one is told."""
         if not self._looked:
             importlib.invalidate_caches()  # a module may have been written just now
-        key = (dotted, first)
-        if key not in self._looked:  # many children have one class, and their module's source is read for each
-            look = absent if ":" in dotted else absent_module
-            self._looked[key] = look(dotted, (*first, *self.search))
-        return self._looked[key]
+        if what not in self._looked:
+            if len(self.problems) >= MAX_PROBLEMS or len(self._looked) >= _MOST_LOOKS:
+                return None
+            self._looked[what] = look()
+        return self._looked[what]
 
     def raise_if_any(self) -> None:
         """Raise them, if there are any.

@@ -7,6 +7,7 @@ twice, and bounds on size, depth and number of values. This is the only module t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 
 from supervisors.problems import ConfigError, Path, Place, Problem, path_text
 from supervisors.scalars import Ambiguous, Scalar, read_plain
-from supervisors.source import MAX_BYTES, Unreadable, decode, read_bytes
+from supervisors.source import MAX_BYTES, Unreadable, decode, place_behind, read_bytes
 
 __all__ = [
     "MAX_BYTES",
@@ -30,11 +31,20 @@ __all__ = [
 
 MAX_DEPTH = 32
 """Mappings and lists within each other. Recursive readers of the tree stay far from Python's limit of 1,000 frames."""
-MAX_VALUES = 50_000
-"""Keys and values. PyYAML without libyaml takes 12 s for 1 MiB of tiny ones; 50,000 are done in one or two."""
+MAX_VALUES = 10_000
+"""Keys and values: a thousand children, say. They are read in 30 ms, without libyaml in 200."""
 
-# libyaml is 15 times as fast. Both are held to the same contract by the tests.
+# Nobody mends more than that by hand, and so many can be made of less than that many bytes.
+_MOST_PROBLEMS = 1_000
+# Tags are refused, so that directives for them are of no use. Each is compared with those before it.
+_MOST_DIRECTIVES = 100
+
+# libyaml is several times as fast. Both are held to the same contract by the tests.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# What PyYAML's own scanner makes numbers of without a look at how large they are; libyaml looks.
+_OUT_OF_RANGE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}|^%YAML", re.MULTILINE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # What PyYAML's scanner says, and what a person can do about it. Matched by their beginnings.
 _REMEDIES = (
@@ -153,10 +163,12 @@ def _scan(data: str | bytes, name: str, folder: str | None) -> tuple[Document | 
     except Unreadable as error:
         return None, [Problem(name, error.place, "", error.message)]
     problems: list[Problem] = []
+    if text.count("\n%") > _MOST_DIRECTIVES:
+        return None, [Problem(name, None, "", f"more than {_MOST_DIRECTIVES} lines begin with %; remove them")]
     builder = _Builder(name, problems)
     root: Node | None = None
     try:
-        root = builder.document(yaml.parse(text, Loader=_LOADER))
+        root = builder.document(_events(text))
     except _Stop as stop:
         problems.append(Problem(name, stop.place, path_text(stop.path), stop.message))
     except yaml.MarkedYAMLError as error:
@@ -164,6 +176,16 @@ def _scan(data: str | bytes, name: str, folder: str | None) -> tuple[Document | 
     except yaml.YAMLError as error:
         problems.append(Problem(name, None, "", f"not YAML: {error}"))
     return (None if root is None else Document(name, root, folder)), problems
+
+
+def _events(text: str) -> Iterator[Any]:
+    try:
+        yield from yaml.parse(text, Loader=_LOADER)
+    except (ValueError, OverflowError):
+        found = _OUT_OF_RANGE.search(text)
+        place = place_behind(text[: found.start()] if found else "")
+        message = "not YAML: there is no such character, or no such version; characters end at \\U0010FFFF"
+        raise _Stop(place, (), message) from None
 
 
 class _Stop(Exception):
@@ -197,7 +219,10 @@ class _Builder:
         return root
 
     def _refuse(self, event: Any, path: Path, message: str) -> None:
-        self._problems.append(Problem(self._name, _place(event.start_mark), path_text(path), message))
+        place = _place(event.start_mark)
+        if len(self._problems) >= _MOST_PROBLEMS:
+            raise _Stop(place, path, f"more than {_MOST_PROBLEMS:,} mistakes; what follows has not been read")
+        self._problems.append(Problem(self._name, place, path_text(path), message))
 
     def _node(self, event: Any, events: Iterator[Any], path: Path) -> Node:
         place = _place(event.start_mark)
@@ -219,11 +244,14 @@ class _Builder:
         return node
 
     def _decorated(self, event: Any, path: Path) -> bool:
-        """Whether it carries what no value may: an anchor (harmless by itself) or a tag."""
+        """Whether it carries what no value may: an anchor (harmless by itself), a tag, or half a character."""
         if event.anchor is not None:
             self._refuse(event, path, f"&{event.anchor} is an anchor; remove it, and write values out where used")
         if event.tag is not None:
             self._refuse(event, path, f"{event.tag} is a tag; remove it (put the value in quotes if text is meant)")
+        if isinstance(event, yaml.ScalarEvent) and event.style == '"' and _SURROGATE.search(event.value):
+            self._refuse(event, path, "an escape is half a character; write it as one, of the form \\U0001F600")
+            return True
         return event.tag is not None
 
     def _scalar(self, event: Any, path: Path, place: Place, refused: bool) -> Node:
@@ -257,8 +285,7 @@ class _Builder:
                 continue
             value = self._node(next(events), events, (*path, key))
             if key in items:
-                message = f"this key stands on line {keys[key].line} already; keep one of them"
-                self._problems.append(Problem(self._name, _place(event.start_mark), path_text((*path, key)), message))
+                self._refuse(event, (*path, key), f"this key stands on line {keys[key].line} already; keep one of them")
             else:
                 items[key] = value
                 keys[key] = _place(event.start_mark)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from supervisors.exits import SupervisorError
@@ -17,6 +18,7 @@ MAX_PROBLEMS = 100
 """Most that one error tells in full. Who reads more than that at once has the wrong file, and it bounds the message."""
 
 _SHOWN = 60
+_COMPARED = 500  # names that one is compared with: 10 µs each
 # Nothing that ends a line or moves a terminal's cursor may come out of a file's name or text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN_KEY = re.compile(r"[\w-]+")
@@ -92,14 +94,21 @@ def _rebuild(problems: tuple[Problem, ...], left_out: int) -> ConfigError:
 
 def path_text(path: Path) -> str:
     """A path as people write it: ``tree[0].children[1].restart``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            key = part if _PLAIN_KEY.fullmatch(part) else _cut(json.dumps(part, ensure_ascii=False))
-            text += f".{_cut(key)}" if text else _cut(key)
-    return text
+    if not path:
+        return ""
+    above, part = _text_above(path[:-1]), path[-1]
+    if isinstance(part, int):
+        return f"{above}[{part}]"
+    key = part[: _SHOWN + 1]  # it may be as long as the file
+    if not _PLAIN_KEY.fullmatch(key):
+        key = json.dumps(key, ensure_ascii=False)
+    return f"{above}.{_cut(key)}" if above else _cut(key)
+
+
+@lru_cache(8)
+def _text_above(path: Path) -> str:
+    """The same, kept: a problem seldom comes alone, and where one item of a list has one, others have."""
+    return path_text(path)
 
 
 def shown(value: object) -> str:
@@ -121,7 +130,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
     """", did you mean size?" if one of `known` looks like `name`, else nothing."""
     if len(name) > _SHOWN:
         return ""
-    folded = {each.lower(): each for each in known}
+    folded = {each.lower(): each for each in known[:_COMPARED]}
     close = difflib.get_close_matches(name.lower(), list(folded), 1)
     return f", did you mean {folded[close[0]]}?" if close else ""
 

@@ -10,10 +10,10 @@ import stat
 
 from supervisors.problems import Place
 
-__all__ = ["MAX_BYTES", "Unreadable", "decode", "read_bytes"]
+__all__ = ["MAX_BYTES", "Unreadable", "decode", "place_behind", "read_bytes"]
 
-MAX_BYTES = 1 << 20
-"""A thousand times a large configuration."""
+MAX_BYTES = 256 * 1024
+"""Room for the 10,000 keys and values that the loader takes, at 25 bytes each. Comments take a scanner's time, too."""
 
 # Those that YAML does not allow, and those that end a line to YAML 1.1 and to no editor: places would be wrong.
 _UNWANTED = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -79,15 +79,16 @@ def decode(data: str | bytes) -> str:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             message = f"byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8"
-            raise Unreadable(message, _place_behind(data[: error.start].decode("utf-8"))) from None
+            raise Unreadable(message, place_behind(data[: error.start].decode("utf-8"))) from None
     text = text.removeprefix("\ufeff")
     found = _UNWANTED.search(text)
     if found is not None:
         message = f'the character U+{ord(found[0]):04X}; remove it, or write its escape in a text in "double quotes"'
-        raise Unreadable(message, _place_behind(text[: found.start()]))
+        raise Unreadable(message, place_behind(text[: found.start()]))
     return text
 
 
-def _place_behind(before: str) -> Place:
+def place_behind(before: str) -> Place:
+    """Where the text goes on after this part of it."""
     lines = before.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return Place(len(lines), len(lines[-1]) + 1)

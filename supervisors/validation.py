@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
-
-import jsonschema
-from jsonschema.exceptions import ValidationError
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from supervisors.findings import Findings
+from supervisors.fitting import Fitting, Unsupported
 from supervisors.loader import Node
-from supervisors.problems import Path, nearest, shown
+from supervisors.problems import MAX_PROBLEMS, Path, nearest, shown
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 __all__ = ["validate"]
 
-# More than anybody reads. A hostile file could have one for each of its values, and each costs.
-_MOST_ERRORS = 2_000
+# Twice what is told in full. A hostile file could have one for each of its values, and each costs.
+_MOST_ERRORS = 2 * MAX_PROBLEMS
 
 _TYPES = {
     "object": "a mapping (key: value)",
@@ -35,15 +35,21 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 def validate(findings: Findings, schema: Mapping[str, Any]) -> None:
     """Add to the findings what the schema has against their document."""
     root = findings.document.root
-    validator = _class()(schema)
+    plain = root.plain()
+    try:
+        fits = Fitting(schema)
+    except Unsupported:
+        fits = None
+    if fits is not None and fits(schema, plain):
+        return
     told: set[tuple[Path, str]] = set()
-    errors = list(itertools.islice(validator.iter_errors(root.plain()), _MOST_ERRORS))
+    errors = list(itertools.islice(_class(fits)(schema).iter_errors(plain), _MOST_ERRORS))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     for error in errors:
         path: Path = tuple(error.absolute_path)
         if path in mistyped and error.validator != "type":
             continue  # 2.5 is no whole number: that it is not at least 3 either is not news
-        for below, message, at_key in _explain(error):
+        for below, message, at_key in _explain(error, len(told)):
             whole: Path = (*path, *below)
             if (whole, message) in told:
                 continue
@@ -64,29 +70,55 @@ def _refused(root: Node, path: Path, whole: Path, rule: object) -> bool:
     return root.at(whole).refused and not isinstance(root.at(whole).value, dict)
 
 
-@cache
-def _class() -> Any:
-    """The validator. Its numbers are YAML's: 2.0 is no whole number, and true is no number."""
-    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+def _class(fits: Fitting | None) -> Any:
+    """The validator. Its numbers are YAML's: 2.0 is no whole number, and true is no number.
+
+    Args:
+        fits: so that it passes by what has nothing wrong with it; None: it looks at everything.
+    """
+    import jsonschema  # takes 0.1 s, which a file with nothing wrong need not wait for
+
+    draft = jsonschema.Draft202012Validator
+    checker = draft.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
             "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool),
         }
     )
-    return jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-        jsonschema.Draft202012Validator, type_checker=checker)
+    rules: dict[str, Any] = {}
+    if fits is not None:
+
+        def items(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+            for index, item in enumerate(value if isinstance(value, list) else ()):
+                if not fits(below, item):
+                    yield from validator.descend(item, below, path=index)
+
+        def properties(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+            if isinstance(value, dict):
+                left = {key: each for key, each in value.items() if key in below and not fits(below[key], each)}
+                yield from draft.VALIDATORS["properties"](validator, below, left, schema)
+
+        def additional(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+            if isinstance(value, dict) and isinstance(below, dict):
+                value = {key: each for key, each in value.items() if not fits(below, each)}
+            yield from draft.VALIDATORS["additionalProperties"](validator, below, value, schema)
+
+        rules = {"items": items, "properties": properties, "additionalProperties": additional}
+    return jsonschema.validators.extend(draft, rules, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
 Explained = list[tuple[Path, str, bool]]
 """Of an error: the way down from its value, the message, and whether it is about the key."""
 
 
-def _explain(error: ValidationError) -> Explained:
+def _explain(error: ValidationError, told: int) -> Explained:
     rule = str(error.validator)
     if "propertyNames" in error.schema_path:
         return [((str(error.instance),), "a name must not be empty", True)]
-    if rule in _KEYS:
-        return _KEYS[rule](error)
+    if rule == "additionalProperties":
+        return _unknown(error, told)
+    if rule == "required":
+        return _missing(error)
     own: Any = error.schema
     words = own.get("errorMessage") if isinstance(own, Mapping) else None
     if words is not None and rule in ("anyOf", "enum", "pattern"):
@@ -118,13 +150,14 @@ def _near(error: ValidationError) -> str:
 # -- about keys
 
 
-def _unknown(error: ValidationError) -> Explained:
+def _unknown(error: ValidationError, told: int) -> Explained:
     schema: Any = error.schema
     known = list(schema.get("properties", {}))
     made: Explained = []
     for key in error.instance:  # type: ignore[union-attr]
         if key not in known:
-            near = nearest(key, known)
+            # To find it takes longer than all else about a key, and what comes after as many others is not told.
+            near = nearest(key, known) if told + len(made) < MAX_PROBLEMS else ""
             made.append(((key,), f"unknown key{near or ', known: ' + ', '.join(known)}", True))
     return made
 
@@ -141,11 +174,6 @@ def _missing(error: ValidationError) -> Explained:
         made.append(((), f"the key {key} is missing{remedy}", False))
     return made
 
-
-_KEYS: dict[str, Callable[[ValidationError], Explained]] = {
-    "additionalProperties": _unknown,
-    "required": _missing,
-}
 
 # -- about values
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from .extensions import ARRAY, ARRAY_BESIDE, SCALAR, DecodeError, RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from .extensions import Hook, Nesting
 
@@ -29,13 +31,38 @@ def _description(dtype: np.dtype[Any]) -> Any:
     return text
 
 
+# numpy reads whole lists out of a text ("2i4,(3,)f8"), an expression each; _description makes none such.
+_ONE_TYPE: Final = re.compile(r"[<>=|]?[a-zA-Z?][0-9]{0,10}(\[[0-9]{0,10}[a-zA-Z]{1,7}(/[0-9]{1,10})?\])?")
+_MOST_DIMENSIONS: Final = 64  # numpy's own bound; 32 before numpy 2
+
+_dtypes: Final[dict[str, np.dtype[Any]]] = {}  # those of texts; few differ in a program
+_MOST_DTYPES: Final = 256
+
+
 def _dtype(description: Any) -> np.dtype[Any]:
-    if not isinstance(description, (str, list, tuple)):
-        raise DecodeError(f"a {type(description).__name__} describes no dtype")
-    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(description)  # type: ignore[arg-type]
+    if type(description) is str and description in _dtypes:
+        return _dtypes[description]
+    _check(description)
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(description)
     if dtype.hasobject:
         raise DecodeError("an array of Python objects does not travel")
+    if type(description) is str and len(_dtypes) < _MOST_DTYPES:
+        _dtypes[description] = dtype
     return dtype
+
+
+def _check(description: Any) -> None:
+    """Refuse what :func:`_description` never makes: no text, no list of fields, no such thing with a shape."""
+    if isinstance(description, str):
+        if not _ONE_TYPE.fullmatch(description):
+            raise DecodeError(f"{description[:40]!r} describes no dtype")
+    elif isinstance(description, list):
+        for field in description:
+            _check(field[1])
+    elif isinstance(description, tuple):
+        _check(description[0])
+    else:
+        raise DecodeError(f"a {type(description).__name__} describes no dtype")
 
 
 def encode_array(value: np.ndarray[Any, Any], outer: Nesting) -> tuple[int, bytes]:
@@ -74,18 +101,19 @@ def decode_array(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
 
 
 def decode_array_beside(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
-    """A writable array that looks into the frame's buffers, or a copy where those are read-only."""
+    """A writable array that looks into the frame's buffers."""
     description, order, shape, offset, size = hook.items(data)
     if not (type(offset) is int and type(size) is int and 0 <= offset <= offset + size <= len(hook.buffers)):
         raise DecodeError("an array lies outside the frame's buffers")
-    part = hook.buffers[offset : offset + size]
-    flat = np.frombuffer(bytearray(part) if part.readonly else part, np.uint8)
+    flat = np.frombuffer(hook.buffers[offset : offset + size], np.uint8)
     return _shaped(flat, _dtype(description), order, shape)
 
 
 def _shaped(flat: np.ndarray[Any, Any], dtype: np.dtype[Any], order: str, shape: list[int]) -> np.ndarray[Any, Any]:
     if order not in ("C", "F") or type(shape) is not list or not all(type(n) is int and n >= 0 for n in shape):
         raise DecodeError("an array of unknown order or shape")
+    if len(shape) > _MOST_DIMENSIONS:  # before they are multiplied
+        raise DecodeError(f"an array of {len(shape)} dimensions")
     count = 1
     for n in shape:
         count *= n
@@ -106,4 +134,6 @@ def decode_scalar(data: bytes, hook: Hook) -> Any:
         raise DecodeError(f"a scalar of dtype {dtype} takes other than {len(content)} bytes")
     if not content:
         return dtype.type()
-    return np.frombuffer(content, dtype, count=1)[0]
+    # Structured ones are made to be written to, which numpy does not hash: they take 4 µs to compare, and values of one
+    # hash are found at once, so that as keys they would cost 1 s for each 100 KiB.
+    return np.frombuffer(content if dtype.names is None else bytearray(content), dtype, count=1)[0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import extensions
-from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
-from .pack import ExtType, packer, unpackb
+from .extensions import MAX_NESTING, MOST_KEYS, DecodeError, EncodeError, RefusedError
+from .pack import ExtType, exceeded, packer, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,14 +119,26 @@ _hook = extensions.Hook(0, memoryview(b""))
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     """The value that an :class:`Encoder` made ``body`` and ``buffers`` of.
 
-    Arrays beside the body are views of ``buffers`` where that can be written to, else copies: writable either way.
+    Arrays beside the body are views of ``buffers`` where that can be written to, else of a copy: writable either way.
+    Of what a map or set holds, 256 keys or members may have the same hash.
 
     :raises DecodeError: these bytes are no value; nothing else is raised, whatever they are.
     """
+    hook = _hook
     try:
-        if len(buffers):
-            return unpackb(body, strict_map_key=False, ext_hook=extensions.Hook(0, memoryview(buffers)))
-        return unpackb(body, strict_map_key=False, ext_hook=_hook)
+        if buffers:
+            view = memoryview(buffers)
+            hook = extensions.Hook(0, memoryview(bytearray(view)) if view.readonly else view)
+        return unpackb(body, strict_map_key=False, max_map_len=MOST_KEYS, ext_hook=hook)
+    except DecodeError:
+        raise
+    except Exception as error:
+        if not exceeded(error):
+            raise DecodeError(f"{type(error).__name__}: {error}") from error
+    from .large import decode_large
+
+    try:
+        return decode_large(body, hook.buffers)
     except DecodeError:
         raise
     except Exception as error:

@@ -15,7 +15,7 @@ from .pack import ExtType, unpack_on_heap, unpackb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final, Protocol
+    from typing import Any, Final, NoReturn, Protocol, Self
 
     from .header import Buffer
 
@@ -54,6 +54,13 @@ ALIGNMENT: Final = 64
 # unpackb keeps its work space on the C stack, an Unpacker on the heap: the deeper levels, which are rare, use the
 # latter, so that even a thread with a small stack (512 KiB on macOS) survives them.
 _STACK_LEVELS: Final = 4
+
+MOST_KEYS: Final = 256
+"""Keys of a map that the quick way of decoding takes: more of them, made to share one hash, would take long."""
+# Items of a list inside an extension, and inside an extension in an extension. Beside an embedding a tuple has room for
+# a few fields more, so the first is larger.
+_MOST_ITEMS: Final = 4096
+_MOST_ITEMS_DEEPER: Final = 256
 
 
 class EncodeError(ValueError):
@@ -202,16 +209,19 @@ def learn(cls: type, value: object) -> ExtensionEncoder:
 class Hook:
     """The ``ext_hook`` of one level of nesting; knows the out-of-band buffers."""
 
-    __slots__ = ("_inner", "buffers", "depth")
+    __slots__ = ("_inner", "buffers", "depth", "most", "on_stack")
 
     def __init__(self, depth: int, buffers: memoryview) -> None:
         self.depth = depth
         self.buffers = buffers
-        self._inner: Hook | None = None
+        self.most = _MOST_ITEMS if depth == 1 else _MOST_ITEMS_DEEPER
+        self.on_stack = depth <= _STACK_LEVELS
+        self._inner: Self | None = None
 
     def __call__(self, code: int, data: bytes) -> Any:
         if code == TUPLE:
-            return tuple(self.items(data))
+            value = self.value(data)
+            return tuple(value) if type(value) is list else _no_list(value)
         decoder = _DECODERS.get(code)
         if decoder is None:
             if code < TUPLE:
@@ -219,23 +229,42 @@ class Hook:
             raise DecodeError(f"there is no extension type {code}")
         return decoder(data, self)
 
-    def value(self, data: bytes | memoryview) -> Any:
-        """The value inside an extension's data."""
+    def deeper(self) -> Self:
+        """The hook of the next level.
+
+        :raises DecodeError: there are too many already.
+        """
         inner = self._inner
         if inner is None:
             if self.depth == MAX_NESTING:
                 raise DecodeError(f"more than {MAX_NESTING} extensions inside one another")
-            inner = self._inner = Hook(self.depth + 1, self.buffers)
-        if inner.depth <= _STACK_LEVELS:
-            return unpackb(data, strict_map_key=False, ext_hook=inner)
-        return unpack_on_heap(data, inner)
+            inner = self._inner = type(self)(self.depth + 1, self.buffers)
+        return inner
+
+    def value(self, data: bytes | memoryview) -> Any:
+        """The value inside an extension's data."""
+        inner = self._inner or self.deeper()
+        if inner.on_stack:
+            return unpackb(data, strict_map_key=False, max_array_len=inner.most, max_map_len=MOST_KEYS, ext_hook=inner)
+        return unpack_on_heap(data, inner, inner.most, MOST_KEYS)
 
     def items(self, data: bytes) -> list[Any]:
         """The list inside an extension's data."""
         value = self.value(data)
-        if type(value) is not list:
-            raise DecodeError(f"an extension holds a {type(value).__name__} where a list belongs")
-        return value
+        return value if type(value) is list else _no_list(value)
+
+
+def _no_list(value: object) -> NoReturn:
+    raise DecodeError(f"an extension holds a {type(value).__name__} where a list belongs")
+
+
+def _members(data: bytes, hook: Hook) -> list[Any]:
+    members = hook.items(data)
+    if len(members) > MOST_KEYS:
+        from .large import check_hashes
+
+        check_hashes(members)
+    return members
 
 
 def _decode_complex(data: bytes, hook: Hook) -> complex:
@@ -278,10 +307,17 @@ def _decode_timezone(data: bytes, hook: Hook) -> dt.timezone:
     return dt.timezone(*hook.items(data))
 
 
+# zoneinfo itself keeps the last eight and those in use; beyond, each is read from its file again, at 30 µs. There are
+# some 600 names, and no more enter than there are files.
+_zones: Final[dict[str, Any]] = {}
+
+
 def _decode_zone(data: bytes, hook: Hook) -> Any:
     from zoneinfo import ZoneInfo
 
-    return ZoneInfo(data.decode())
+    key = data.decode()
+    zone = _zones[key] = ZoneInfo(key)
+    return zone
 
 
 def _decode_uuid(data: bytes, hook: Hook) -> Any:
@@ -315,8 +351,8 @@ def _decode_scalar(data: bytes, hook: Hook) -> Any:
 
 
 _DECODERS: Final[dict[int, ExtensionDecoder]] = {
-    SET: lambda data, hook: set(hook.items(data)),
-    FROZENSET: lambda data, hook: frozenset(hook.items(data)),
+    SET: lambda data, hook: set(_members(data, hook)),
+    FROZENSET: lambda data, hook: frozenset(_members(data, hook)),
     COMPLEX: _decode_complex,
     BIG_INT: lambda data, hook: int.from_bytes(data, "little", signed=True),
     DECIMAL: _decode_decimal,

@@ -85,13 +85,13 @@ ALIGNMENT: Final = 16
 
 def _memory(size: int) -> bytearray | mmap:
     """Memory for the sections of a large frame, all zero. :raises ProtocolError: the system has not so much."""
-    if size <= AHEAD:
-        return bytearray(size)
-    from mmap import mmap
-
     try:
+        if size <= AHEAD:
+            return bytearray(size)
+        from mmap import mmap
+
         return mmap(-1, size)
-    except (OSError, ValueError, OverflowError) as error:
+    except (MemoryError, OSError, ValueError, OverflowError) as error:
         raise ProtocolError("too_large", f"a frame of {size} bytes is announced: {error}") from error
 
 

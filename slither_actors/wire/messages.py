@@ -46,13 +46,19 @@ MAX_MESSAGE: Final = 8 * 1024
 """Most bytes of an exception's message that travel."""
 MAX_TRACEBACK: Final = 32 * 1024
 """Most bytes of a traceback that travel."""
+MAX_TOLD: Final = 64 * 1024
+"""Most bytes of what a worker tells of itself: a failure, or that it is ready. The host reads these on the one thread
+that serves all its workers, so they must not keep it for long."""
 
 
-def _fields(body: Buffer, what: str, **types: Any) -> dict[str, Any]:
+def _fields(body: Buffer, what: str, most: int | None, **types: type | tuple[type, ...]) -> dict[str, Any]:
     """The map in ``body`` with the given keys, each of a given type.
 
+    :param most: bytes that the body may have; None: any number.
     :raises ProtocolError: reason ``body``: it is no such map.
     """
+    if most is not None and len(body) > most:
+        raise ProtocolError("body", f"the body of a {what} frame has {len(body)} bytes, more than {most}")
     try:
         fields = decode(body)
     except DecodeError as error:
@@ -60,8 +66,11 @@ def _fields(body: Buffer, what: str, **types: Any) -> dict[str, Any]:
     if type(fields) is not dict:
         raise ProtocolError("body", f"the body of a {what} frame is a {type(fields).__name__}, not a map")
     for key, kinds in types.items():
-        if key not in fields or not isinstance(fields[key], kinds):
+        value = fields.get(key, _fields)
+        if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)):  # exactly: True is no pid
             raise ProtocolError("body", f"the body of a {what} frame has no good {key!r}")
+        if kinds is list and not all(type(each) is str for each in value):
+            raise ProtocolError("body", f"{key!r} in the body of a {what} frame is no list of texts")
     return fields
 
 
@@ -157,8 +166,8 @@ class Hello(Record):
     def from_body(cls, body: Buffer) -> Hello:
         """:raises ProtocolError: reason ``body``."""
         fields = _fields(
-            body, "hello", path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict, host_pid=int,
-            max_frame=int, name=str, max_batches=(int, type(None)), max_rss=(int, type(None)),
+            body, "hello", None, path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict,
+            host_pid=int, max_frame=int, name=str, max_batches=(int, type(None)), max_rss=(int, type(None)),
             memory_limit=(int, type(None)),
         )  # fmt: skip
         return cls(*(fields[name] for name in cls.__slots__))
@@ -179,7 +188,7 @@ class Ready(Record):
     @classmethod
     def from_body(cls, body: Buffer) -> Ready:
         """:raises ProtocolError: reason ``body``."""
-        fields = _fields(body, "ready", pid=int, python=str, msgpack=str, commands=list)
+        fields = _fields(body, "ready", MAX_TOLD, pid=int, python=str, msgpack=str, commands=list)
         return cls(*(fields[name] for name in cls.__slots__))
 
 
@@ -204,7 +213,7 @@ class Load(Record):
     @classmethod
     def from_body(cls, body: Buffer) -> Load:
         """:raises ProtocolError: reason ``body``."""
-        fields = _fields(body, "load", target=int, module=str, function=str, each=bool)
+        fields = _fields(body, "load", None, target=int, module=str, function=str, each=bool)
         return cls(*(fields[name] for name in cls.__slots__))
 
 
@@ -229,7 +238,7 @@ class Failure(Record):
     @classmethod
     def from_body(cls, body: Buffer) -> Failure:
         """:raises ProtocolError: reason ``body``."""
-        return cls.from_map(_fields(body, "failure"))
+        return cls.from_map(_fields(body, "failure", MAX_TOLD))
 
     @classmethod
     def from_map(cls, fields: Any) -> Failure:
@@ -247,6 +256,8 @@ RETIRE_REASONS: Final = frozenset({"max_batches", "max_rss"})
 
 def retire_reason(frame: Frame) -> str:
     """Why a worker retires. :raises ProtocolError: reason ``body``: it does not say."""
+    if len(frame.body) > MAX_TOLD:
+        raise ProtocolError("body", f"the body of a retire frame has {len(frame.body)} bytes, more than {MAX_TOLD}")
     try:
         reason = decode(frame.body)
     except DecodeError as error:
@@ -296,6 +307,8 @@ def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
         return []
     if len(frame.side) < 4 * count:
         raise ProtocolError("body", f"a reply announces {count} failed items and does not name them")
+    if len(frame.side) > (4 + MAX_TOLD) * count:
+        raise ProtocolError("body", f"a reply describes {count} failed items in {len(frame.side)} bytes")
     indexes = struct.unpack_from(f"<{count}I", frame.side)
     total = frame.count + count
     if any(low >= high for low, high in zip(indexes, (*indexes[1:], total))):  # noqa: B905
@@ -326,6 +339,6 @@ def reply_results(frame: Frame) -> tuple[list[Any], dict[Any, Any] | None]:
 
 
 __all__ = [
-    "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello", "Load", "Ready",
-    "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side", "retire_reason",
+    "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TOLD", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello",
+    "Load", "Ready", "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side", "retire_reason",
 ]  # fmt: skip

@@ -99,10 +99,18 @@ def test_depth_size_and_number_are_bounded() -> None:
     assert "levels deep" in told("? " * 200)[-1]
     assert "keys and values" in told("- a\n" * MAX_VALUES)[0]
     assert "larger than" in told(b"#" * (MAX_BYTES + 1))[0]
+    assert "begin with %" in told("%TAG !a! b\n" * 102 + "--- a")[0]
+
+
+def test_reading_ends_where_nobody_would_mend_the_file_by_hand() -> None:
+    for text in ("- no\n", "a: 1\n", "- !t a\n", "- &a b\n", "- *a\n", "? []\n:\n"):
+        with pytest.raises(ConfigError) as raised:
+            parse_document(text * 3000)
+        assert len(raised.value.problems) + raised.value.left_out == 1001
 
 
 @pytest.mark.parametrize("text", ["[", "- ", "? ", "a: ", "&a ", "!a ", "#\n", "a\n", "'", ":", "[a,"])
-def test_a_mebibyte_of_anything_is_done_with_in_seconds(text: str) -> None:
+def test_as_much_as_is_taken_of_anything_is_done_with_in_seconds(text: str) -> None:
     began = time.monotonic()
     try:
         parse_document(text * (MAX_BYTES // len(text)))

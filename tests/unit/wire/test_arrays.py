@@ -63,6 +63,15 @@ def test_a_scalar_keeps_its_type(scalar: Any) -> None:
     assert back.dtype == scalar.dtype
 
 
+def test_a_structured_scalar_can_be_written_to_and_so_is_no_key() -> None:
+    scalar = np.zeros(1, [("a", "i4")])[0]
+    back = decode(encode([scalar]))[0]
+    back["a"] = 3
+    assert back["a"] == 3
+    with pytest.raises(DecodeError, match="unhashable"):
+        decode(b"\x81" + encode(scalar) + b"\xc0")
+
+
 def test_a_large_array_is_not_copied_on_either_side() -> None:
     array = np.arange(100_000)
     _, buffers = Encoder().encode([array])
@@ -118,6 +127,19 @@ def beside(description: Any = "<i8", order: Any = "C", shape: Any = (2,), offset
 
 def test_what_the_refused_ones_differ_from_is_good() -> None:
     assert decode(beside(), bytes(16)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("text", ["i8,i8", "2i4", "(2,)i4", "i4" * 50, "<i8 ", "V99999999999", "", "<M8[ns]x"])
+@pytest.mark.parametrize("within", [lambda text: text, lambda text: [["a", text]], lambda text: [["a", [["b", text]]]]])
+def test_a_type_is_one_type_as_we_write_it_and_no_list_of_types(text: str, within: Any) -> None:
+    with pytest.raises(DecodeError, match="describes no dtype"):
+        decode(beside(description=within(text)), bytes(16))
+
+
+def test_dimensions_are_counted_before_they_are_multiplied() -> None:
+    assert decode(beside(shape=(1,) * 31 + (2,)), bytes(16)).ndim == 32
+    with pytest.raises(DecodeError, match="of 65 dimensions"):
+        decode(beside(shape=(1,) * 64 + (2,)), bytes(16))
 
 
 @pytest.mark.parametrize(

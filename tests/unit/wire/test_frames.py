@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import pickle
 import tracemalloc
 
@@ -181,6 +182,19 @@ def test_an_announcement_alone_costs_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < AHEAD + 100_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [AHEAD // 2, 2 * AHEAD])
+def test_a_frame_that_there_is_no_memory_for_is_a_protocol_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    parser = FrameParser()
+    monkeypatch.setattr(frames, "bytearray", no_memory, raising=False)
+    monkeypatch.setattr(mmap, "mmap", no_memory)
+    with pytest.raises(ProtocolError) as caught:
+        parser.feed(pack_header(CALL, 1, body_len=size))
+    assert caught.value.reason == "too_large"
 
 
 def test_a_frame_larger_than_what_is_allocated_ahead_grows_as_it_comes() -> None:

@@ -1,0 +1,142 @@
+"""What a file can make its reader do, counted: how often it looks for files and for names that were perhaps meant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz.hostile_yaml import DOCUMENTS
+
+from slither_actors import config
+from slither_actors.config import SYSTEM
+from supervisors import findings as findings_module
+from supervisors.findings import Findings
+from supervisors.loader import parse_document
+from supervisors.problems import MAX_PROBLEMS, ConfigError
+from supervisors.validation import validate
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Counter[Any]:
+    """Calls of a function from now on, by its first argument."""
+    calls: Counter[Any] = Counter()
+    original: Callable[..., Any] = getattr(owner, name)
+
+    def count(first: Any, *more: Any, **options: Any) -> Any:
+        calls[first] += 1
+        return original(first, *more, **options)
+
+    monkeypatch.setattr(owner, name, count)
+    return calls
+
+
+def checked(text: str) -> Findings:
+    document = parse_document(text)
+    findings = Findings(document, [])
+    validate(findings, SYSTEM.schema)
+    SYSTEM.check(findings.root)
+    return findings
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if "wrong" in name or "unknown" in name])
+def test_the_name_that_was_meant_is_looked_for_as_often_as_it_can_be_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch, difflib, "get_close_matches")
+    assert checked(DOCUMENTS[name]).problems
+    assert calls.total() <= 2 * MAX_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "function"),
+    [
+        ("folders that are none", os.path, "isdir"),
+        ("modules that are none", findings_module, "absent_module"),
+        ("adapters that are none", findings_module, "absent"),
+        ("actors that are none", findings_module, "absent"),
+    ],
+)
+def test_nothing_is_looked_for_once_there_is_more_than_can_be_told(
+    name: str, owner: Any, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch, owner, function)
+    assert len(checked(DOCUMENTS[name]).problems) >= MAX_PROBLEMS
+    assert 1 <= calls.total() <= MAX_PROBLEMS
+
+
+def test_no_more_than_a_thousand_places_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, os.path, "isdir")
+    assert not checked(DOCUMENTS["folders"]).problems
+    assert 900 < calls.total() <= 1000
+
+
+def test_one_place_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = counted(monkeypatch, os.path, "isdir")
+    modules = counted(monkeypatch, findings_module, "absent_module")
+    pool = "{path: [., ., .], preload: [json, json]}"
+    assert not checked(f"pools: {{a: {pool}, b: {pool}}}").problems
+    assert folders.total() == modules.total() == 1
+
+
+def test_a_folder_and_a_module_of_one_name_are_two_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (problem,) = checked(f"pools: {{a: {{path: [{tmp_path}], preload: [json, no_such_module]}}}}").problems
+    assert "no_such_module" in problem.message
+
+
+def test_a_program_that_was_not_looked_for_is_that_of_the_pool_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings_module, "_MOST_LOOKS", 0)
+    file = tmp_path / "slither.yaml"
+    file.write_text("pools: {a: {python: ./none}}")
+    assert config.load(file).pools["a"].python == str(tmp_path / "none")
+
+
+def test_a_file_with_nothing_wrong_does_not_load_what_tells_errors() -> None:
+    code = (
+        "import sys; from fuzz.test_bounds import checked, SYSTEM;"
+        "checked(b'pools: {a: {size: 2}}', SYSTEM); print('jsonschema' in sys.modules);"
+        "checked(b'pools: {a: {sise: 2}}', SYSTEM); print('jsonschema' in sys.modules)"
+    )
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root / "tests")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_name_is_compared_with_five_hundred_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda name, known, n: compared.append(len(known)) or [])
+    assert checked(DOCUMENTS["a pool that is none among many"]).problems
+    assert compared == [500]
+
+
+def test_of_a_long_key_only_the_beginning_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = counted(monkeypatch, json, "dumps")
+    with pytest.raises(ConfigError):
+        parse_document(DOCUMENTS["refused items below a long key"])
+    assert max(map(len, written)) <= 61
+
+
+def test_the_path_above_is_made_once_for_those_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = counted(monkeypatch, json, "dumps")
+    with pytest.raises(ConfigError):
+        parse_document(DOCUMENTS["refused items below long keys"])
+    assert written.total() <= 100
+
+
+def test_a_key_as_long_as_the_file_is_told_by_its_beginning() -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_document(f"? {'a b' * 1000}\n: [no, {{{'c' * 1000}: no}}]\n", "f")
+    spaced, plain = '"' + ("a b" * 19)[:56] + "...", "c" * 57 + "..."
+    assert [problem.path for problem in raised.value.problems] == [f"{spaced}[0]", f"{spaced}[1].{plain}"]
