@@ -32,7 +32,7 @@ def slow(tmp_path: Path) -> Iterator[dict[str, PoolSpec]]:
     """A pool whose one worker writes its pid and does not get ready before the file "go" is there."""
     (tmp_path / "slow_start.py").write_text(
         "import os, time\n"
-        f"open({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        f"with open({str(tmp_path / 'pids')!r}, 'a') as file: file.write(f'{{os.getpid()}}\\n')\n"
         f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.005)\n"
     )
     return {"default": PoolSpec(size=1, path=[str(tmp_path), FUNCTIONS], preload=["slow_start"])}
