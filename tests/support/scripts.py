@@ -11,7 +11,7 @@ from support.worker import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELUDE = f"""
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, warnings
 sys.path[:0] = [{str(ROOT)!r}, {FUNCTIONS!r}]
 from slither_actors import *
 from slither_actors import Dispatch, Item, PoolSpec, Retry, System, Context
