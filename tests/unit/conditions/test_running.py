@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conditions.known import CONDITIONS, ROOT, environment_of
+from conditions.known import CONDITIONS, ROOT, SWITCH_INTERVAL, WARNINGS, environment_of
 from conditions.running import HOG, hogs, one_cpu
 from support.elsewhere import take_warnings
 from support.leaks import held
@@ -19,6 +19,9 @@ from slither_actors import PoolSpec, System
 pins = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process to a CPU")
 
 
+COUNT_CPUS = "import os; print(len(os.sched_getaffinity(0)))"
+
+
 @pins
 def test_what_is_started_on_one_cpu_stays_there_and_the_runner_does_not() -> None:
     usual = os.sched_getaffinity(0)
@@ -26,9 +29,6 @@ def test_what_is_started_on_one_cpu_stays_there_and_the_runner_does_not() -> Non
         child = subprocess.run([sys.executable, "-c", COUNT_CPUS], capture_output=True, text=True, check=True)
     assert child.stdout == "1\n"
     assert os.sched_getaffinity(0) == usual
-
-
-COUNT_CPUS = "import os; print(len(os.sched_getaffinity(0)))"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc only")
@@ -61,7 +61,7 @@ def in_dev_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     """``in_dev_mode(code)``: runs it with the hook and returns what it printed."""
     folder = tmp_path / "warnings"
     folder.mkdir()
-    monkeypatch.setenv("SLITHER_ACTORS_TEST_WARNINGS", str(folder))
+    monkeypatch.setenv(WARNINGS, str(folder))
 
     def run(code: str) -> str:
         environment = environment_of(CONDITIONS["dev-mode"], os.environ, folder)
@@ -117,7 +117,7 @@ with System({{"default": PoolSpec(size=1, path=[{str(tmp_path)!r}])}}) as system
 
 
 def test_where_no_folder_is_named_nothing_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SLITHER_ACTORS_TEST_WARNINGS", raising=False)
+    monkeypatch.delenv(WARNINGS, raising=False)
     assert take_warnings() == []
 
 
@@ -125,9 +125,12 @@ def test_where_no_folder_is_named_nothing_was_left(monkeypatch: pytest.MonkeyPat
 
 
 def conditions(*argv: str) -> subprocess.CompletedProcess[str]:
+    """Run the runner; under no other condition than those it is told, whichever this suite is run under."""
+    others = (SWITCH_INTERVAL, WARNINGS, "PYTHONDEVMODE", "PYTHONWARNINGS")
     return subprocess.run(
         [sys.executable, "-m", "tests.conditions", *argv],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+        env={name: value for name, value in os.environ.items() if name not in others},
     )  # fmt: skip
 
 
@@ -135,20 +138,17 @@ def conditions(*argv: str) -> subprocess.CompletedProcess[str]:
 def test_each_condition_gets_its_runs_and_a_line_and_one_that_failed_the_exit_code(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "test_it.py").write_text(
-        "import os, sys\ndef test_it(): assert len(os.sched_getaffinity(0)) == 1\n"
+        "import os, sys\ndef test_it(): assert (len(os.sched_getaffinity(0)), sys.getswitchinterval()) == (1, 0.005)\n"
     )
     pytest_arguments = ["--", "-c", str(tmp_path / "pytest.ini"), "-q", str(tmp_path)]
     done = conditions("one-cpu", "--times", "2", *pytest_arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("1 passed") == 2
     assert done.stdout.splitlines()[-1].split()[:2] == ["one-cpu", "passed"]
-    if len(os.sched_getaffinity(0)) > 1:
-        done = conditions("cpu-hog", "one-cpu", *pytest_arguments)
-        assert done.returncode == 1
-        assert [line.split()[:2] for line in done.stdout.splitlines()[-2:]] == [
-            ["cpu-hog", "failed"],
-            ["one-cpu", "passed"],
-        ]
+    done = conditions("switch-interval", "one-cpu", *pytest_arguments)
+    assert done.returncode == 1
+    summary = [line.split()[:2] for line in done.stdout.splitlines()[-2:]]
+    assert summary == [["switch-interval", "failed"], ["one-cpu", "passed"]]
 
 
 def test_a_version_that_is_not_here_is_said_and_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
