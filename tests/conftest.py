@@ -7,8 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.elsewhere import take_warnings
 from support.leaks import held, left_behind
+
+# How long an example takes says more of what else the machine does than of the code: an example that hangs fails by the
+# suite's timeout, and what is meant to be quick says so in a test of its own.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

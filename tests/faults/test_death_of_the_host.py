@@ -81,7 +81,6 @@ def test_a_forked_child_of_the_host_does_not_keep_the_workers_alive(tmp_path: Pa
         """
         with System({"default": PoolSpec(size=2)}) as system:
             workers = [executor.pid for executor in system.statistics().pools["default"].executors]
-            warnings.simplefilter("ignore")  # from CPython 3.12 on, of a fork beside threads
             child = os.fork()
             if not child:
                 os.setsid()
