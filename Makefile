@@ -3,6 +3,7 @@
 #   make lint     ruff                                          make types    mypy --strict
 #   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
 #   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
+#   make conditions   the suite under harder conditions: half an hour (ARGS="cpu-hog -- tests/faults" for some of it)
 
 # The first of these that is new enough: python3 is 3.9 on some systems that have a python3.11 beside it.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -12,13 +13,16 @@ IN_VENV := $(CURDIR)/$(VENV)/bin/
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types fuzz clean
+.PHONY: demo test conditions lint types fuzz clean
 
 demo: $(VENV)/.installed
 	"$(IN_VENV)slither-actors" demo $(ARGS)
 
 test: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m pytest $(ARGS)
+
+conditions: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m tests.conditions $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	"$(IN_VENV)ruff" check .
@@ -30,7 +34,7 @@ fuzz: $(VENV)/.installed-fuzz
 	"$(IN_VENV)python" -m tests.fuzz $(ARGS)
 
 clean:
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # The environment is made anew when pyproject.toml changed, so that what it no longer names is gone too. The install is
 # editable: a change of the code needs none. Each file is touched last, so that an interrupted install is made again.

@@ -1,4 +1,4 @@
-"""For the whole suite: no test may leave a thread, a descriptor or a process behind, nor an item unaccounted for."""
+"""For the whole suite: no test may leave a thread, a descriptor or a process behind, lose an item or overlook a warning."""
 
 from __future__ import annotations
 
@@ -7,15 +7,31 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+from support.elsewhere import take_warnings
 from support.leaks import held, left_behind
 from support.ledger import Books
 
+# How long an example takes says more of what else the machine does than of the code: an example that hangs fails by the
+# suite's timeout, and what is meant to be quick says so in a test of its own.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
+def nothing_is_warned_elsewhere() -> Iterator[None]:
+    """No worker and no script has warned of anything; known under the condition `dev-mode` only."""
+    yield
+    if told := take_warnings():
+        pytest.fail("warned of in other processes:\n" + "\n".join(told), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(nothing_is_warned_elsewhere: None) -> Iterator[None]:
     """Threads, descriptors and processes are the same after each test as before it.
 
-    Fixtures of a wider scope are made before this one, so what they hold is in the count before.
+    Fixtures of a wider scope are made before this one, so what they hold is in the count before. What processes warned
+    of is looked for after this one, when they have ended.
     """
     before = held()
     yield

@@ -59,7 +59,8 @@ def test_no_worker_outlives_a_host_that_is_killed_while_idle(tmp_path: Path) -> 
 
 def test_no_worker_outlives_a_host_that_is_killed_while_it_starts_them(tmp_path: Path) -> None:
     (tmp_path / "slow_start.py").write_text(
-        f"import os, time\nopen({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(3600)\n"
+        f"import os, time\nwith open({str(tmp_path / 'pids')!r}, 'a') as file: file.write(f'{{os.getpid()}}\\n')\n"
+        "time.sleep(3600)\n"
     )
     host = scripts.start(
         tmp_path,

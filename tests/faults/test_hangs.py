@@ -68,7 +68,9 @@ def test_a_stopped_worker_is_over_its_timeout_too(start: Start, tmp_path: Path) 
 
 def test_a_function_that_is_not_imported_in_time_ends_the_run_without_a_retry(start: Start, tmp_path: Path) -> None:
     module = tmp_path / "slow_import.py"
-    module.write_text(f"import time\nopen({str(tmp_path / 'pid')!r}, 'a').write('1\\n')\ntime.sleep(3600)\n")
+    module.write_text(
+        f"import time\nwith open({str(tmp_path / 'pid')!r}, 'a') as file: file.write('1\\n')\ntime.sleep(3600)\n"
+    )
     system = start(start_timeout=1.0, path=[FUNCTIONS, tmp_path])
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="slow_import", function="f", on_error=Retry(5, backoff=0))

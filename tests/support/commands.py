@@ -37,6 +37,7 @@ def slow(value):
 
 
 def forever(values):
+    open("begun", "w").close()
     time.sleep(3600)
 
 

@@ -47,9 +47,10 @@ class AsyncSource:
 
 
 class Heart:
-    """Beats while its block runs: how often the loop went round, and how long it was held up at most.
+    """Beats while its block runs: how often the loop went round, and for how long others had no turn at most.
 
-    A context manager for a running loop.
+    A context manager for a running loop. `longest` is in seconds of the processor that the loop's thread used: what the
+    machine does beside it does not count, and neither does time in which the loop is blocked, where nothing beats.
     """
 
     def __init__(self) -> None:
@@ -66,10 +67,10 @@ class Heart:
         await asyncio.wait([self._task])
 
     async def _beat(self) -> None:
-        last = time.monotonic()
+        last = time.thread_time()
         while True:
             await asyncio.sleep(0.001)
-            now = time.monotonic()
+            now = time.thread_time()
             self.beats += 1
             self.longest = max(self.longest, now - last)
             last = now

@@ -11,7 +11,9 @@ from support.worker import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PRELUDE = f"""
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, warnings
+# From CPython 3.12 on, of every fork beside threads. A script that forks means to.
+warnings.filterwarnings("ignore", ".* is multi-threaded, use of fork", DeprecationWarning)
 sys.path[:0] = [{str(ROOT)!r}, {FUNCTIONS!r}]
 from slither_actors import *
 from slither_actors import Dispatch, Item, PoolSpec, Retry, System, Context

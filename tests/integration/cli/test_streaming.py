@@ -100,10 +100,12 @@ def test_what_is_in_flight_when_the_signal_comes_is_delivered(started: Started, 
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_a_batch_that_does_not_end_cannot_hold_up_the_end(started: Started, signals: int) -> None:
+def test_a_batch_that_does_not_end_cannot_hold_up_the_end(
+    started: Started, here: Path, eventually: Callable[..., None], signals: int
+) -> None:
     running = started("map", "work:forever", "--timeout", "none")
     running.send("1\n")
-    time.sleep(1.0)  # nothing tells that the batch has begun, for it never ends
+    eventually((here / "begun").exists, 20)
     began = time.monotonic()
     for _ in range(signals):
         running.signal(signal.SIGTERM)

@@ -44,7 +44,7 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_each_item_comes_out_once_or_is_named(system: System, data: st.DataObject) -> None:
     draw = data.draw

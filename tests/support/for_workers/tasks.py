@@ -179,13 +179,16 @@ def hangs_with_the_interpreter_lock(payloads):
 def has_children_and_hangs(payloads):
     """A child and a child of that child, all of whose pids are written to the file."""
     script = (
-        "import os, sys, time; pid = os.fork(); "
-        "pid and open(sys.argv[1], 'a').write(f'{os.getpid()}\\n{pid}\\n'); time.sleep(3600)"
+        "import os, sys, time\n"
+        "if pid := os.fork():\n"
+        "    with open(sys.argv[1], 'a') as file: file.write(f'{os.getpid()}\\n{pid}\\n')\n"
+        "time.sleep(3600)"
     )
     with open(payloads[0], "a") as file:
         file.write(f"{os.getpid()}\n")
-    subprocess.Popen([sys.executable, "-c", script, payloads[0]], close_fds=False)
+    child = subprocess.Popen([sys.executable, "-c", script, payloads[0]], close_fds=False)
     time.sleep(3600)
+    child.wait()  # until then it is held on to: one that is dropped while it runs is warned of
 
 
 def leaves_a_child_and_dies(payloads):

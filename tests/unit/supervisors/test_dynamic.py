@@ -234,12 +234,12 @@ def test_unexpected_messages_are_dropped(manual: ManualScheduler) -> None:
 
 def _seconds_for(scheduler: Scheduler, count: int) -> float:
     ref = DynamicSupervisor.start(scheduler=scheduler)
-    begin = time.perf_counter()
+    begin = time.process_time()  # the processor's, so that what else the machine does is not counted
     for number in range(count):
         ref.tell(StartChild(ChildSpec(number, Kid.start)))
     assert supervisors.count_children(ref, 30).specs == count
     assert supervisors.stop(ref, timeout=30)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def test_ten_thousand_children_start_and_stop_in_near_linear_time(scheduler: Scheduler) -> None:

@@ -52,7 +52,7 @@ def test_a_child_is_named_and_so_is_the_zombie_that_nobody_reaped(eventually: Ca
 def test_an_orphaned_grandchild_is_found_though_init_adopted_it() -> None:
     before = held()
     grandchild = "import sys; print('up', flush=True); sys.stdin.read()"
-    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {grandchild!r}]); sys.exit()"
+    child = f"import os, subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {grandchild!r}]); os._exit(0)"
     with subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"

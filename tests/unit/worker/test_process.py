@@ -251,13 +251,12 @@ def test_a_worker_dies_with_its_host(how: str, tmp_path: Path, eventually: objec
         if {how == "stuck in C"}:
             # PyDLL holds the interpreter lock while it sleeps.
             worker.load(1, "PyDLL", module="ctypes")
-            (open({str(tmp_path / "stuck.py")!r}, "w")
-                .write("import ctypes\\ndef f(p):\\n open(p[0], 'w').close()\\n ctypes.PyDLL(None).sleep(60)"))
-            worker2 = WorkerProcess(hello_of(path=[{str(tmp_path)!r}]))
-            worker2.ready()
-            worker2.load(1, "f", module="stuck")
-            worker2.request(1, [{str(tmp_path / "begun")!r}])
-            worker = worker2
+            with open({str(tmp_path / "stuck.py")!r}, "w") as file:
+                file.write("import ctypes\\ndef f(p):\\n open(p[0], 'w').close()\\n ctypes.PyDLL(None).sleep(60)")
+            first, worker = worker, WorkerProcess(hello_of(path=[{str(tmp_path)!r}]))
+            worker.ready()
+            worker.load(1, "f", module="stuck")
+            worker.request(1, [{str(tmp_path / "begun")!r}])
         print(worker.process.pid, flush=True)
         import signal
         signal.pause()
