@@ -90,7 +90,7 @@ class Executor(LightActor):
         index: int,
         spec: PoolSpec,
         link: PoolLink,
-        make_host: Callable[[LightActor, FrameSink, str], WorkerHost],
+        make_host: Callable[[LightActor, FrameSink], WorkerHost],
         hello: bytes,
     ) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Executor(LightActor):
         self._state = State.SPAWNING
         self._why = None
         self._was_ready = self._killed = False
-        self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
+        self._host = self._make_host(self, self)
         self._record.workers += 1
         self._host.start()
 

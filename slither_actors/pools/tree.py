@@ -9,6 +9,7 @@ from typing import Any
 
 from slither_actors.pools.executor import Executor
 from slither_actors.pools.hosts.local import LocalHost
+from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.pool import Pool
 from slither_actors.pools.spec import PoolSpec
@@ -59,8 +60,10 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
 
 
 def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes) -> ChildSpec:
-    def make_host(executor: Any, sink: Any, name: str) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, name, link.counters.exited)
+    log = StderrLog(f"{link.name}[{index}]")
+
+    def make_host(executor: Any, sink: Any) -> LocalHost:
+        return LocalHost(executor, sink, spawner(), spec, log, link.counters.exited)
 
     return ChildSpec(
         id=index,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import select
 import signal
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
-from slither_actors.pools.hosts.stderr import StderrTail
+from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.spawner import Reaped, Spawn, WorkerProcess
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import pykka
 
     from supervisors import LightActor
-
-logger = logging.getLogger("slither_actors.worker")
 
 MAX_PARTS = 512
 """Buffers for one writev: below IOV_MAX (1,024 on Linux and macOS), and a turn of the scheduler stays short."""
@@ -46,7 +43,7 @@ class LocalHost:
         executor: whose timers and readers these are, and who is told of frames and of death.
         spawner: the System's Spawner.
         spec: the pool's.
-        name: for log records, such as ``pool[3]``.
+        log: where its stderr goes.
         exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
     """
 
@@ -56,7 +53,7 @@ class LocalHost:
         sink: FrameSink,
         spawner: pykka.ActorRef[Any],
         spec: PoolSpec,
-        name: str,
+        log: StderrLog,
         exited: Callable[[int], None],
     ) -> None:
         self._executor = executor
@@ -64,7 +61,7 @@ class LocalHost:
         self._sink = sink
         self._spawner = spawner
         self._spec = spec
-        self._name = name
+        self._log = log
         self._exited = exited
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
@@ -194,7 +191,7 @@ class LocalHost:
             return False
         lines = self._stderr.feed(data)
         if lines:
-            self._scheduler.side.submit(_log_lines, self._name, worker.pid, lines)
+            self._log.lines(self._scheduler.side, worker.pid, lines)
         return True
 
     # -- the end
@@ -267,8 +264,3 @@ def _readable(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return any(event & select.POLLIN for _, event in poll.poll(0))
-
-
-def _log_lines(name: str, pid: int, lines: list[str]) -> None:
-    for line in lines:
-        logger.info("%s (pid %d): %s", name, pid, line)
