@@ -31,7 +31,7 @@ class Sessions:
         self._slots: dict[str, Slot] = {}  # the least recently used first
         self._bound: set[str] = set()
         self._busy: dict[str, object] = {}  # whose batch it is
-        self._lost: set[str] = set()
+        self._lost: dict[str, Exception] = {}  # and why; the longest ago first
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._lost)
@@ -51,8 +51,7 @@ class Sessions:
         session waits for its own batches.
         """
         if session in self._lost:
-            self._lost.discard(session)
-            return SessionLost(session)
+            return lost(session, self._lost.pop(session))
         if affinity == "fail_fast":
             slot = self._slots.get(session)
             holder = self._busy.get(session)
@@ -76,24 +75,37 @@ class Sessions:
         """Its batch has left the worker."""
         self._busy.pop(session, None)
 
-    def slot_died(self, slot: Slot, told: set[str]) -> None:
+    def slot_died(self, slot: Slot, told: set[str], error: Exception) -> None:
         """The worker died, and with it all that its sessions had there.
 
         Args:
             slot: whose.
             told: sessions that learn of it now, as a batch of theirs fails of it.
+            error: why it died.
         """
         for session in [name for name, owner in self._slots.items() if owner is slot]:
             bound = session in self._bound
             self.forget(session)
             if bound and session not in told:
-                self._lost.add(session)
+                self._lost[session] = error
         while len(self._lost) > self._limit:
-            self._lost.pop()
+            del self._lost[next(iter(self._lost))]
 
     def forget(self, session: str) -> None:
         """Its run has ended and nobody else knows its id."""
         self._slots.pop(session, None)
         self._bound.discard(session)
         self._busy.pop(session, None)
-        self._lost.discard(session)
+        self._lost.pop(session, None)
+
+
+def lost(session: str, error: Exception) -> SessionLost:
+    """What the next batch of a session is told whose worker has ended.
+
+    Args:
+        session: its id.
+        error: why the worker ended.
+    """
+    told = SessionLost(session)
+    told.__cause__ = error
+    return told

@@ -1,0 +1,129 @@
+"""A pool over its restart budget, and an Executor that fails itself, under the pool's whole tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from support.pool_bench import Bench, FakeHost, frame_of, reply_to
+
+from slither_actors import BatchTimeout, SessionLost, WorkerCrashed
+from slither_actors.wire import frames as wire
+from slither_actors.wire.codec import encode
+
+Make = Callable[..., Bench]
+
+
+def retire() -> wire.Frame:
+    return frame_of(wire.RETIRE, 0, encode("max_batches"))
+
+
+# --- over the budget
+
+
+def test_a_pool_that_gives_up_kills_its_workers_at_once(bench: Make) -> None:
+    it = bench(size=3, max_restarts=0, shutdown=100.0)
+    it.start()
+    ref = it.link.ref
+    lane = it.lane()
+    it.submit(lane, 1, 2)
+    workers = list(it.hosts)
+    it.do(workers[0].die, 1)
+    assert not ref.is_alive()
+    for worker in workers[1:]:
+        # No stop frame, no ladder: what they are at is lost already, and their runs wait to hear of it.
+        assert worker.log == ["start", "kill at 1000"]
+        assert wire.STOP not in [frame.kind for frame in worker.requests]
+    assert it.counts.kills == {"budget": 2}
+    assert it.counts.deaths == 1
+
+
+def test_workers_that_start_retire_or_are_being_killed_go_with_it(bench: Make) -> None:
+    it = bench(size=4, max_restarts=0, shutdown=100.0)
+    it.greets = False
+    it.start()
+    ref = it.link.ref
+    failing, starting, timing_out, retiring = it.hosts
+    for host in (failing, timing_out, retiring):
+        it.do(host.ready)
+    lane = it.lane(timeout=5.0)
+    it.submit(lane, 1, 2)
+    assert (len(timing_out.calls()), len(retiring.calls())) == (1, 0)
+    it.do(failing.say, reply_to(failing.calls()[0]))
+    it.killable = False
+    it.do(retiring.say, retire())
+    it.scheduler.advance(5.0)
+    assert "kill at 1005" in timing_out.log
+    it.killable = True
+    it.do(failing.die, 1)
+    assert starting.log[-1] == "kill at 1005"
+    assert retiring.log[-1] == "kill at 1005"
+    it.do(timing_out.die, None, 9)
+    assert not ref.is_alive()
+    assert it.counts.kills == {"timeout": 1, "budget": 2}
+
+
+def test_timeouts_and_recycling_are_no_matter_of_the_budget(bench: Make) -> None:
+    it = bench(max_restarts=0)
+    it.start()
+    ref = it.link.ref
+    for number in range(10):
+        lane = it.lane(timeout=5.0)
+        it.submit(lane, number)
+        if number % 2:
+            it.scheduler.advance(5.0)
+            assert isinstance(lane.collector.of(number), BatchTimeout)
+        else:
+            it.do(it.host.say, reply_to(it.host.calls()[0]), retire())
+            it.do(it.host.die, 0)
+    assert ref.is_alive()
+    assert it.counts.deaths == 0
+
+
+# --- an Executor that fails
+
+
+@pytest.fixture
+def failing(bench: Make, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A pool whose Executor fails when it sends job 2."""
+    it = bench(max_restarts=5)
+    it.start()
+    send = FakeHost.send
+
+    def broken(host: FakeHost, parts: Sequence[bytes | memoryview]) -> None:
+        if any(b"body 2" in bytes(part) for part in parts):
+            raise OverflowError("a bug of ours")
+        send(host, parts)
+
+    monkeypatch.setattr(FakeHost, "send", broken)
+    return it
+
+
+def test_a_batch_whose_executor_failed_has_lost_an_attempt_to_a_crash_and_the_rest_is_redelivered(
+    failing: Bench,
+) -> None:
+    it = failing
+    lane = it.lane()
+    it.submit(lane, 2, 3)
+    error = lane.collector.of(2)
+    # By the policy, as any crash: a run with Retry goes on.
+    assert isinstance(error, WorkerCrashed)
+    assert isinstance(error.__cause__, OverflowError)
+    assert "a bug of ours" in error.__notes__[0]
+    assert it.hosts[0].log[-1] == "abandon"
+    it.do(it.host.say, reply_to(it.host.calls()[0]))
+    assert lane.collector.of(3).kind == wire.REPLY
+    assert it.counts.deaths == 1
+    assert it.counts.kills == {"abandoned": 1}
+
+
+def test_sessions_of_a_worker_whose_executor_failed_are_lost(failing: Bench) -> None:
+    it = failing
+    idle, lane = it.lane(session="idle", affinity="strict"), it.lane(session="s", affinity="strict")
+    it.submit(idle, 1)
+    it.do(it.host.say, reply_to(it.host.calls()[0]))
+    it.submit(lane, 2)
+    assert isinstance(lane.collector.of(2), SessionLost)
+    assert isinstance(lane.collector.of(2).__cause__, WorkerCrashed)
+    it.submit(idle, 4)
+    assert isinstance(idle.collector.of(4), SessionLost)
