@@ -132,6 +132,7 @@ class Pool(LightActor):
         now = self.scheduler.now()
         for job in message.jobs:
             job.queued = now
+            job.began = 0.0  # a retry is the same job
         if message.front:
             lane.queue.extendleft(reversed(message.jobs))
         else:
@@ -298,6 +299,7 @@ class Pool(LightActor):
             lane = job.lane
             self._slots.give(slot, lane)
             job.slot = None
+            job.began = 0.0
             if lane.closed or job.cancelled:
                 continue
             self._counters.redelivered += 1

@@ -205,17 +205,20 @@ class GuardianLink:
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])
+        os.set_blocking(self._pipe, False)
         self._tell(b"".join(b"+%d\n" % group for group in self._groups))
 
     def watch(self, group: int) -> None:
         """Have the guardian kill this group should the host end."""
         self._groups.add(group)
-        self._tell(b"+%d\n" % group)
+        if not self._tell(b"+%d\n" % group):
+            self._replace()
 
     def forget(self, group: int) -> None:
         """This group is reaped: its number may belong to somebody else by now."""
         self._groups.discard(group)
-        self._tell(b"-%d\n" % group)
+        if not self._tell(b"-%d\n" % group):
+            self._replace()
 
     def close(self) -> None:
         """End the guardian and reap it."""
@@ -233,11 +236,22 @@ class GuardianLink:
         """The pipe to it, if there is one."""
         return [self._pipe] if self._pipe >= 0 else []
 
-    def _tell(self, lines: bytes) -> None:
+    def _tell(self, lines: bytes) -> bool:
+        """Write to it. False: it is dead, or so long stopped that its pipe is full."""
         if lines and self._pipe >= 0:
-            # A dead guardian is replaced at the next start; the workers have PDEATHSIG meanwhile.
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 os.write(self._pipe, lines)
+            except (BrokenPipeError, BlockingIOError):
+                return False
+        return True
+
+    def _replace(self) -> None:
+        """It is of no use any more. Without another one, till the next start, the workers have PDEATHSIG."""
+        if self._popen is not None:
+            self._popen.kill()
+        self.close()
+        with contextlib.suppress(OSError):
+            self.start()
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:

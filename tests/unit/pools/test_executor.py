@@ -371,6 +371,23 @@ def test_a_retry_goes_to_another_worker_if_one_is_ready(bench: Make) -> None:
     assert (second.calls()[0].body, second.calls()[0].attempt) == (b"body 1", 2)
 
 
+def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
+    it = bench()
+    it.start()
+    lane = it.lane()
+    (job,) = it.submit(lane, 1)
+    assert job.began == it.scheduler.now()
+    it.do(it.host.say, failure_of(it.host.calls()[0].request_id))
+    it.greets = False
+    it.do(it.host.die, 0)
+    job.attempt += 1
+    it.resubmit(job)  # nobody has it now
+    assert job.began == 0.0
+    it.scheduler.advance(3.0)
+    it.do(it.host.ready)
+    assert job.began == it.scheduler.now()
+
+
 # --- cancel
 
 
