@@ -41,6 +41,22 @@ class WorkerProcess:
         self.lifeline = lifeline
         self.pidfd = _pidfd_open(popen.pid)
 
+    def is_dead(self) -> bool:
+        """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
+        if self._popen.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody else has reaped it
+            return True
+        except AttributeError:  # macOS before CPython 3.13: only reaping tells
+            if self._popen.poll() is None:
+                return False
+            # While anybody is left in the group nobody else gets its id.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return True
+
     def reap(self) -> int | None:
         """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
         return self._popen.poll()

@@ -33,7 +33,7 @@ READS_AT_DEATH = 256
 EOF_GRACE = 0.5
 """Seconds between the end of a worker's replies and its death; a worker that lives on without its pipe is killed."""
 REAP_POLL = 0.02
-"""Seconds between looks for a dead child where there is no pidfd (macOS)."""
+"""Seconds between looks for a dead worker where there is no pidfd (macOS)."""
 
 
 class LocalHost:
@@ -219,13 +219,15 @@ class LocalHost:
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
 
     def _dead(self) -> bool:
-        """The pidfd says dead: read out what it sent, kill its group while the zombie still holds the id, reap."""
+        """It is dead: read out what it sent, kill its group while the zombie still holds the id, reap.
+
+        Called when the pidfd says so, and to look where there is none. False: it lives, or is not to be reaped yet.
+        """
         worker = self._worker
         if worker is None:
             return True
         if worker.pidfd < 0:
-            # Without a pidfd death shows only by reaping, so what was in the pipe is read after it; the pipe keeps it.
-            if worker.reap() is None:
+            if not worker.is_dead():
                 return False
         else:
             self._scheduler.remove_reader(worker.pidfd)
