@@ -243,19 +243,26 @@ class Executor(LightActor):
         self._ladder()
 
     def _handshake(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            if self._state is State.STARTING and frame.kind == READY:
+        for number, frame in enumerate(frames):
+            if self._state is not State.STARTING:
+                return  # while it is killed or stopped, or has failed to start, nothing it says counts any more
+            if frame.kind == READY:
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
                 self._set_deadline(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
-            elif self._state is State.STARTING and frame.kind == FAILURE:
-                self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
-            elif self._state is State.STARTING:
+                if rest := frames[number + 1 :]:
+                    self.on_frames(rest)
+                return
+            if frame.kind != FAILURE:
                 raise ProtocolError("unexpected", f"kind {frame.kind} before ready")
-            # While it is killed or stopped nothing it says counts any more.
+            self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
+            # It ends by itself, unless a thread that its imports have started keeps it from that.
+            self._state = State.KILLING
+            self._set_deadline(None)
+            self._ladder()
 
     def on_broken(self, error: Exception) -> None:
         """The worker's bytes make no sense: whatever they would have said is lost with it."""

@@ -92,6 +92,32 @@ def test_a_start_that_fails_in_the_worker_is_told_with_its_traceback(bench: Make
     assert "ValueError: no" in str(error)
 
 
+def test_a_worker_that_told_of_its_failed_start_and_does_not_end_is_pushed(bench: Make) -> None:
+    it = bench(start_timeout=60.0, shutdown=4.0)
+    it.greets = False
+    it.start()
+    ready = it.when_ready()
+    it.killable = False
+    it.do(it.host.say, failure_of(0, "start"), it.host.ready_frame())  # nothing it says after that counts
+    it.scheduler.advance(2.1)
+    assert it.hosts[0].log == ["start", "terminate at 1002"]
+    it.scheduler.advance(2.0)
+    assert it.hosts[0].log[-1] == "kill at 1004"
+    it.do(lambda: it.hosts[0].die(signal=9))
+    (error,) = ready
+    assert isinstance(error, LoadError)  # and no StartTimeout
+    assert (it.counts.kills, it.counts.deaths) == ({"shutdown": 1}, 1)
+
+
+def test_what_comes_with_ready_is_heard_too(bench: Make) -> None:
+    it = bench()
+    it.greets = False
+    it.start()
+    it.do(it.host.say, it.host.ready_frame(), frame_of(wire.REPLY, 987_654, count=1))
+    assert "kill at 1000" in it.hosts[0].log
+    assert (it.counts.protocol_errors, it.counts.deaths) == ({"unasked": 1}, 1)
+
+
 @pytest.mark.parametrize("kind", [wire.REPLY, wire.LOADED, wire.PONG, wire.CANCELLED])
 def test_anything_else_before_ready_kills_it(bench: Make, kind: int) -> None:
     it = bench()
