@@ -110,6 +110,7 @@ class Executor(LightActor):
         self._alarm_at = 0.0
         self._why: Exception | None = None
         self._was_ready = False
+        self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
         self._counters = link.counters
@@ -128,7 +129,7 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
-        self._was_ready = self._killed = False
+        self._was_ready = self._answered = self._killed = False
         self._host = self._make_host(self, self)
         self._record.workers += 1
         self._host.start()
@@ -224,6 +225,7 @@ class Executor(LightActor):
         if self._requests.head is not head:
             self._next_head(now)
         if ended:
+            self._answered = True
             self._record.done += len(ended)
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
@@ -231,7 +233,10 @@ class Executor(LightActor):
         if wrong is not None:
             raise wrong
         if retire is not None:
-            self._retire(wire.retire_reason(retire))
+            reason = wire.retire_reason(retire)
+            if not self._answered:  # so that a pool whose workers do nothing else gives up, and does not go on for ever
+                raise ProtocolError("unexpected", f"a worker retires ({reason}) that has executed nothing")
+            self._retire(reason)
 
     def _retire(self, reason: str) -> None:
         """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""

@@ -145,7 +145,7 @@ def retires_and_never_ends(request, payloads):
 
 
 def retires_before_it_answers(request, payloads):
-    """As far as the host can know this batch never began."""
+    """As far as it tells, this batch never began."""
     say(pack_frame(frames.RETIRE, 0, encode("max_batches")))
     os._exit(0)
 

@@ -33,6 +33,17 @@ def busy(bench: Bench, *refs: int, **lane: Any) -> tuple[Any, Sequence[Frame]]:
     return made, calls
 
 
+def served(bench: Bench) -> Bench:
+    """A started pool whose workers have done something already: only then may one retire."""
+    bench.start()
+    lane = bench.lane()
+    for number, host in enumerate(bench.hosts):
+        bench.submit(lane, -number)
+        bench.do(host.say, reply_to(host.calls()[0]))
+        host.requests.clear()
+    return bench
+
+
 def test_the_limits_are_in_the_greeting(bench: Make) -> None:
     it = bench(max_batches=5, max_rss=6_000, memory_limit=7_000)
     it.start()
@@ -84,8 +95,7 @@ def test_with_another_worker_ready_what_waited_goes_there_at_once(bench: Make) -
 
 
 def test_an_idle_worker_that_retires_is_replaced(bench: Make) -> None:
-    it = bench(max_restarts=0)
-    it.start()
+    it = served(bench(max_restarts=0))
     it.do(it.host.say, retire())
     it.do(it.host.die, 0)
     assert it.pool.ready == 1
@@ -93,8 +103,7 @@ def test_an_idle_worker_that_retires_is_replaced(bench: Make) -> None:
 
 
 def test_what_was_sent_before_the_pool_heard_of_it_is_redelivered_too(bench: Make) -> None:
-    it = bench()
-    it.start()
+    it = served(bench())
     lane = it.lane()
     # Posted by what comes ahead of the job: said between the Pool's message and the Executor's reading it.
     it.scheduler.post(lambda: it.scheduler.post(it.host.say, retire()))
@@ -149,8 +158,7 @@ def test_a_function_is_loaded_anew_in_the_next_worker(bench: Make) -> None:
 
 
 def test_one_that_says_so_and_does_not_end_is_pushed_and_then_killed(bench: Make) -> None:
-    it = bench(shutdown=4.0)
-    it.start()
+    it = served(bench(shutdown=4.0))
     it.killable = False
     it.do(it.host.say, retire())
     it.scheduler.advance(1.9)
@@ -166,8 +174,7 @@ def test_one_that_says_so_and_does_not_end_is_pushed_and_then_killed(bench: Make
 
 
 def test_the_push_of_one_that_ended_does_not_reach_its_successor(bench: Make) -> None:
-    it = bench(shutdown=4.0)
-    it.start()
+    it = served(bench(shutdown=4.0))
     it.do(it.host.say, retire())
     it.do(it.host.die, 0)
     it.scheduler.advance(10.0)
@@ -190,8 +197,7 @@ def test_what_it_says_after_that_counts_for_nothing(bench: Make, kind: int) -> N
 
 
 def test_garbage_instead_of_its_end_kills_it(bench: Make) -> None:
-    it = bench()
-    it.start()
+    it = served(bench())
     it.do(it.hosts[0].say, retire())
     it.do(it.hosts[0].sink.on_broken, ProtocolError("magic", "no frame"))
     assert it.counts.kills == {"protocol": 1}
@@ -216,8 +222,7 @@ def test_a_successor_that_cannot_be_made_is_a_failed_start(bench: Make) -> None:
 
 
 def test_a_stop_while_it_retires_waits_for_its_end(bench: Make) -> None:
-    it = bench(shutdown=4.0)
-    it.start()
+    it = served(bench(shutdown=4.0))
     it.killable = False
     it.do(it.host.say, retire())
     it.scheduler.advance(1.0)
@@ -230,8 +235,7 @@ def test_a_stop_while_it_retires_waits_for_its_end(bench: Make) -> None:
 
 
 def test_a_stop_while_it_retires_is_over_by_its_own_time(bench: Make) -> None:
-    it = bench(shutdown=4.0)
-    it.start()
+    it = served(bench(shutdown=4.0))
     it.do(it.host.say, retire())
     it.scheduler.advance(1.0)
     it.stop()
@@ -314,6 +318,21 @@ def test_nothing_may_follow_a_retirement_in_the_same_breath(bench: Make) -> None
     assert lane.collector.of(1).kind == wire.REPLY
     assert isinstance(lane.collector.of(2), ProtocolError)
     assert (it.counts.protocol_errors, it.counts.recycled) == ({"unasked": 1}, {})
+
+
+def test_one_that_retires_without_having_executed_anything_breaks_the_protocol(bench: Make) -> None:
+    """Or a pool could go on for ever with workers that do nothing."""
+    it = bench(max_restarts=2, max_seconds=600.0)
+    it.start()
+    ref = it.link.ref
+    lane = it.lane()
+    it.submit(lane, 1)
+    for _ in range(3):
+        it.do(it.host.say, retire())
+        it.scheduler.advance(1.0)
+    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert not ref.is_alive()
+    assert (it.counts.protocol_errors, it.counts.deaths, it.counts.recycled) == ({"unexpected": 3}, 3, {})
 
 
 def test_a_retirement_before_ready_is_a_protocol_error(bench: Make) -> None:
