@@ -184,6 +184,31 @@ def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(ben
     assert [call.body for call in it.host.calls()] == [b"body 2"]
 
 
+@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED, wire.PONG])
+def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -> None:
+    it = bench()
+    lane, calls = busy(it, 1, 2)
+    it.do(it.hosts[0].say, frame_of(kind, calls[0].request_id))
+    assert "kill at 1000" in it.hosts[0].log
+    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert [call.body for call in it.host.calls()] == [b"body 2"]
+    assert it.counts.protocol_errors == {"unexpected": 1}
+
+
+@pytest.mark.parametrize("kind", [wire.READY, wire.REPLY, wire.PONG])
+def test_what_is_no_answer_to_a_load_kills_the_worker_and_costs_the_batch_that_wanted_it(
+    bench: Make, kind: int
+) -> None:
+    it = bench()
+    it.loads = False
+    it.start()
+    lane = it.lane()
+    it.submit(lane, 1, target=Target("module", "function"))
+    it.do(it.hosts[0].say, frame_of(kind, it.hosts[0].requests[1].request_id))
+    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert it.counts.protocol_errors == {"unexpected": 1}
+
+
 def test_what_was_answered_before_the_nonsense_counts(bench: Make) -> None:
     it = bench()
     lane, calls = busy(it, 1, 2, 3)
