@@ -9,6 +9,7 @@ from support.evil import EVIL
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
+from slither_actors.pools import slots
 
 
 @pytest.fixture
@@ -29,3 +30,11 @@ def make() -> Iterator[Callable[..., System]]:
 def start(make: Callable[..., System]) -> Callable[..., System]:
     """``start(size=1, **spec)``: a System with one pool, started."""
     return lambda size=1, **spec: make(size, **spec).start()
+
+
+@pytest.fixture
+def sent_ahead(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Batches that a worker's pipe holds in this test, whatever they take: else a busy machine makes it one."""
+    depth = 4
+    monkeypatch.setattr(slots, "pipe_depth", lambda average: depth)
+    return depth

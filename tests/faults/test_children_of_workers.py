@@ -52,9 +52,10 @@ def wait_all_ready(system: System, eventually: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "exit_code", "sig"), [(signal.SIGKILL, None, 9), (0, 0, None)], ids=["SIGKILL", "os._exit(0)"]
+    ("kind", "how", "exit_code", "sig"),
+    [("program", signal.SIGKILL, None, 9), ("fork in C", 0, 0, None)],
+    ids=["a program, SIGKILL", "forked in C, os._exit(0)"],
 )
-@pytest.mark.parametrize("kind", ["program", "fork in C"])
 def test_a_child_that_keeps_the_pipes_open_does_not_hide_the_death_and_is_killed(
     start: Start, tmp_path: Path, child: Callable[[], int], seen_by: str, kind: str, how: int, exit_code: int, sig: int,
     eventually: Callable[..., None],

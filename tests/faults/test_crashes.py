@@ -30,8 +30,7 @@ def crash_of(system: System, function: str, payload: object) -> WorkerCrashed:
 
 
 @pytest.mark.fault(3)
-@pytest.mark.parametrize("ordering", ["preserve", "as_completed"])
-@pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
+@pytest.mark.parametrize(("lazy", "ordering"), [(True, "as_completed"), (False, "preserve")])
 def test_a_poison_item_is_found_by_split_and_alone_is_skipped(start: Start, lazy: bool, ordering: str) -> None:
     system = start(2, max_restarts=None)
     payloads = [-1 if i == 37 else i for i in range(64)]
@@ -94,8 +93,10 @@ def test_a_crash_costs_one_attempt_of_one_batch_and_those_behind_it_none(start: 
 
 
 @pytest.mark.fault(4)
-@pytest.mark.parametrize("code", [0, 3, 255])
-@pytest.mark.parametrize("function", ["exits_in_c", "exits", "exits_beside_a_thread"])
+@pytest.mark.parametrize(
+    ("function", "code"),
+    [("exits_in_c", 0), ("exits_in_c", 3), ("exits", 0), ("exits", 255), ("exits_beside_a_thread", 0)],
+)
 def test_a_worker_that_exits_in_mid_batch_has_crashed_though_the_code_is_0(
     start: Start, function: str, code: int
 ) -> None:

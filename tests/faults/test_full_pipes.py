@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.victims import beside, counts, executor, works
+from support.evil import stand_in
+from support.victims import beside, counts, works
 
 from slither_actors import System
 
@@ -17,18 +18,15 @@ Start = Callable[..., System]
 BIG = 4 * (1 << 20)
 
 
-def test_a_large_request_is_half_written_while_a_large_reply_is_written(start: Start, tmp_path: Path) -> None:
-    """The worker waits until the next request has filled its pipe, and only then writes a reply of 4 MiB."""
-    system = start(1)
-    full = tmp_path / "full"
-    # The small ones teach the pool that batches are short, so that it sends ahead.
-    payloads: list[tuple[object, str | None]] = [(n, None) for n in range(20)]
-    payloads += [(b"a" * BIG, str(full)), (b"b" * BIG, None), (b"c" * BIG, None)]
-    results = system.dispatch.run(payloads, module="pipes", function="full_both_ways", batch_size=1, timeout=60)
-    assert [item.payload for item in results] == [payload for payload, _ in payloads]
-    assert full.exists()
-    assert (counts(system).kills, counts(system).exits) == ({}, {})
-    assert executor(system).done == 23
+def test_a_reply_of_4_mib_is_written_while_the_request_of_4_mib_is_half_written(
+    start: Start, tmp_path: Path
+) -> None:
+    """Its worker reads nothing until all of its reply is taken, and the request pipe is full."""
+    system = start(1, python=stand_in(tmp_path, "early"))
+    results = system.dispatch.run([b"x" * BIG] * 3, module="tasks", function="double", batch_size=1, timeout=60)
+    assert [len(item.payload) >= BIG and set(item.payload) == set(b"y") for item in results] == [True] * 3
+    assert works(system)
+    assert (counts(system).kills, counts(system).exits, counts(system).protocol_errors) == ({}, {}, {})
 
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])

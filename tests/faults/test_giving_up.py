@@ -27,8 +27,7 @@ def unavailable(error: BaseException) -> bool:
     return isinstance(error, DispatchError) and isinstance(error.reason, PoolUnavailable)
 
 
-@pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
-@pytest.mark.parametrize("ordering", ["preserve", "as_completed"])
+@pytest.mark.parametrize(("lazy", "ordering"), [(True, "preserve"), (False, "as_completed")])
 def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results_so_far(
     start: Start, lazy: bool, ordering: str, eventually: Callable[..., None]
 ) -> None:

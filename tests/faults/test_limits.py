@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.evil import EVIL, stand_in
-from support.gates import Gates, wait_gone
+from support.gates import SECONDS, Gates, wait_gone
 from support.victims import Starts, beside, counts, counts_after, pids, pool, works
 from support.worker import FUNCTIONS
 
@@ -39,8 +39,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is kept on
 # --- max_batches
 
 
-@pytest.mark.parametrize("ordering", ["preserve", "as_completed"])
-@pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
+@pytest.mark.parametrize(("lazy", "ordering"), [(True, "preserve"), (False, "as_completed")])
 def test_workers_are_replaced_after_so_many_batches_and_each_item_comes_out_once(
     start: Start, lazy: bool, ordering: str, eventually: Callable[..., None]
 ) -> None:
@@ -58,9 +57,10 @@ def test_workers_are_replaced_after_so_many_batches_and_each_item_comes_out_once
     # Ten batches of four each, but for those that were at work at the end.
     executed = Counter(item.payload for item in results)
     assert max(executed.values()) == 40
-    eventually(lambda: counts(system).exits == {"exit 0": counts(system).recycled["max_batches"]})
+    full = sum(n == 40 for n in executed.values())
+    eventually(lambda: counts(system).exits == {"exit 0": full})  # those at the end may have just retired
     seen = counts(system)
-    assert seen.recycled["max_batches"] == sum(n == 40 for n in executed.values())
+    assert seen.recycled == {"max_batches": full}
     # What waited in the pipe of one that retired was given to another, as the same attempt.
     assert seen.redelivered == sum(times - 1 for times in given_out.values())
     assert max(attempt for _, attempt in given_out) == 1
@@ -69,24 +69,26 @@ def test_workers_are_replaced_after_so_many_batches_and_each_item_comes_out_once
 
 
 def test_batches_that_wait_in_the_pipe_of_one_that_retires_are_executed_once_by_the_next(
-    start: Start, tmp_path: Path, eventually: Callable[..., None]
+    start: Start, tmp_path: Path, sent_ahead: int, eventually: Callable[..., None]
 ) -> None:
-    system, gates = start(1, max_batches=31), Gates(tmp_path)
-    payloads: list[object] = list(range(60))
-    payloads[30] = (30, gates["a"])  # the last one that it executes; the first ones teach the pool how short they are
+    system, gates = start(1, max_batches=11), Gates(tmp_path)
+    payloads: list[object] = list(range(20))
+    payloads[10] = (10, gates["a"])  # the last one that it executes
     with Starts().watched() as starts:
 
         def go_on() -> None:
             gates.wait_begun("a")
-            eventually(lambda: pool(system).executors[0].in_pipe > 1, 20)
+            eventually(lambda: pool(system).executors[0].in_pipe == sent_ahead, SECONDS)
             gates.open("a")
 
         with beside(go_on):
             results = system.dispatch.run(payloads, module="tasks", function="through_gates", batch_size=1)
-        given_out = starts.all(60, eventually)
-    assert [item.payload for item in results] == list(range(60))
+        given_out = starts.all(20, eventually)
+    assert [item.payload for item in results] == list(range(20))
     seen = counts(system)
-    assert seen.redelivered == sum(times - 1 for times in given_out.values()) > 0
+    # One more may have been sent when the answer had come and the retirement had not.
+    assert seen.redelivered == sum(times - 1 for times in given_out.values())
+    assert seen.redelivered in (sent_ahead - 1, sent_ahead)
     assert {attempt for _, attempt in given_out} == {1}
     assert (seen.recycled, seen.deaths, len(gates.begun("a"))) == ({"max_batches": 1}, 0, 1)
 
@@ -230,18 +232,18 @@ def test_an_item_over_the_memory_limit_is_found_by_split(start: Start) -> None:
 
 
 @linux
-@pytest.mark.parametrize("position", [0, 40], ids=["first", "behind others"])
-def test_a_batch_that_the_worker_cannot_even_read_fails_alone(start: Start, position: int) -> None:
+@pytest.mark.parametrize("position", [0, 10], ids=["first", "behind others"])
+def test_a_batch_that_the_worker_cannot_even_read_fails_alone(start: Start, sent_ahead: int, position: int) -> None:
     """Behind others it is read while they wait to be executed; they are not what is too large."""
     system = start(1, memory_limit=150 * MB)
-    payloads = [b"x" * (200 * MB if n == position else 10) for n in range(60)]
+    payloads = [b"x" * (200 * MB if n == position else 10) for n in range(20)]
     results = system.dispatch.run(payloads, module="memory", function="lengths", batch_size=1, on_error="skip")
     assert [item.id for item in results if "skipped" in item.meta] == [position]
     error = results[position].meta["error"]
     assert isinstance(error, WorkerError)
     assert (error.type, error.kind) == ("MemoryError", "decode")
     assert "use smaller batches" in error.message
-    assert [item.payload for item in results if item.id != position] == [10] * 59
+    assert [item.payload for item in results if item.id != position] == [10] * 19
     seen = counts(system)
     assert (seen.exits, seen.deaths) == ({}, 0)
 
