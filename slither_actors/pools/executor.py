@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
@@ -358,6 +359,10 @@ class Executor(LightActor):
         if self._state is State.RETIRING:
             self._new_worker()
             return
+        if death.signal == SIGKILL and not self._killed:
+            # Killed from outside, it says nothing of whether the next one can live, which need not wait for that. A
+            # pause that grew with each kill would leave few workers to be hit, until none lives long enough to work.
+            self.prove()
         if not self._was_ready:
             error = self._why or _crash(death)
             if isinstance(error, StartTimeout) and death.stderr_tail:

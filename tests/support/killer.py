@@ -18,13 +18,14 @@ class Killer:
     """Sends a signal to a random worker of a pool: when told to, or again and again on a thread while in its context.
 
     Args:
-        system: whose pool "default".
+        system: whose workers these are.
         seed: of its choices.
         pause: seconds between two kills of the thread. Where workers are killed faster than they can start, a batch may
             well run out of attempts; who cannot have that tells when, by progress.
         signals: one of them each time.
         states: of workers that it looks for; None: any, those that are still starting too, which then count as unable
-            to start, so that they wait for a back-off.
+            to start.
+        pool: the workers' pool.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Killer:
         pause: float = 0.05,
         signals: Sequence[signal.Signals] = (signal.SIGKILL,),
         states: Sequence[str] | None = ("ready",),
+        pool: str = "default",
     ) -> None:
         self.sent: Counter[str] = Counter()
         self._system = system
         self._pause = pause
         self._signals = signals
         self._states = states
+        self._pool = pool
         self._random = random.Random(seed)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="killer", daemon=True)
@@ -51,7 +54,7 @@ class Killer:
 
     def kill_one(self) -> None:
         """Now, if there is one."""
-        workers = self._system.statistics().pools["default"].executors
+        workers = self._system.statistics().pools[self._pool].executors
         found = [each.pid for each in workers if each.pid and (self._states is None or each.state in self._states)]
         if found:
             sig = self._random.choice(self._signals)

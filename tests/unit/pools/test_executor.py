@@ -153,6 +153,33 @@ def test_the_pause_between_restarts_is_at_most_5_seconds(bench: Make) -> None:
     assert len(it.hosts) == before + 1
 
 
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_worker_that_is_killed_from_outside_is_replaced_at_once_however_often(bench: Make, ready: bool) -> None:
+    """It says nothing of whether the next one can live. A pause that grew would leave the killer fewer to hit."""
+    it = bench(max_restarts=None)
+    it.greets = ready
+    it.start()
+    for number in range(10):
+        assert len(it.hosts) == number + 1
+        it.do(it.host.die, None, 9)
+    it.do(it.host.die, 1)  # one that ends by itself is another matter
+    assert len(it.hosts) == 11
+    it.scheduler.advance(0.06)
+    assert len(it.hosts) == 12
+
+
+def test_our_own_kill_of_a_worker_that_does_not_get_ready_is_no_kill_from_outside(bench: Make) -> None:
+    it = bench(max_restarts=None, start_timeout=2.0)
+    it.greets = False
+    it.start()
+    it.scheduler.advance(2.0)
+    assert len(it.hosts) == 2
+    it.scheduler.advance(2.0)
+    assert len(it.hosts) == 2  # it waits now
+    it.scheduler.advance(0.06)
+    assert len(it.hosts) == 3
+
+
 # --- requests and replies
 
 
