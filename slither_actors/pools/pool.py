@@ -73,10 +73,15 @@ class Pool(LightActor):
         name: of the pool.
         size: number of its executors.
         link: told of this Pool while it lives; what runs and the System hold in place of a reference that may go stale.
+        in_vain: after so many starts in a row that came to nothing, while no worker at all got ready, it gives up: the
+            pauses between them keep such a pool within its restart budget for ever, and its runs would wait as long.
+            None: never.
     """
 
-    def __init__(self, name: str, size: int, link: PoolLink) -> None:
+    def __init__(self, name: str, size: int, link: PoolLink, in_vain: int | None = None) -> None:
         super().__init__()
+        self._in_vain = in_vain
+        self._failed_starts = 0
         self._name = name
         self._link = link
         self._slots = Slots(size)
@@ -262,6 +267,7 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
+        self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._tell_ready()
         self._assign()
@@ -317,6 +323,9 @@ class Pool(LightActor):
         waiting, self._waiting_ready = self._waiting_ready, []
         for answer in waiting:
             answer(message.error)
+        self._failed_starts = 0 if any(slot.ready for slot in self._slots.all) else self._failed_starts + 1
+        if self._in_vain is not None and self._failed_starts >= self._in_vain:
+            self.exit(Crashed(message.error))
 
     def _executor_down(self, message: Down) -> None:
         """An Executor ended. If it could not say WorkerGone before, its worker was killed with it."""

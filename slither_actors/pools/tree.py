@@ -16,6 +16,9 @@ from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.messages import Hello
 from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
 
+IN_VAIN = 8
+"""Starts in a row, for each worker, that came to nothing and make a pool give up: by then its pauses are at their
+longest, and the window of the restart budget too short for what they leave."""
 SHUTDOWN_MARGIN = 1.0
 """Seconds for an Executor beyond its worker's `shutdown`: for the kill, and for reaping."""
 
@@ -32,11 +35,12 @@ def pool_child(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Ch
 
 
 def _start(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
+    in_vain = None if spec.max_restarts is None else IN_VAIN * spec.size
     # max_restarts=0: a Pool's crash, or executors over their budget, end this pool as a whole. Its runs then hear
     # PoolUnavailable, and the supervisor of pools begins it again after its own back-off.
     return Supervisor.start(
         [
-            ChildSpec(id="pool", start=lambda: Pool.start(link.name, spec.size, link)),
+            ChildSpec(id="pool", start=lambda: Pool.start(link.name, spec.size, link, in_vain)),
             ChildSpec(id="executors", start=lambda: _start_executors(link, spec, spawner), type="supervisor"),
         ],
         strategy="one_for_all",

@@ -38,8 +38,8 @@ def test_every_item_comes_out_once_while_workers_are_killed(
     distinct = len(set(numbers))
     print(
         f"\nseed {seed}: {items} items in {time.monotonic() - began:.1f} s, {killer.kills} kills, "
-        f"{pool.deaths} deaths, {ledger.retries} retries, {pool.redelivered} redelivered, duplicates {len(numbers) - distinct}, "
-        f"losses {items - distinct}"
+        f"{pool.deaths} deaths, {ledger.retries} retries, {pool.redelivered} redelivered, "
+        f"duplicates {len(numbers) - distinct}, losses {items - distinct}"
     )
     assert sorted(numbers) == list(range(items))
     if ordering == "preserve":

@@ -25,6 +25,7 @@ from slither_actors import (
     System,
     WorkerCrashed,
 )
+from supervisors import Backoff
 
 pytestmark = pytest.mark.fault(9)
 
@@ -124,6 +125,24 @@ def test_starts_that_fail_are_counted_backed_off_and_escalated_and_the_pool_come
     seen = counts(system)
     assert seen.deaths == 5
     assert (seen.exits["SIGKILL"], seen.exits["exit 70"]) == (1, 4)
+    switch.unlink()
+    eventually(lambda: pool(system).available, SECONDS)
+    assert works(system)
+
+
+def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_within_its_budget(
+    start: Start, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    switch = tmp_path / "switch"
+    system = start(
+        1, python=stand_in(tmp_path, "false_start", "exits", switch), max_restarts=1000,
+        restart_backoff=Backoff(base=0.01, maximum=0.02),
+    )  # fmt: skip
+    assert works(system)
+    switch.touch()
+    gives_up(system, WorkerCrashed)
+    seen = counts(system)
+    assert (seen.deaths, seen.exits["exit 70"]) == (1 + 8, 8)
     switch.unlink()
     eventually(lambda: pool(system).available, SECONDS)
     assert works(system)

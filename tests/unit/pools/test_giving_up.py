@@ -81,6 +81,88 @@ def test_timeouts_and_recycling_are_no_matter_of_the_budget(bench: Make) -> None
     assert it.counts.deaths == 0
 
 
+# --- starts that come to nothing
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_within_its_budget(
+    bench: Make, size: int
+) -> None:
+    it = bench(size=size)
+    it.start()
+    ref = it.link.ref
+    it.greets = False
+    for host in list(it.hosts):
+        it.do(host.die, 3)
+    failed = 0
+    while ref.is_alive():
+        for host in list(it.hosts):
+            if host.pid is not None and ref.is_alive():
+                it.do(host.die, 4)
+                failed += 1
+        it.scheduler.advance(0.01)
+        assert failed <= 8 * size
+    assert failed == 8 * size
+    error = it.link.unavailable()
+    assert isinstance(error.__cause__, WorkerCrashed)
+    assert error.__cause__.exit_code == 4
+    it.greets = True
+    it.scheduler.advance(30)
+    assert it.pool.ready == size  # it comes back
+
+
+def test_as_long_as_one_worker_serves_the_others_may_fail_to_start(bench: Make) -> None:
+    it = bench(size=2)
+    it.start()
+    ref = it.link.ref
+    served, failing = it.hosts
+    it.greets = False
+    it.do(failing.die, 3)
+    for _ in range(50):
+        if it.host.pid is not None:
+            it.do(it.host.die, 4)
+        it.scheduler.advance(5.0)
+    assert ref.is_alive()
+    assert served.log == ["start"]
+    # Nor does it matter what failed before, when that one has to be replaced.
+    it.do(served.die, 3)
+    it.do(it.host.die, 4)
+    assert ref.is_alive()
+    it.greets = True
+    for host in list(it.hosts):
+        if host.pid is not None:
+            it.do(host.ready)
+    it.scheduler.advance(5.0)
+    assert it.pool.ready == 2
+
+
+def test_a_start_that_succeeds_makes_up_for_those_before_it(bench: Make) -> None:
+    it = bench(size=1)
+    it.start()
+    ref = it.link.ref
+    for _ in range(5):
+        it.greets = False
+        for _ in range(7):
+            it.do(it.host.die, 4)
+            it.scheduler.advance(5.0)
+        it.greets = True
+        it.do(it.host.ready)
+        it.do(it.host.die, 4)
+        it.scheduler.advance(5.0)
+    assert ref.is_alive()
+
+
+def test_without_a_budget_it_tries_for_ever(bench: Make) -> None:
+    it = bench(size=1, max_restarts=None)
+    it.start()
+    ref = it.link.ref
+    it.greets = False
+    for _ in range(100):
+        it.do(it.host.die, 4)
+        it.scheduler.advance(5.0)
+    assert ref.is_alive()
+
+
 # --- an Executor that fails
 
 
