@@ -85,9 +85,7 @@ def test_with_a_log_that_is_slow_memory_is_bounded_and_what_is_left_out_is_count
         assert grown[0] < 32 * MB
         assert system.statistics().dropped_events > 100
         handler.gate.set()
-        # The log goes on with what comes next, and says how much is missing.
-        system.dispatch.run([100_000], module="noise", function="lines")
-        eventually(lambda: handler.warnings >= 1, 20)
+        eventually(lambda: handler.warnings >= 1, 20)  # so much is missing
         assert system.stop()
     assert BACKLOG <= handler.bytes < MUCH // 10
 

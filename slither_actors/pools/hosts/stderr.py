@@ -63,11 +63,11 @@ class StderrLog:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._waiting: deque[tuple[int, bytes, int]] = deque()
-        self._given = 0  # bytes, written by the scheduler's thread
-        self._taken = 0  # bytes, written by the side thread
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._asked = False
-        self._left_out = 0
+        # In bytes, that only grow: two written by the scheduler's thread, two by the side thread.
+        self._given = self._left_out = 0
+        self._taken = self._told = 0
 
     def lines(self, side: SideThread, pid: int, whole: bytes) -> None:
         """Have these lines of a worker logged, if anybody wants to know. Scheduler's thread only.
@@ -83,8 +83,7 @@ class StderrLog:
             self._left_out += len(whole)
             side.refuse()
             return
-        self._waiting.append((pid, whole, self._left_out))
-        self._left_out = 0
+        self._waiting.append((pid, whole))
         self._given += len(whole)
         if not self._asked:
             self._ask(side)
@@ -98,16 +97,18 @@ class StderrLog:
     def _write(self, side: SideThread) -> None:
         self._asked = False  # first: what is added from here on may be too late for this time
         for _ in range(len(self._waiting)):
-            pid, whole, left_out = self._waiting.popleft()
+            pid, whole = self._waiting.popleft()
             try:
-                if left_out:
-                    text = "%s (pid %d): %d bytes of stderr are left out here, as the log's handlers are too slow"
-                    logger.warning(text, self._name, pid, left_out)
                 for line in whole.split(b"\n"):
                     if line:
                         logger.info("%s (pid %d): %s", self._name, pid, _text(line))
             finally:
                 self._taken += len(whole)
+        # Behind what had its place: it is only left out while that is full.
+        if missing := self._left_out - self._told:
+            self._told += missing
+            text = "%s: %d bytes of stderr are left out here, as the log's handlers are too slow"
+            logger.warning(text, self._name, missing)
         if self._waiting and not self._asked:
             self._ask(side)
 
