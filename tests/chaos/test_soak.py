@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ def test_everything_at_once_loses_and_doubles_nothing_and_leaves_the_host_as_it_
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """In a process of its own, whose memory nobody else grows: the ledger of the tests keeps every run."""
+    faulthandler.cancel_dump_traceback_later()  # this is to take so long
     words = [sys.executable, "-m", "support.soak", "--seconds", str(SECONDS)]
     if "SOAK_SEED" in os.environ:
         words += ["--seed", os.environ["SOAK_SEED"]]

@@ -128,7 +128,8 @@ class Soak:
             if thread.is_alive():
                 self.wrong.append(f"a client is still at it a minute after the end: {thread.name}")
         meter.stop()
-        self._compare(meter, began)
+        if not books.wrong:
+            self._compare(meter, began)
         if not settles(lambda: ready(system), QUIET):
             self.wrong.append(f"it does not come to rest: {system.statistics()}")
         if not settles(lambda: beyond(idle, sample()) == [], QUIET):
