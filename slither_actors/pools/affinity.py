@@ -6,9 +6,10 @@ if the worker dies the session is lost, which its next batch is told. "fail_fast
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
-from slither_actors.errors import SessionBusy, SessionLost
+from slither_actors.errors import SessionBusy, SessionLost, WorkerCrashed
 
 if TYPE_CHECKING:
     from slither_actors.pools.slots import Slot
@@ -17,6 +18,9 @@ BINDING = ("strict", "fail_fast")
 """The affinities under which a session has one worker."""
 MAX_SESSIONS = 4096
 """Sessions remembered in a pool. A service makes new ones for ever, and each worker keeps the stores of 1,024 only."""
+
+TAIL = 2_000
+"""Characters kept of a dead worker's last words for a session that was lost with it: there may be 4,096 of them."""
 
 
 class Sessions:
@@ -83,11 +87,13 @@ class Sessions:
             told: sessions that learn of it now, as a batch of theirs fails of it.
             error: why it died.
         """
+        kept: Exception | None = None
         for session in [name for name, owner in self._slots.items() if owner is slot]:
             bound = session in self._bound
             self.forget(session)
             if bound and session not in told:
-                self._lost[session] = error
+                kept = kept or _for_later(error)
+                self._lost[session] = kept
         while len(self._lost) > self._limit:
             del self._lost[next(iter(self._lost))]
 
@@ -109,3 +115,10 @@ def lost(session: str, error: Exception) -> SessionLost:
     told = SessionLost(session)
     told.__cause__ = error
     return told
+
+
+def _for_later(error: Exception) -> Exception:
+    """The error without what hangs on it, as it may be kept for ever: frames with their buffers, all of a long tail."""
+    if isinstance(error, WorkerCrashed):
+        return WorkerCrashed(error.exit_code, error.signal, error.stderr_tail[-TAIL:])
+    return copy.copy(error)
