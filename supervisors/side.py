@@ -53,11 +53,15 @@ class SideThread:
             False if it was dropped (counted in `dropped`): the queue is full, or closed, or there is no thread.
         """
         if self._closed or self._queue.qsize() >= self.maxsize or (self._thread is None and not self._start()):
-            with self._lock:
-                self._dropped += 1
+            self.refuse()
             return False
         self._queue.put((fn, args))
         return True
+
+    def refuse(self) -> None:
+        """Count a job as dropped that its maker did not even submit, as too many of its kind wait."""
+        with self._lock:
+            self._dropped += 1
 
     def on_thread(self) -> bool:
         """True on this side thread: inside a handler."""

@@ -6,9 +6,10 @@ if the worker dies the session is lost, which its next batch is told. "fail_fast
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
-from slither_actors.errors import SessionBusy, SessionLost
+from slither_actors.errors import SessionBusy, SessionLost, WorkerCrashed
 
 if TYPE_CHECKING:
     from slither_actors.pools.slots import Slot
@@ -17,6 +18,9 @@ BINDING = ("strict", "fail_fast")
 """The affinities under which a session has one worker."""
 MAX_SESSIONS = 4096
 """Sessions remembered in a pool. A service makes new ones for ever, and each worker keeps the stores of 1,024 only."""
+
+TAIL = 2_000
+"""Characters kept of a dead worker's last words for a session that was lost with it: there may be 4,096 of them."""
 
 
 class Sessions:
@@ -31,7 +35,7 @@ class Sessions:
         self._slots: dict[str, Slot] = {}  # the least recently used first
         self._bound: set[str] = set()
         self._busy: dict[str, object] = {}  # whose batch it is
-        self._lost: set[str] = set()
+        self._lost: dict[str, Exception] = {}  # and why; the longest ago first
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._lost)
@@ -51,8 +55,7 @@ class Sessions:
         session waits for its own batches.
         """
         if session in self._lost:
-            self._lost.discard(session)
-            return SessionLost(session)
+            return lost(session, self._lost.pop(session))
         if affinity == "fail_fast":
             slot = self._slots.get(session)
             holder = self._busy.get(session)
@@ -76,24 +79,46 @@ class Sessions:
         """Its batch has left the worker."""
         self._busy.pop(session, None)
 
-    def slot_died(self, slot: Slot, told: set[str]) -> None:
+    def slot_died(self, slot: Slot, told: set[str], error: Exception) -> None:
         """The worker died, and with it all that its sessions had there.
 
         Args:
             slot: whose.
             told: sessions that learn of it now, as a batch of theirs fails of it.
+            error: why it died.
         """
+        kept: Exception | None = None
         for session in [name for name, owner in self._slots.items() if owner is slot]:
             bound = session in self._bound
             self.forget(session)
             if bound and session not in told:
-                self._lost.add(session)
+                kept = kept or _for_later(error)
+                self._lost[session] = kept
         while len(self._lost) > self._limit:
-            self._lost.pop()
+            del self._lost[next(iter(self._lost))]
 
     def forget(self, session: str) -> None:
         """Its run has ended and nobody else knows its id."""
         self._slots.pop(session, None)
         self._bound.discard(session)
         self._busy.pop(session, None)
-        self._lost.discard(session)
+        self._lost.pop(session, None)
+
+
+def lost(session: str, error: Exception) -> SessionLost:
+    """What the next batch of a session is told whose worker has ended.
+
+    Args:
+        session: its id.
+        error: why the worker ended.
+    """
+    told = SessionLost(session)
+    told.__cause__ = error
+    return told
+
+
+def _for_later(error: Exception) -> Exception:
+    """The error without what hangs on it, as it may be kept for ever: frames with their buffers, all of a long tail."""
+    if isinstance(error, WorkerCrashed):
+        return WorkerCrashed(error.exit_code, error.signal, error.stderr_tail[-TAIL:])
+    return copy.copy(error)

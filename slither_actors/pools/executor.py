@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
@@ -90,7 +91,7 @@ class Executor(LightActor):
         index: int,
         spec: PoolSpec,
         link: PoolLink,
-        make_host: Callable[[LightActor, FrameSink, str], WorkerHost],
+        make_host: Callable[[LightActor, FrameSink], WorkerHost],
         hello: bytes,
     ) -> None:
         super().__init__()
@@ -110,6 +111,7 @@ class Executor(LightActor):
         self._alarm_at = 0.0
         self._why: Exception | None = None
         self._was_ready = False
+        self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
         self._counters = link.counters
@@ -128,8 +130,8 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
-        self._was_ready = self._killed = False
-        self._host = self._make_host(self, self, f"{self._name}[{self._index}]")
+        self._was_ready = self._answered = self._killed = False
+        self._host = self._make_host(self, self)
         self._record.workers += 1
         self._host.start()
 
@@ -224,6 +226,7 @@ class Executor(LightActor):
         if self._requests.head is not head:
             self._next_head(now)
         if ended:
+            self._answered = True
             self._record.done += len(ended)
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
@@ -231,7 +234,10 @@ class Executor(LightActor):
         if wrong is not None:
             raise wrong
         if retire is not None:
-            self._retire(wire.retire_reason(retire))
+            reason = wire.retire_reason(retire)
+            if not self._answered:  # so that a pool whose workers do nothing else gives up, and does not go on for ever
+                raise ProtocolError("unexpected", f"a worker retires ({reason}) that has executed nothing")
+            self._retire(reason)
 
     def _retire(self, reason: str) -> None:
         """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
@@ -243,19 +249,26 @@ class Executor(LightActor):
         self._ladder()
 
     def _handshake(self, frames: list[Frame]) -> None:
-        for frame in frames:
-            if self._state is State.STARTING and frame.kind == READY:
+        for number, frame in enumerate(frames):
+            if self._state is not State.STARTING:
+                return  # while it is killed or stopped, or has failed to start, nothing it says counts any more
+            if frame.kind == READY:
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
                 self._set_deadline(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
-            elif self._state is State.STARTING and frame.kind == FAILURE:
-                self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
-            elif self._state is State.STARTING:
+                if rest := frames[number + 1 :]:
+                    self.on_frames(rest)
+                return
+            if frame.kind != FAILURE:
                 raise ProtocolError("unexpected", f"kind {frame.kind} before ready")
-            # While it is killed or stopped nothing it says counts any more.
+            self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
+            # It ends by itself, unless a thread that its imports have started keeps it from that.
+            self._state = State.KILLING
+            self._set_deadline(None)
+            self._ladder()
 
     def on_broken(self, error: Exception) -> None:
         """The worker's bytes make no sense: whatever they would have said is lost with it."""
@@ -346,6 +359,10 @@ class Executor(LightActor):
         if self._state is State.RETIRING:
             self._new_worker()
             return
+        if death.signal == SIGKILL and not self._killed:
+            # Killed from outside, it says nothing of whether the next one can live, which need not wait for that. A
+            # pause that grew with each kill would leave few workers to be hit, until none lives long enough to work.
+            self.prove()
         if not self._was_ready:
             error = self._why or _crash(death)
             if isinstance(error, StartTimeout) and death.stderr_tail:

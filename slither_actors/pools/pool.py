@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slither_actors.errors import PoolUnavailable, SessionLost
-from slither_actors.pools.affinity import BINDING
+from slither_actors.errors import PoolUnavailable, WorkerCrashed
+from slither_actors.pools.affinity import BINDING, lost
 from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job, Lane
 from slither_actors.pools.link import PoolLink
@@ -28,7 +28,7 @@ from slither_actors.pools.messages import (
 )
 from slither_actors.pools.slots import Slot, Slots
 from slither_actors.wire.frames import CANCELLED
-from supervisors import Down, ExitReason, LightActor, monitor
+from supervisors import Crashed, Down, ExitReason, LightActor, monitor
 
 if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
@@ -73,10 +73,15 @@ class Pool(LightActor):
         name: of the pool.
         size: number of its executors.
         link: told of this Pool while it lives; what runs and the System hold in place of a reference that may go stale.
+        in_vain: after so many starts in a row that came to nothing, while no worker at all got ready, it gives up: the
+            pauses between them keep such a pool within its restart budget for ever, and its runs would wait as long.
+            None: never.
     """
 
-    def __init__(self, name: str, size: int, link: PoolLink) -> None:
+    def __init__(self, name: str, size: int, link: PoolLink, in_vain: int | None = None) -> None:
         super().__init__()
+        self._in_vain = in_vain
+        self._failed_starts = 0
         self._name = name
         self._link = link
         self._slots = Slots(size)
@@ -132,6 +137,7 @@ class Pool(LightActor):
         now = self.scheduler.now()
         for job in message.jobs:
             job.queued = now
+            job.began = 0.0  # a retry is the same job
         if message.front:
             lane.queue.extendleft(reversed(message.jobs))
         else:
@@ -261,6 +267,7 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
+        self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._tell_ready()
         self._assign()
@@ -282,15 +289,13 @@ class Pool(LightActor):
     ) -> list[tuple[Job, Outcome]]:
         """What a worker's death ends: what it was at, and whatever it held for sessions that are bound to it."""
         bound = {job.lane.session for job in slot.jobs if job.lane.affinity in BINDING and job.lane.session is not None}
-        self._slots.sessions.slot_died(slot, bound)
+        self._slots.sessions.slot_died(slot, bound, error)
         if not bound:
             return ended
         outcomes = dict(ended)
         for job in slot.jobs:
             if job.lane.affinity in BINDING and job.lane.session is not None:
-                lost = SessionLost(job.lane.session)
-                lost.__cause__ = error
-                outcomes[job] = lost
+                outcomes[job] = lost(job.lane.session, error)
         return list(outcomes.items())
 
     def _redeliver(self, slot: Slot, jobs: list[Job]) -> None:
@@ -300,6 +305,7 @@ class Pool(LightActor):
             lane = job.lane
             self._slots.give(slot, lane)
             job.slot = None
+            job.began = 0.0
             if lane.closed or job.cancelled:
                 continue
             self._counters.redelivered += 1
@@ -317,20 +323,30 @@ class Pool(LightActor):
         waiting, self._waiting_ready = self._waiting_ready, []
         for answer in waiting:
             answer(message.error)
+        self._failed_starts = 0 if any(slot.ready for slot in self._slots.all) else self._failed_starts + 1
+        if self._in_vain is not None and self._failed_starts >= self._in_vain:
+            self.exit(Crashed(message.error))
 
     def _executor_down(self, message: Down) -> None:
-        """An Executor ended. If it could not say WorkerGone before, what it had is failed or redelivered here."""
+        """An Executor ended. If it could not say WorkerGone before, its worker was killed with it."""
         for slot in self._slots.all:
             if slot.ref is message.ref:
-                self._slots.down(slot)
                 slot.ref = slot.pid = None
-                if slot.jobs:
-                    jobs = list(slot.jobs)
-                    error = PoolUnavailable(self._name, f"the executor of a worker failed: {message.reason}")
-                    self._released(slot, [(jobs[0], error)], None)
-                    self._redeliver(slot, jobs[1:])
-                    self._assign()
+                if slot.ready:
+                    error = self._abandoned(message.reason)
+                    at = slot.jobs[0] if slot.jobs else None
+                    ended: list[tuple[Job, Outcome]] = [] if at is None else [(at, error)]
+                    self._worker_gone(WorkerGone(slot.index, ended, error, planned=False))
                 return
+
+    def _abandoned(self, reason: ExitReason) -> Exception:
+        """What a worker died of whose Executor ended before it. Of an Executor that failed: as good as a crash."""
+        if not isinstance(reason, Crashed):
+            return PoolUnavailable(self._name, f"the executor of a worker ended: {reason}")
+        error = WorkerCrashed()
+        error.__cause__ = reason.exception
+        error.add_note(f"It was killed, as its executor had failed: {reason.exception!r}")
+        return error
 
     def _tell_ready(self) -> None:
         if self._waiting_ready and all(slot.ready for slot in self._slots.all):

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
 from slither_actors.pools.job import Job, Target, next_request_id
 from slither_actors.pools.translate import worker_error
-from slither_actors.wire.frames import CANCELLED, FAILURE, LOADED, Frame, ProtocolError
+from slither_actors.wire.frames import CANCELLED, FAILURE, KIND_NAMES, LOADED, REPLY, Frame, ProtocolError
 
 if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
+
+_OUTCOMES = frozenset({REPLY, FAILURE})
+"""The kinds of frames that answer a batch."""
 
 
 class Load:
@@ -88,14 +91,17 @@ class Requests:
             return
         if not queue or frame.request_id != queue[0].request_id:
             raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
-        head = queue.popleft()
+        head = queue[0]
         if isinstance(head, Load):
             self._load_answered(head, frame)
+        elif frame.kind not in _OUTCOMES:
+            raise ProtocolError("unexpected", f"a {KIND_NAMES[frame.kind]} frame in answer to a batch")
         elif self._failed_loads and head.target is not None and head.target.id in self._failed_loads:
             # The worker complains of an unknown function; why it is unknown says more.
             ended.append((head, self._failed_loads[head.target.id]))
         else:
             ended.append((head, frame))
+        queue.popleft()
 
     def _load_answered(self, load: Load, frame: Frame) -> None:
         target = load.target

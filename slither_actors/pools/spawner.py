@@ -41,6 +41,22 @@ class WorkerProcess:
         self.lifeline = lifeline
         self.pidfd = _pidfd_open(popen.pid)
 
+    def is_dead(self) -> bool:
+        """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
+        if self._popen.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody else has reaped it
+            return True
+        except AttributeError:  # macOS before CPython 3.13: only reaping tells
+            if self._popen.poll() is None:
+                return False
+            # While anybody is left in the group nobody else gets its id.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return True
+
     def reap(self) -> int | None:
         """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
         return self._popen.poll()
@@ -205,17 +221,20 @@ class GuardianLink:
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])
+        os.set_blocking(self._pipe, False)
         self._tell(b"".join(b"+%d\n" % group for group in self._groups))
 
     def watch(self, group: int) -> None:
         """Have the guardian kill this group should the host end."""
         self._groups.add(group)
-        self._tell(b"+%d\n" % group)
+        if not self._tell(b"+%d\n" % group):
+            self._replace()
 
     def forget(self, group: int) -> None:
         """This group is reaped: its number may belong to somebody else by now."""
         self._groups.discard(group)
-        self._tell(b"-%d\n" % group)
+        if not self._tell(b"-%d\n" % group):
+            self._replace()
 
     def close(self) -> None:
         """End the guardian and reap it."""
@@ -233,11 +252,22 @@ class GuardianLink:
         """The pipe to it, if there is one."""
         return [self._pipe] if self._pipe >= 0 else []
 
-    def _tell(self, lines: bytes) -> None:
+    def _tell(self, lines: bytes) -> bool:
+        """Write to it. False: it is dead, or so long stopped that its pipe is full."""
         if lines and self._pipe >= 0:
-            # A dead guardian is replaced at the next start; the workers have PDEATHSIG meanwhile.
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 os.write(self._pipe, lines)
+            except (BrokenPipeError, BlockingIOError):
+                return False
+        return True
+
+    def _replace(self) -> None:
+        """It is of no use any more. Without another one, till the next start, the workers have PDEATHSIG."""
+        if self._popen is not None:
+            self._popen.kill()
+        self.close()
+        with contextlib.suppress(OSError):
+            self.start()
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:

@@ -48,7 +48,8 @@ class PoolSpec:
             its batch. Threads and numerical libraries reserve much more than they use: try it out.
         affinity: what a session id means to the choice of worker: "none", "hint", "strict" or "fail_fast".
         max_restarts: unplanned deaths within `max_seconds`, over all workers, that the pool survives
-            ("auto": the larger of 20 and 4 for each worker); None lifts the budget.
+            ("auto": the larger of 20 and 4 for each worker); None lifts the budget. With one, the pool also gives up
+            when no worker gets ready any more, after 8 starts of each that came to nothing.
         max_seconds: the window of `max_restarts`, in seconds.
         restart_backoff: pauses before a worker that cannot live is started again.
 

@@ -9,12 +9,16 @@ from typing import Any
 
 from slither_actors.pools.executor import Executor
 from slither_actors.pools.hosts.local import LocalHost
+from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.pool import Pool
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.messages import Hello
 from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
 
+IN_VAIN = 8
+"""Starts in a row, for each worker, that came to nothing and make a pool give up: by then its pauses are at their
+longest, and the window of the restart budget too short for what they leave."""
 SHUTDOWN_MARGIN = 1.0
 """Seconds for an Executor beyond its worker's `shutdown`: for the kill, and for reaping."""
 
@@ -31,11 +35,12 @@ def pool_child(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Ch
 
 
 def _start(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
+    in_vain = None if spec.max_restarts is None else IN_VAIN * spec.size
     # max_restarts=0: a Pool's crash, or executors over their budget, end this pool as a whole. Its runs then hear
     # PoolUnavailable, and the supervisor of pools begins it again after its own back-off.
     return Supervisor.start(
         [
-            ChildSpec(id="pool", start=lambda: Pool.start(link.name, spec.size, link)),
+            ChildSpec(id="pool", start=lambda: Pool.start(link.name, spec.size, link, in_vain)),
             ChildSpec(id="executors", start=lambda: _start_executors(link, spec, spawner), type="supervisor"),
         ],
         strategy="one_for_all",
@@ -59,8 +64,10 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
 
 
 def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes) -> ChildSpec:
-    def make_host(executor: Any, sink: Any, name: str) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, name, link.counters.exited)
+    log = StderrLog(f"{link.name}[{index}]")
+
+    def make_host(executor: Any, sink: Any) -> LocalHost:
+        return LocalHost(executor, sink, spawner(), spec, log, link.counters.exited)
 
     return ChildSpec(
         id=index,

@@ -28,6 +28,7 @@ from .header import (
     STOP,
     VERSION,
     Frame,
+    LostFrame,
     ProtocolError,
     pack_frame,
     pack_header,
@@ -67,6 +68,7 @@ __all__ = [
     "VERSION",
     "Frame",
     "FrameParser",
+    "LostFrame",
     "ProtocolError",
     "pack_frame",
     "pack_header",
@@ -84,15 +86,15 @@ ALIGNMENT: Final = 16
 
 
 def _memory(size: int) -> bytearray | mmap:
-    """Memory for the sections of a large frame, all zero. :raises ProtocolError: the system has not so much."""
-    try:
-        if size <= AHEAD:
-            return bytearray(size)
-        from mmap import mmap
+    """Memory for the sections of a large frame, all zero. :raises MemoryError: the system has not so much."""
+    if size <= AHEAD:
+        return bytearray(size)
+    from mmap import mmap
 
+    try:
         return mmap(-1, size)
-    except (MemoryError, OSError, ValueError, OverflowError) as error:
-        raise ProtocolError("too_large", f"a frame of {size} bytes is announced: {error}") from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise MemoryError(str(error)) from error
 
 
 class FrameParser:
@@ -104,6 +106,8 @@ class FrameParser:
 
     :param max_frame: most bytes a frame may have in all, header included; checked before anything is allocated.
     :param accepts: the kinds that may come on this pipe.
+    :param loses: a frame for which there is no memory is read to its end and comes as a :class:`LostFrame`, so that it
+        alone has failed; without it that is a ProtocolError.
     """
 
     __slots__ = (
@@ -117,6 +121,7 @@ class FrameParser:
         "_large_pad",
         "_large_size",
         "_large_view",
+        "_loses",
         "_need",
         "_salvage",
         "_start",
@@ -124,15 +129,22 @@ class FrameParser:
         "max_frame",
     )  # fmt: skip
 
-    def __init__(self, max_frame: int = DEFAULT_MAX_FRAME, accepts: frozenset[int] = FROM_HOST | FROM_WORKER) -> None:
+    def __init__(
+        self,
+        max_frame: int = DEFAULT_MAX_FRAME,
+        accepts: frozenset[int] = FROM_HOST | FROM_WORKER,
+        *,
+        loses: bool = False,
+    ) -> None:
         self.max_frame = max_frame
         self._accepts = accepts
+        self._loses = loses
         self._buffer = bytearray(BUFFER_SIZE)
         self._view = memoryview(self._buffer)
         self._start = 0  # of what is not yet cut
         self._end = 0  # of what has come
         self._need = HEADER_SIZE  # bytes from _start on that would allow the next step
-        self._large: bytearray | mmap | None = None  # sections of the frame that is read in place
+        self._large: bytearray | mmap | None = None  # sections of the frame that is read in place; empty: it is lost
         self._large_view: memoryview | None = None
         self._large_head: tuple[Any, ...] = ()
         self._large_pad = 0
@@ -191,9 +203,15 @@ class FrameParser:
                 raise self._error
             if end - start < size:
                 if size > BUFFER_SIZE:
-                    self._large_begin(
-                        (kind, flags, attempt, request_id, count, failed, side, body, buffers), start + HEADER_SIZE
-                    )
+                    try:
+                        self._large_begin(
+                            (kind, flags, attempt, request_id, count, failed, side, body, buffers), start + HEADER_SIZE
+                        )
+                    except MemoryError as error:
+                        self._salvage = frames
+                        text = f"a frame of {size} bytes is announced: {str(error) or 'there is no memory for it'}"
+                        self._error = ProtocolError("too_large", text)
+                        raise self._error from error
                     self._need = HEADER_SIZE
                     return frames
                 self._start = start
@@ -284,15 +302,24 @@ class FrameParser:
         self._large_head = head
         self._large_pad = -(side + body) % ALIGNMENT if buffers else 0
         self._large_size = self._large_pad + side + body + buffers
-        came = self._end - start
-        self._large = _memory(self._large_size)
-        self._large_filled = self._large_pad + came
-        self._large[self._large_pad : self._large_filled] = self._view[start : self._end]
+        self._large_filled = self._large_pad + self._end - start
+        try:
+            large = _memory(self._large_size)
+        except MemoryError:
+            if not self._loses:
+                raise
+            self._large = bytearray()
+        else:
+            large[self._large_pad : self._large_filled] = self._view[start : self._end]
+            self._large = large
         self._start = self._end = 0
 
     def _large_room(self, large: bytearray | mmap) -> memoryview:
         if self._large_view is not None:
             self._large_view.release()
+        if not len(large):
+            self._large_view = self._view[: self._large_size - self._large_filled]
+            return self._large_view
         self._large_view = memoryview(large)[self._large_filled :]
         return self._large_view
 
@@ -304,6 +331,10 @@ class FrameParser:
         if self._large_filled < self._large_size:
             return []
         kind, flags, attempt, request_id, count, failed, side, body, buffers = self._large_head
+        if not len(self._large):  # type: ignore[arg-type]
+            self._large = None
+            size = HEADER_SIZE + side + body + buffers
+            return [LostFrame(size, kind, flags, attempt, request_id, count, failed)]
         whole = memoryview(self._large)  # type: ignore[arg-type]
         self._large = None
         self._large_head = ()

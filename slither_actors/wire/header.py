@@ -115,6 +115,23 @@ class Frame:
         )
 
 
+class LostFrame(Frame):
+    """A frame whose header came and for whose sections there was no memory: they were read and thrown away."""
+
+    __slots__ = ("_size",)
+
+    def __init__(
+        self, size: int, kind: int, flags: int, attempt: int, request_id: int, count: int, failed: int
+    ) -> None:
+        super().__init__(kind, flags, attempt, request_id, count, failed, b"", b"")
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes that the frame took on the wire."""
+        return self._size
+
+
 def pack_header(
     kind: int,
     request_id: int,

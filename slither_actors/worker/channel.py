@@ -35,7 +35,7 @@ class Channel:
         os.set_blocking(reply_fd, True)
         self._request_fd = request_fd
         self._reply_fd = reply_fd
-        self._parser = FrameParser(accepts=FROM_HOST)
+        self._parser = FrameParser(accepts=FROM_HOST, loses=True)
         poll = select.poll()
         poll.register(request_fd, select.POLLIN)
         self._poll = poll.poll

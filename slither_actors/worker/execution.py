@@ -6,7 +6,7 @@ import sys
 
 from slither_actors.wire.codec import Encoder, decode
 from slither_actors.wire.extensions import DecodeError, EncodeError
-from slither_actors.wire.frames import CALL, COMMAND, FAILURE, HEADER_SIZE, LOAD, LOADED, REPLY
+from slither_actors.wire.frames import CALL, COMMAND, FAILURE, FORGET, HEADER_SIZE, LOAD, LOADED, REPLY, LostFrame
 from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
 
 from .state import sessions
@@ -14,6 +14,7 @@ from .state import sessions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any, Final
 
     from slither_actors.wire.frames import Frame
@@ -44,7 +45,9 @@ class Execution:
     def execute(self, frame: Frame) -> None:
         """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
         kind = frame.kind
-        if kind == CALL:
+        if type(frame) is LostFrame:
+            self._lost(frame)
+        elif kind == CALL:
             self._call(frame)
         elif kind == COMMAND:
             self._command(frame)
@@ -52,6 +55,12 @@ class Execution:
             self._load(frame)
         else:
             sessions.forget(decode(frame.body))
+
+    def _lost(self, frame: Frame) -> None:
+        """A request that does not fit into what memory is left has failed; those around it have not."""
+        if frame.kind != FORGET:
+            error = MemoryError(f"there is no memory for the {frame.size} bytes of this request; use smaller batches")
+            self.fail(frame, "decode", error)
 
     def _load(self, frame: Frame) -> None:
         load = Load.from_body(frame.body)
@@ -92,6 +101,8 @@ class Execution:
                     try:
                         results.append(function(payload))
                     except Exception as error:
+                        if isinstance(error, MemoryError):
+                            _let_go(error.__traceback__)
                         results.append(error)
             else:
                 results = function(payloads)
@@ -199,10 +210,22 @@ class Execution:
 
     def fail(self, frame: Frame, kind: str, error: BaseException) -> None:
         """Answer with a failure; ``start`` has request id 0."""
+        if isinstance(error, MemoryError):
+            _let_go(error.__traceback__)
         from .failures import failure_of
 
         body = failure_of(error, kind).to_body()
         self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+
+
+def _let_go(trace: TracebackType | None) -> None:
+    """Empty the frames of a call that ran out of memory: what they hold is in the way of telling of it."""
+    while trace is not None:
+        try:
+            trace.tb_frame.clear()
+        except RuntimeError:  # it is being executed: our own
+            pass
+        trace = trace.tb_next
 
 
 def _named(value: object) -> str:

@@ -52,13 +52,25 @@ class Limits:
         return peak if sys.platform == "darwin" else peak * 1024
 
 
+def address_space() -> int:
+    """Bytes of address space that this process has; 0 where the system does not tell (macOS)."""
+    if sys.platform != "linux":
+        return 0
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def limit_memory(size: int) -> None:
     """From now on what this process asks for beyond ``size`` bytes of address space is a MemoryError.
 
-    :raises ValueError: the system allows less, and not this.
+    :raises ValueError: the system allows less, and not this; or this process has more already.
     """
     import resource
 
+    taken = address_space()
+    if size < taken:
+        # The kernel would take it; the first batch would find out.
+        raise ValueError(f"memory_limit is {size} bytes, and the bare interpreter has taken {taken} of address space")
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY and size > hard:
         raise ValueError(f"memory_limit is {size} bytes, and the limit of this process is {hard} (ulimit -H -v)")

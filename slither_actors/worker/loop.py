@@ -129,6 +129,9 @@ class Loop:
         try:
             commands = self._become(hello)
         except BaseException as error:
+            if isinstance(error, MemoryError) and hello.memory_limit is not None:
+                text = f"memory_limit, {hello.memory_limit} bytes, is not enough to get ready"
+                error = MemoryError(text).with_traceback(error.__traceback__)
             self._execution.fail(frame, "start", error)
             return False
         version = ".".join(map(str, sys.version_info[:3]))

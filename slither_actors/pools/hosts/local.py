@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import select
 import signal
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
-from slither_actors.pools.hosts.stderr import StderrTail
+from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.spawner import Reaped, Spawn, WorkerProcess
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     import pykka
 
     from supervisors import LightActor
-
-logger = logging.getLogger("slither_actors.worker")
 
 MAX_PARTS = 512
 """Buffers for one writev: below IOV_MAX (1,024 on Linux and macOS), and a turn of the scheduler stays short."""
@@ -36,7 +33,7 @@ READS_AT_DEATH = 256
 EOF_GRACE = 0.5
 """Seconds between the end of a worker's replies and its death; a worker that lives on without its pipe is killed."""
 REAP_POLL = 0.02
-"""Seconds between looks for a dead child where there is no pidfd (macOS)."""
+"""Seconds between looks for a dead worker where there is no pidfd (macOS)."""
 
 
 class LocalHost:
@@ -46,7 +43,7 @@ class LocalHost:
         executor: whose timers and readers these are, and who is told of frames and of death.
         spawner: the System's Spawner.
         spec: the pool's.
-        name: for log records, such as ``pool[3]``.
+        log: where its stderr goes.
         exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
     """
 
@@ -56,7 +53,7 @@ class LocalHost:
         sink: FrameSink,
         spawner: pykka.ActorRef[Any],
         spec: PoolSpec,
-        name: str,
+        log: StderrLog,
         exited: Callable[[int], None],
     ) -> None:
         self._executor = executor
@@ -64,7 +61,7 @@ class LocalHost:
         self._sink = sink
         self._spawner = spawner
         self._spec = spec
-        self._name = name
+        self._log = log
         self._exited = exited
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
@@ -194,7 +191,7 @@ class LocalHost:
             return False
         lines = self._stderr.feed(data)
         if lines:
-            self._scheduler.side.submit(_log_lines, self._name, worker.pid, lines)
+            self._log.lines(self._scheduler.side, worker.pid, lines)
         return True
 
     # -- the end
@@ -222,13 +219,15 @@ class LocalHost:
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
 
     def _dead(self) -> bool:
-        """The pidfd says dead: read out what it sent, kill its group while the zombie still holds the id, reap."""
+        """It is dead: read out what it sent, kill its group while the zombie still holds the id, reap.
+
+        Called when the pidfd says so, and to look where there is none. False: it lives, or is not to be reaped yet.
+        """
         worker = self._worker
         if worker is None:
             return True
         if worker.pidfd < 0:
-            # Without a pidfd death shows only by reaping, so what was in the pipe is read after it; the pipe keeps it.
-            if worker.reap() is None:
+            if not worker.is_dead():
                 return False
         else:
             self._scheduler.remove_reader(worker.pidfd)
@@ -267,8 +266,3 @@ def _readable(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return any(event & select.POLLIN for _, event in poll.poll(0))
-
-
-def _log_lines(name: str, pid: int, lines: list[str]) -> None:
-    for line in lines:
-        logger.info("%s (pid %d): %s", name, pid, line)

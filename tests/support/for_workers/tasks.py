@@ -154,14 +154,6 @@ def exits_at_once(payloads):
     os._exit(payloads[0])
 
 
-def exits(payloads):
-    sys.exit(payloads[0])
-
-
-def segfaults(payloads):
-    ctypes.string_at(0)
-
-
 def hangs(payloads):
     """Writes its pid to the file that the first payload names, then sleeps for ever."""
     with open(payloads[0], "w") as file:
@@ -191,19 +183,6 @@ def has_children_and_hangs(payloads):
     child.wait()  # until then it is held on to: one that is dropped while it runs is warned of
 
 
-def leaves_a_child_and_dies(payloads):
-    """The child inherits every descriptor that may be inherited, and a copy of those that may not."""
-    for fd in range(3, 64):
-        try:
-            os.set_inheritable(fd, True)
-        except OSError:
-            pass
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], close_fds=False)
-    with open(payloads[0], "w") as file:
-        file.write(f"{child.pid}\n")
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def ignores_terminate(payloads):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return [os.getpid()] * len(payloads)
@@ -212,41 +191,6 @@ def ignores_terminate(payloads):
 def ignores_terminate_and_hangs(payloads):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     hangs(payloads)
-
-
-def _reply_pipes():
-    """Descriptors of pipes that can be written to, beyond the standard ones: the reply pipe is among them."""
-    found = []
-    for fd in range(3, 64):
-        try:
-            if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
-                os.write(fd, b"")
-                with open(f"/proc/self/fdinfo/{fd}") as info:
-                    flags = int(next(line for line in info if line.startswith("flags")).split()[1], 8)
-                if flags & os.O_ACCMODE == os.O_WRONLY:
-                    found.append(fd)
-        except OSError:
-            pass
-    return found
-
-
-def writes_garbage(payloads):
-    for fd in _reply_pipes():
-        os.write(fd, payloads[0])
-    return payloads
-
-
-def closes_its_reply_pipe(payloads):
-    for fd in _reply_pipes():
-        os.close(fd)
-    time.sleep(3600)
-
-
-def writes_much_to_stderr(payloads):
-    line = b"x" * 9_999 + b"\n"
-    for _ in range(payloads[0] // len(line)):
-        os.write(2, line)
-    return payloads
 
 
 def prints(payloads):
@@ -275,8 +219,3 @@ class Refusing(Adapter):
 
 class NoAdapter:
     pass
-
-
-def writes_garbage_and_dies(payloads):
-    writes_garbage(payloads)
-    os._exit(0)

@@ -92,6 +92,32 @@ def test_a_start_that_fails_in_the_worker_is_told_with_its_traceback(bench: Make
     assert "ValueError: no" in str(error)
 
 
+def test_a_worker_that_told_of_its_failed_start_and_does_not_end_is_pushed(bench: Make) -> None:
+    it = bench(start_timeout=60.0, shutdown=4.0)
+    it.greets = False
+    it.start()
+    ready = it.when_ready()
+    it.killable = False
+    it.do(it.host.say, failure_of(0, "start"), it.host.ready_frame())  # nothing it says after that counts
+    it.scheduler.advance(2.1)
+    assert it.hosts[0].log == ["start", "terminate at 1002"]
+    it.scheduler.advance(2.0)
+    assert it.hosts[0].log[-1] == "kill at 1004"
+    it.do(lambda: it.hosts[0].die(signal=9))
+    (error,) = ready
+    assert isinstance(error, LoadError)  # and no StartTimeout
+    assert (it.counts.kills, it.counts.deaths) == ({"shutdown": 1}, 1)
+
+
+def test_what_comes_with_ready_is_heard_too(bench: Make) -> None:
+    it = bench()
+    it.greets = False
+    it.start()
+    it.do(it.host.say, it.host.ready_frame(), frame_of(wire.REPLY, 987_654, count=1))
+    assert "kill at 1000" in it.hosts[0].log
+    assert (it.counts.protocol_errors, it.counts.deaths) == ({"unasked": 1}, 1)
+
+
 @pytest.mark.parametrize("kind", [wire.REPLY, wire.LOADED, wire.PONG, wire.CANCELLED])
 def test_anything_else_before_ready_kills_it(bench: Make, kind: int) -> None:
     it = bench()
@@ -127,6 +153,33 @@ def test_the_pause_between_restarts_is_at_most_5_seconds(bench: Make) -> None:
     assert len(it.hosts) == before + 1
 
 
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_worker_that_is_killed_from_outside_is_replaced_at_once_however_often(bench: Make, ready: bool) -> None:
+    """It says nothing of whether the next one can live. A pause that grew would leave the killer fewer to hit."""
+    it = bench(max_restarts=None)
+    it.greets = ready
+    it.start()
+    for number in range(10):
+        assert len(it.hosts) == number + 1
+        it.do(it.host.die, None, 9)
+    it.do(it.host.die, 1)  # one that ends by itself is another matter
+    assert len(it.hosts) == 11
+    it.scheduler.advance(0.06)
+    assert len(it.hosts) == 12
+
+
+def test_our_own_kill_of_a_worker_that_does_not_get_ready_is_no_kill_from_outside(bench: Make) -> None:
+    it = bench(max_restarts=None, start_timeout=2.0)
+    it.greets = False
+    it.start()
+    it.scheduler.advance(2.0)
+    assert len(it.hosts) == 2
+    it.scheduler.advance(2.0)
+    assert len(it.hosts) == 2  # it waits now
+    it.scheduler.advance(0.06)
+    assert len(it.hosts) == 3
+
+
 # --- requests and replies
 
 
@@ -156,6 +209,31 @@ def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(ben
     assert isinstance(lane.collector.of(1), ProtocolError)
     # The one behind it never began: the next worker has it.
     assert [call.body for call in it.host.calls()] == [b"body 2"]
+
+
+@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED, wire.PONG])
+def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -> None:
+    it = bench()
+    lane, calls = busy(it, 1, 2)
+    it.do(it.hosts[0].say, frame_of(kind, calls[0].request_id))
+    assert "kill at 1000" in it.hosts[0].log
+    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert [call.body for call in it.host.calls()] == [b"body 2"]
+    assert it.counts.protocol_errors == {"unexpected": 1}
+
+
+@pytest.mark.parametrize("kind", [wire.READY, wire.REPLY, wire.PONG])
+def test_what_is_no_answer_to_a_load_kills_the_worker_and_costs_the_batch_that_wanted_it(
+    bench: Make, kind: int
+) -> None:
+    it = bench()
+    it.loads = False
+    it.start()
+    lane = it.lane()
+    it.submit(lane, 1, target=Target("module", "function"))
+    it.do(it.hosts[0].say, frame_of(kind, it.hosts[0].requests[1].request_id))
+    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert it.counts.protocol_errors == {"unexpected": 1}
 
 
 def test_what_was_answered_before_the_nonsense_counts(bench: Make) -> None:
@@ -369,6 +447,23 @@ def test_a_retry_goes_to_another_worker_if_one_is_ready(bench: Make) -> None:
     it.resubmit(job)
     (second,) = [host for host in it.hosts if host.calls() and host is not first]
     assert (second.calls()[0].body, second.calls()[0].attempt) == (b"body 1", 2)
+
+
+def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
+    it = bench()
+    it.start()
+    lane = it.lane()
+    (job,) = it.submit(lane, 1)
+    assert job.began == it.scheduler.now()
+    it.do(it.host.say, failure_of(it.host.calls()[0].request_id))
+    it.greets = False
+    it.do(it.host.die, 0)
+    job.attempt += 1
+    it.resubmit(job)  # nobody has it now
+    assert job.began == 0.0
+    it.scheduler.advance(3.0)
+    it.do(it.host.ready)
+    assert job.began == it.scheduler.now()
 
 
 # --- cancel

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from slither_actors import OptionError, OptionTypeError, PoolSpec
-from slither_actors.pools.hosts.stderr import KEEP_LINE, KEEP_LINES, StderrTail
 from slither_actors.pools.job import Job, Lane, Target, next_request_id
 from slither_actors.pools.slots import MAX_AHEAD, pipe_depth
 from slither_actors.wire import frames as wire
@@ -132,34 +131,3 @@ def test_large_payloads_are_not_copied_into_the_frame() -> None:
 
 def test_request_ids_are_never_given_twice() -> None:
     assert len({next_request_id() for _ in range(1000)}) == 1000
-
-
-# --- stderr
-
-
-def test_lines_are_given_as_they_are_completed_and_the_last_ones_kept() -> None:
-    tail = StderrTail()
-    assert tail.feed(b"one\ntw") == ["one"]
-    assert tail.text() == "one\ntw"
-    assert tail.feed(b"o\r\n\nfour") == ["two", ""]
-    assert tail.text() == "one\ntwo\n\nfour"
-    assert tail.total == 14
-
-
-def test_a_tail_is_bounded_in_lines_and_in_their_length() -> None:
-    tail = StderrTail()
-    for number in range(1000):
-        tail.feed(b"%d\n" % number)
-    assert tail.text().split("\n") == [str(n) for n in range(1000 - KEEP_LINES, 1000)]
-    (line,) = tail.feed(b"x" * 1_000_000 + b"\n")
-    assert len(line) == KEEP_LINE
-    for _ in range(1000):
-        tail.feed(b"y" * 10_000)  # a line without end
-    assert len(tail.text()) <= KEEP_LINES * (KEEP_LINE + 1)
-    assert tail.text().endswith("y" * KEEP_LINE)
-
-
-def test_bytes_that_are_no_text_are_shown_escaped_and_characters_may_come_in_pieces() -> None:
-    tail = StderrTail()
-    assert tail.feed(b"\xff\xc3") == []
-    assert tail.feed(b"\xa9\n") == ["\\xffé"]

@@ -26,6 +26,12 @@ def test_a_job_that_raises_is_logged_and_the_next_one_runs(
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
 
 
+def test_what_was_dropped_before_it_came_here_is_counted_too() -> None:
+    side = SideThread()
+    side.refuse()
+    assert side.dropped == 1
+
+
 def test_a_full_queue_drops_and_counts() -> None:
     inside, release = threading.Event(), threading.Event()
     side = SideThread(maxsize=2)

@@ -1,0 +1,73 @@
+"""Frames for which there is no memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from slither_actors.wire import frames
+from slither_actors.wire.frames import (
+    CALL,
+    HEADER_SIZE,
+    Frame,
+    FrameParser,
+    LostFrame,
+    ProtocolError,
+    pack_frame,
+    pack_header,
+)
+
+SIZE = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For large frames, that is."""
+
+    def none(size: int) -> bytearray:
+        raise MemoryError
+
+    monkeypatch.setattr(frames, "_memory", none)
+
+
+def read_in(parser: FrameParser, data: bytes, step: int) -> list[Frame]:
+    found = []
+    rest = memoryview(data)
+    while rest:
+        room = parser.buffer()
+        n = min(step, len(room), len(rest))
+        room[:n] = rest[:n]
+        found += parser.received(n)
+        rest = rest[n:]
+    return found
+
+
+@pytest.mark.parametrize("step", [999, 65_536, 1 << 30])
+def test_a_frame_that_there_is_no_memory_for_is_read_to_its_end_and_the_others_are_whole(step: int) -> None:
+    parser = FrameParser(loses=True)
+    large = pack_header(CALL, 2, attempt=3, count=4, side_len=10, body_len=SIZE, buffers_len=20) + bytes(SIZE + 30)
+    data = pack_frame(CALL, 1, b"first") + large + pack_frame(CALL, 3, b"last")
+    first, lost, last = read_in(parser, data, step)
+    assert (first.body, last.body) == (b"first", b"last")
+    assert type(lost) is LostFrame
+    assert (lost.kind, lost.request_id, lost.attempt, lost.count) == (CALL, 2, 3, 4)
+    assert (lost.side, lost.body, lost.size) == (b"", b"", HEADER_SIZE + SIZE + 30)
+    assert not parser.pending
+
+
+def test_half_a_lost_frame_is_pending() -> None:
+    parser = FrameParser(loses=True)
+    read_in(parser, pack_header(CALL, 1, body_len=SIZE) + b"x" * 1000, 1 << 30)
+    assert parser.pending
+    with pytest.raises(ProtocolError, match="inside a frame, 1000 bytes"):
+        parser.end()
+
+
+def test_one_who_must_not_lose_any_breaks_off_and_keeps_what_came_before() -> None:
+    parser = FrameParser()
+    with pytest.raises(ProtocolError, match="no memory") as caught:
+        parser.feed(pack_frame(CALL, 1, b"first") + pack_header(CALL, 2, body_len=SIZE))
+    assert caught.value.reason == "too_large"
+    assert [frame.body for frame in parser.salvage()] == [b"first"]
+    with pytest.raises(ProtocolError) as again:
+        parser.buffer()
+    assert again.value is caught.value
