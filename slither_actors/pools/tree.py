@@ -60,7 +60,8 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
 
 def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes) -> ChildSpec:
     def make_host(executor: Any, sink: Any, name: str) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, name, link.counters.exited)
+        made = link.counters.worker(index).made
+        return LocalHost(executor, sink, spawner(), spec, name, made, link.counters.exited)
 
     return ChildSpec(
         id=index,

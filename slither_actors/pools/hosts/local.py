@@ -47,6 +47,7 @@ class LocalHost:
         spawner: the System's Spawner.
         spec: the pool's.
         name: for log records, such as ``pool[3]``.
+        made: told of every process.
         exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
     """
 
@@ -57,6 +58,7 @@ class LocalHost:
         spawner: pykka.ActorRef[Any],
         spec: PoolSpec,
         name: str,
+        made: Callable[[], None],
         exited: Callable[[int], None],
     ) -> None:
         self._executor = executor
@@ -65,6 +67,7 @@ class LocalHost:
         self._spawner = spawner
         self._spec = spec
         self._name = name
+        self._made = made
         self._exited = exited
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
@@ -94,6 +97,7 @@ class LocalHost:
                 self._executor.actor_ref.tell(SpawnFailed(self, worker))
             return
         self._worker = worker
+        self._made()
         if worker.pidfd >= 0:
             self._scheduler.add_reader(worker.pidfd, self._dead)
         else:
