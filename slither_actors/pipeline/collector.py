@@ -46,6 +46,7 @@ class Collector(LightActor):
     Args:
         run: whose Collector it is.
         pool: the Pool (or the run's own Crew of inline threads) that executes its batches.
+        pool_error: what the run ends with where that ends, given its reason.
         generated_session: the session id is nobody else's, so its stores may go with the run.
     """
 
@@ -53,7 +54,7 @@ class Collector(LightActor):
         self,
         run: Run,
         pool: Any,
-        pool_error: Callable[[], Exception],
+        pool_error: Callable[[ExitReason], BaseException],
         generated_session: bool,
         ended: Callable[[], None],
     ) -> None:
@@ -82,7 +83,7 @@ class Collector(LightActor):
 
     def _down(self, message: Down) -> None:
         if message.ref is self._pool:
-            self._finish(self._pool_error(), None)
+            self._finish(self._pool_error(message.reason), None)
         elif isinstance(message.reason, Crashed):
             self._finish(message.reason.exception, None)
 

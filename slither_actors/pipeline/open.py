@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from slither_actors.errors import DispatchError, SystemStopped
+from slither_actors.errors import SystemStopped
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
@@ -14,12 +14,13 @@ from slither_actors.pipeline.collector import Collector
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.crew import Crew
 from slither_actors.pipeline.encoding import RequestEncoder
+from slither_actors.pipeline.failure import not_started
 from slither_actors.pipeline.messages import Look, Work
 from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
+from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
 
 
 class RunOpener:
@@ -53,11 +54,13 @@ class RunOpener:
             pool = link.ref
             if pool is None:
                 stopped = self._scheduler.stopped
-                raise _not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
+                raise not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
-            self._start(run, pool, link.unavailable, affinity if context.session_given else "none", timeout)
+            if not context.session_given:
+                affinity = "none"
+            self._start(run, pool, lambda reason: link.unavailable(), affinity, timeout)
 
         def batcher(run: Run) -> Batcher:
             return Batcher(run, RequestEncoder(options, self._target, spec.max_frame))
@@ -72,9 +75,8 @@ class RunOpener:
             try:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
-                raise _not_started(SystemStopped("the System was stopped")) from error
-            stopped = SystemStopped("the System was stopped during this run")
-            self._start(run, crew, lambda: stopped, "none", options.timeout)
+                raise not_started(SystemStopped("the System was stopped")) from error
+            self._start(run, crew, _crew_error, "none", options.timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -86,7 +88,12 @@ class RunOpener:
         return run
 
     def _start(
-        self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str, timeout: float | None
+        self,
+        run: Run,
+        pool: Any,
+        pool_error: Callable[[ExitReason], BaseException],
+        affinity: str,
+        timeout: float | None,
     ) -> None:
         if Scheduler.current() is not None:
             raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
@@ -109,7 +116,7 @@ class RunOpener:
                 run, pool, pool_error, not context.session_given, self._ended, scheduler=self._scheduler
             )
         except SchedulerStopped as error:
-            raise _not_started(SystemStopped("the System was stopped")) from error
+            raise not_started(SystemStopped("the System was stopped")) from error
         lane.collector = run.collector = collector
         with self._lock:
             self._started += 1
@@ -149,9 +156,7 @@ def _room_for_bytes(run: Run) -> None:
         run.inbox.put(Work(None))
 
 
-def _not_started(error: Exception) -> DispatchError:
-    failure = DispatchError(
-        f"the run could not start: {error}", reason=error, batch_ref=None, partial_results=[], unfinished=[]
-    )
-    failure.__cause__ = error
-    return failure
+def _crew_error(reason: ExitReason) -> BaseException:
+    if isinstance(reason, Crashed):
+        return reason.exception
+    return SystemStopped("the System was stopped during this run")
