@@ -37,6 +37,7 @@ class _Thread:
 
     def _work(self) -> None:
         crew = self._crew
+        crew.scheduler.claim_thread()
         options = crew.options
         executor: Any = options.executor
         while (batch := self._inbox.get()) is not None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stderr import StderrTail
-from slither_actors.pools.spawner import Reaped, Spawn, WorkerProcess
+from slither_actors.pools.processes import WorkerProcess
+from slither_actors.pools.spawner import Reaped, Spawn
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
 from slither_actors.worker import boot
