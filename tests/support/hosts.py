@@ -59,6 +59,13 @@ class Host:
             time.sleep(0.005)
         return found
 
+    def wait_size(self, size: int) -> None:
+        """Wait until no more than so many of them live."""
+        deadline = time.monotonic() + SECONDS
+        while len(found := self.family()) > size:
+            assert time.monotonic() < deadline, f"{len(found)} and not {size} after {SECONDS} s"
+            time.sleep(0.005)
+
     def kill(self) -> None:
         """SIGKILL to the program alone."""
         self.process.kill()
