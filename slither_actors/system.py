@@ -320,16 +320,19 @@ class System:
         self._check_fork()
         if not self._may_wait():
             raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
-        before = self._redelivered()
+        opener = self._opener
+        redelivered, finished, cut_off = self._redelivered(), opener.finished, opener.cut_off
         with self._state_lock:
             if self._state == "running":
                 self._state = "draining"
         running.stopping(self)
-        opened, drained = self._opener.wait_until_idle(timeout)
-        dropped = self._opener.live
-        redelivered = self._redelivered() - before
+        opener.wait_until_idle(timeout)
+        redelivered = self._redelivered() - redelivered
         stopped = self.stop()
-        return DrainReport(drained, opened - dropped, dropped, redelivered, stopped)
+        # Looked at now: somebody else may have stopped it before the time was over.
+        dropped = opener.cut_off - cut_off + opener.live
+        completed = opener.finished - finished - (opener.cut_off - cut_off)
+        return DrainReport(not dropped, completed, dropped, max(0, redelivered), stopped)
 
     def _redelivered(self) -> int:
         try:

@@ -39,6 +39,13 @@ class RunOpener:
         self._started = self._finished = 0
         self._idle = threading.Condition(self._lock)
         self.stuck = 0
+        self.cut_off = 0
+        """Runs that were under way when the System was stopped."""
+
+    @property
+    def finished(self) -> int:
+        """Runs that have ended so far, however."""
+        return self._finished
 
     @property
     def live(self) -> int:
@@ -122,18 +129,15 @@ class RunOpener:
             self._started += 1
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float) -> tuple[int, bool]:
-        """Wait until no run is under way.
-
-        Returns:
-            How many there were at first, and whether all of them ended within `timeout` seconds.
-        """
+    def wait_until_idle(self, timeout: float) -> None:
+        """Wait until no run is under way, for `timeout` seconds at most."""
         with self._idle:
-            return self.live, self._idle.wait_for(lambda: not self.live, timeout)
+            self._idle.wait_for(lambda: not self.live, timeout)
 
-    def _ended(self) -> None:
+    def _ended(self, cut_off: bool) -> None:
         with self._idle:
             self._finished += 1
+            self.cut_off += cut_off
             self._idle.notify_all()
 
     def _count_stuck(self, role: Any) -> None:

@@ -37,6 +37,12 @@ class Host:
         assert self.process.stdout is not None
         return self.process.stdout.readline().rstrip("\n")
 
+    def say(self, line: str) -> None:
+        """A line for its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def family(self) -> set[int]:
         """The pids of all that live, the program's own among them; zombies have no environment any more."""
         found = set()
@@ -91,6 +97,7 @@ def host(folder: Path, body: str) -> Iterator[Host]:
         running.kill()
         for pid in running.family():  # only where a test has failed
             os.kill(pid, 9)
-        assert process.stdout is not None
-        process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            stream.close()
 
