@@ -317,9 +317,16 @@ def test_the_command_does_not_wait_for_a_batch_that_hangs(
     started: Callable[..., tuple[Running, Host]], tmp_path: Path, signals: list[signal.Signals], code: int
 ) -> None:
     (tmp_path / "hung.py").write_text(
-        "import os, time\ndef up(values):\n"
-        f"    with open({str(tmp_path / 'pid')!r}, 'a') as file: file.write(f'{{os.getpid()}}\\n')\n"
-        "    time.sleep(3600)\n"
+        f"""
+import os, signal, time
+
+def up(values):
+    signal.signal(signal.SIGTERM, lambda *_: open({str(tmp_path / "asked")!r}, "w").close())
+    with open({str(tmp_path / "pid")!r}, "a") as file:
+        file.write(f"{{os.getpid()}}\\n")
+    while True:
+        time.sleep(3600)
+"""
     )
     running, family = started("map", "hung:up", "--timeout", "none", "--workers", "1", "--batch-size", "1")
     running.send("1\n")
@@ -330,5 +337,6 @@ def test_the_command_does_not_wait_for_a_batch_that_hangs(
     assert done.code == code
     assert done.summary.startswith(f"slither-actors: ended by {signals[0].name}: 0 results, 0 failed")
     assert "Traceback" not in done.err
+    assert not (tmp_path / "asked").exists()  # it had its time, and is killed
     wait_gone(worker)
     assert family.survivors(2.0) == set()
