@@ -26,7 +26,7 @@ class WorkerProcess:
         closed: told once it is of no more use.
     """
 
-    __slots__ = ("_closed", "_popen", "lifeline", "pid", "pidfd", "reply", "request", "stderr")
+    __slots__ = ("_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "reply", "request", "stderr")
 
     def __init__(
         self,
@@ -40,6 +40,8 @@ class WorkerProcess:
     ) -> None:
         self._popen = popen
         self._closed = closed
+        self.exited: Callable[[int], object] = lambda code: None
+        """Told the exit code, by whoever reaps it."""
         self.pid = popen.pid
         self.request = request
         self.reply = reply
@@ -126,11 +128,12 @@ class Processes:
                 worker = self._workers.pop()  # atomic: what another thread has taken is that one's
             except KeyError:
                 return done
-            while worker.reap() is None:
-                if time.monotonic() >= deadline:
-                    done = False
-                    break
+            while (code := worker.reap()) is None and time.monotonic() < deadline:
                 time.sleep(0.001)
+            if code is None:
+                done = False
+            else:
+                worker.exited(code)
             worker.close()
 
 

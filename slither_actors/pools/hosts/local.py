@@ -98,6 +98,7 @@ class LocalHost:
                 self._executor.actor_ref.tell(SpawnFailed(self, worker))
             return
         self._worker = worker
+        worker.exited = self._exited
         self._made()
         if worker.pidfd >= 0:
             self._scheduler.add_reader(worker.pidfd, self._dead)
@@ -257,9 +258,9 @@ class LocalHost:
                 self._executor.remove_reader(fd)
             if self._writing:
                 self._executor.remove_writer(worker.request)
+        worker.exited(code)
         worker.close()
         self._worker = None
-        self._exited(code)
         self._spawner.tell(Reaped(worker.pid))
         if not self._abandoned:
             self._executor.actor_ref.tell(
