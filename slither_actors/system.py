@@ -139,7 +139,7 @@ class System:
         self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
         self._start_lock = threading.Lock()
         self._stopper: threading.Thread | None = None
-        self._opener = RunOpener(self._scheduler, lambda: self._runs)
+        self._opener = RunOpener(self._scheduler, lambda: self._runs, lambda: self.stopped)
         self._children = tuple(children)
         self.dispatch = Dispatcher(self, dispatch)
         running.known.add(self)

@@ -29,11 +29,13 @@ class RunOpener:
     Args:
         scheduler: the System's.
         supervisor: its supervisor of runs, asked for whenever a run starts.
+        stopped: whether the System was stopped: then that is why a run has no pool any more.
     """
 
-    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any]) -> None:
+    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any], stopped: Callable[[], bool]) -> None:
         self._scheduler = scheduler
         self._supervisor = supervisor
+        self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
         self._lock = threading.Lock()
         self._started = self._finished = 0
@@ -60,14 +62,16 @@ class RunOpener:
         def start(run: Run) -> None:
             pool = link.ref
             if pool is None:
-                stopped = self._scheduler.stopped
-                raise not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
+                raise not_started(SystemStopped("the System was stopped") if self._stopped() else link.unavailable())
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, lambda reason: link.unavailable(), affinity, timeout)
+            self._start(run, pool, pool_error, affinity, timeout)
+
+        def pool_error(reason: ExitReason) -> BaseException:
+            return _stopped() if self._stopped() else link.unavailable()
 
         def batcher(run: Run) -> Batcher:
             return Batcher(run, RequestEncoder(options, self._target, spec.max_frame))
@@ -163,4 +167,8 @@ def _room_for_bytes(run: Run) -> None:
 def _crew_error(reason: ExitReason) -> BaseException:
     if isinstance(reason, Crashed):
         return reason.exception
+    return _stopped()
+
+
+def _stopped() -> SystemStopped:
     return SystemStopped("the System was stopped during this run")

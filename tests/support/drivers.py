@@ -49,6 +49,12 @@ async def _asynchronous(payloads: Iterable[Any]) -> AsyncIterator[Any]:
         yield payload
 
 
+def with_side_thread(system: System) -> System:
+    """The System, its side thread started: it would be with the first event, and found behind that test."""
+    assert system._scheduler.side.submit(int)
+    return system
+
+
 def outcome(system: System, payloads: Iterable[Any], way: str, **options: Any) -> Outcome:
     """Run it to its end, in one of the `WAYS`."""
     items: list[Item] = []
