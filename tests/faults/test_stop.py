@@ -304,3 +304,23 @@ def test_streams_that_nobody_reads_end_with_the_system(start: Start) -> None:
         assert isinstance(caught.value.reason, SystemStopped)  # type: ignore[union-attr]
         end = stream.statistics()
         assert end.pulled == end.emitted + end.dropped_by_halt
+
+
+def test_a_run_that_begins_when_all_has_ended_but_the_scheduler_is_told_of_the_stop(
+    start: Start, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
+) -> None:
+    system = start(1)
+    streams = [system.dispatch.stream(source, module="tasks", function="double") for source in (range(3), iter("abc"))]
+    go_on, really_stop = threading.Event(), system._scheduler.stop
+    monkeypatch.setattr(system._scheduler, "stop", lambda timeout: go_on.wait(SECONDS) and really_stop(timeout))
+    with ThreadPoolExecutor(1) as threads:
+        stopping = threads.submit(system.stop)
+        eventually(lambda: system._root is not None and not system._root.is_alive(), SECONDS)
+        try:
+            for stream in streams:
+                with pytest.raises(DispatchError) as caught:
+                    next(stream)
+                assert isinstance(caught.value.reason, SystemStopped)
+        finally:
+            go_on.set()
+        assert stopping.result(SECONDS)
