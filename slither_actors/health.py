@@ -42,17 +42,25 @@ class DrainReport:
     stopped: bool
 
 
+OVER = {
+    "stopped": "the System was stopped",
+    "ended": "the System has ended: its supervisor gave up, or its actors were done",
+    "forked": "the System was started before this process forked; start one here",
+}
+
+
 def judge(state: str, pools: Mapping[str, PoolSnapshot] | None) -> Health:
     """The health of a System.
 
     Args:
-        state: of the System: "new", "starting", "running", "draining" or "stopped".
+        state: of the System: "new", "starting", "running", "draining", "stopped"; "ended", if its supervisor gave up;
+            "forked", in a process that was forked from its own.
         pools: what its pools hold; None where the scheduler does not answer.
     """
     if state in ("new", "starting"):
         return Health(True, False, (f"the System is {state}",))
-    if state == "stopped":
-        return Health(False, False, ("the System was stopped",))
+    if state in OVER:
+        return Health(False, False, (OVER[state],))
     if pools is None:
         return Health(False, False, ("the scheduler does not answer",))
     reasons = [] if state == "running" else [f"the System is {state}"]

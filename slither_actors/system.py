@@ -7,11 +7,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+from pykka import ActorDeadError
 
 from slither_actors import running, telemetry
 from slither_actors.dispatch import Dispatcher
@@ -31,6 +33,7 @@ from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
 from slither_actors.pools.messages import WhenReady
+from slither_actors.pools.processes import Processes
 from slither_actors.pools.spawner import Spawner
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.tree import SHUTDOWN_MARGIN, pool_child
@@ -40,11 +43,14 @@ from supervisors import (
     ChildSpec,
     DynamicSupervisor,
     LightRef,
+    Monitor,
     Scheduler,
+    SchedulerStopped,
     StartFailed,
     Supervisor,
     TreeNode,
     WouldDeadlock,
+    monitor,
     tree,
     wait_started,
     which_children,
@@ -123,15 +129,17 @@ class System:
         self._links = {pool: PoolLink(pool) for pool in self._specs}
         self._scheduler = Scheduler(name)
         self._scheduler.on_event = self._tell
+        self._processes = Processes()
+        self._scheduler.on_end = self._processes.end
         self._spawner: Any = None
         self._spawner_actor: Spawner | None = None
         self._runs: Any = None
         self._root: LightRef[Supervisor] | None = None
         self._state = "new"
-        self._state_lock = threading.Lock()
+        self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
         self._start_lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._opener = RunOpener(self._scheduler, lambda: self._runs)
+        self._stopper: threading.Thread | None = None
+        self._opener = RunOpener(self._scheduler, lambda: self._runs, lambda: self.stopped)
         self._children = tuple(children)
         self.dispatch = Dispatcher(self, dispatch)
         running.known.add(self)
@@ -177,7 +185,7 @@ class System:
             try:
                 self._start()
             except BaseException as error:
-                if self.stopped and isinstance(error, (SlitherError, StartFailed)):
+                if self.stopped and isinstance(error, (SlitherError, StartFailed, SchedulerStopped)):
                     raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
                 self.stop()
                 raise
@@ -230,7 +238,7 @@ class System:
                 raise error_or_none
 
     def _start_spawner(self) -> Any:
-        self._spawner = Spawner.start(self._scheduler, self._note_spawner)
+        self._spawner = Spawner.start(self._scheduler, self._note_spawner, self._processes)
         return self._spawner
 
     def _note_spawner(self, actor: Spawner) -> None:
@@ -255,35 +263,50 @@ class System:
     def stop(self, timeout: float | None = None) -> bool:
         """End all runs (SystemStopped), then workers, then the rest. From any thread; may be repeated.
 
-        From one of the System's own threads (a telemetry handler) it only requests the stop and returns.
+        From a thread of the System's own it only requests the stop and returns. User code runs on those in telemetry
+        and log handlers, in actors of `children`, in inline executors, and for lazy sources in the source itself, the
+        strategy and the `Route` function.
 
         Args:
-            timeout: seconds to wait; by default what the pools' `shutdown` allows, and some.
+            timeout: seconds to wait; by default what the pools' `shutdown` allows, and some. What has not ended by then
+                is cut off.
 
         Returns:
-            True if everything has ended.
+            True if everything has ended in good order; False if some of it was cut off, or is not over yet.
         """
         if os.getpid() != self._pid:
             return True
         if timeout is None:
             timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
         running.stopping(self)
-        if self._scheduler.on_thread() or self._scheduler.side.on_thread():
-            threading.Thread(target=self.stop, args=(timeout,), name=f"{self._name}-stop", daemon=True).start()
-            return False
         with self._state_lock:
-            first = self._state != "stopped"
             self._state = "stopped"
-        if not first:
-            return self._stopped.wait(timeout)
+        if self._may_wait():
+            return self._stop(timeout)
+        with self._state_lock:
+            if self._stopper is None or not self._stopper.is_alive():
+                self._stopper = threading.Thread(
+                    target=self._stop, args=(timeout,), name=f"{self._name}-stop", daemon=True
+                )
+                try:
+                    self._stopper.start()
+                except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
+                    if self._root is not None:
+                        self._root.stop(block=False)
+        return False
+
+    def _stop(self, timeout: float) -> bool:
+        # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
         deadline = time.monotonic() + timeout
-        done = True
-        if self._root is not None:
-            with contextlib.suppress(WouldDeadlock):
-                done = stop_actor(self._root, timeout=timeout)
-        done = self._scheduler.stop(max(1.0, deadline - time.monotonic())) and done
-        self._stopped.set()
+        done = self._root is None or stop_actor(self._root, timeout=timeout)
+        if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
+            self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
+            return False
         return done
+
+    def _may_wait(self) -> bool:
+        """Whether this thread may wait for the System: it is not one that the System itself needs for going on."""
+        return not self._scheduler.owns_thread() and Scheduler.current() is None
 
     def drain(self, timeout: float = 30.0) -> DrainReport:
         """Take no new runs, let those under way finish, then stop.
@@ -295,23 +318,26 @@ class System:
             WouldDeadlock: called on one of the System's own threads.
         """
         self._check_fork()
-        if self._scheduler.on_thread() or self._scheduler.side.on_thread():
+        if not self._may_wait():
             raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
-        before = self._redelivered()
+        opener = self._opener
+        redelivered, finished, cut_off = self._redelivered(), opener.finished, opener.cut_off
         with self._state_lock:
             if self._state == "running":
                 self._state = "draining"
         running.stopping(self)
-        opened, drained = self._opener.wait_until_idle(timeout)
-        dropped = self._opener.live
-        redelivered = self._redelivered() - before
+        opener.wait_until_idle(timeout)
+        redelivered = self._redelivered() - redelivered
         stopped = self.stop()
-        return DrainReport(drained, opened - dropped, dropped, redelivered, stopped)
+        # Looked at now: somebody else may have stopped it before the time was over.
+        dropped = opener.cut_off - cut_off + opener.live
+        completed = opener.finished - finished - (opener.cut_off - cut_off)
+        return DrainReport(not dropped, completed, dropped, max(0, redelivered), stopped)
 
     def _redelivered(self) -> int:
         try:
             pools = self.statistics().pools.values()
-        except SystemStopped:
+        except (SystemStopped, TimeoutError):
             return 0
         return sum(snapshot.counts.redelivered for snapshot in pools)
 
@@ -321,13 +347,29 @@ class System:
         """Wait for SIGTERM or SIGINT in the main thread, then drain: `slither_actors.signals.run_until_signal`."""
         return run_until_signal(self, drain_timeout, signals)
 
+    def when_ended(self, told: Callable[[], object]) -> Monitor:
+        """Call ``told()`` once it has ended, for whatever reason; it must neither block nor raise.
+
+        Returns:
+            What cancels that.
+
+        Raises:
+            SystemStopped: it does not run.
+        """
+        return monitor(self._living_root(), lambda down: told())
+
     def health(self) -> Health:
         """Whether it is live and ready, and why not; for probes. Never raises, answers within a second or so."""
         try:
             pools: Mapping[str, PoolSnapshot] | None = self.statistics(timeout=1.0).pools
         except (SystemStopped, ForkedSystemError, TimeoutError):
             pools = None
-        return judge(self._state, pools)
+        state = self._state
+        if os.getpid() != self._pid:
+            state = "forked"
+        elif state in ("running", "draining") and self._root is not None and not self._root.is_alive():
+            state = "ended"
+        return judge(state, pools)
 
     def tree(self) -> TreeNode:
         """The live supervision tree; ``str()`` of it is a drawing.
@@ -335,10 +377,11 @@ class System:
         Raises:
             SystemStopped: it does not run.
         """
-        self._check_fork()
-        if self._root is None or self._state == "stopped":
-            raise SystemStopped(f"system {self._name!r} does not run")
-        return tree(self._root)
+        root = self._living_root()
+        try:
+            return tree(root)
+        except ActorDeadError:
+            raise SystemStopped(f"system {self._name!r} has ended") from None
 
     def actor(self, *path: object) -> Any:
         """The reference of one of the System's own children, as it runs now; after a restart there is another one.
@@ -350,10 +393,7 @@ class System:
             LookupError: there is none, or it does not run; the message names those there are.
             SystemStopped: the System does not run.
         """
-        self._check_fork()
-        if self._root is None or self._state == "stopped":
-            raise SystemStopped(f"system {self._name!r} does not run")
-        ref: Any = self._root
+        ref: Any = self._living_root()
         for child_id in ("tree", *path):
             children = {info.id: info.child for info in which_children(ref)}
             if child_id not in children:
@@ -388,6 +428,12 @@ class System:
         from slither_actors.pipeline.aside import aside
 
         await aside(self.stop, f"{self._name}-stop", to_the_end=True)
+
+    def _living_root(self) -> LightRef[Supervisor]:
+        self._check_fork()
+        if self._root is None or self._state == "stopped":
+            raise SystemStopped(f"system {self._name!r} does not run")
+        return self._root
 
     # -- runs
 
@@ -471,11 +517,8 @@ class System:
 
     def _descriptors(self) -> list[int]:
         """Of the pipes to workers and guardian."""
-        descriptors = list(self._spawner_actor.descriptors()) if self._spawner_actor is not None else []
-        for link in self._links.values():
-            for executor in list(link.executors.values()):
-                descriptors += executor.descriptors()
-        return descriptors
+        guardian = self._spawner_actor.descriptors() if self._spawner_actor is not None else []
+        return guardian + self._processes.descriptors()
 
     # -- forks
 

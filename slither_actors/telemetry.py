@@ -18,6 +18,7 @@ the log records of `supervisors` have (actor, reason, supervisor, child, delay).
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,14 @@ class Handle:
 # One table a process, replaced entry by entry under the lock and read without it.
 _handles: dict[str, tuple[Handle, ...]] = {}
 _lock = threading.Lock()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()  # the parent's may have been held at the fork
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def attach(event: str, handler: Handler) -> Handle:

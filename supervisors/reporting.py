@@ -140,6 +140,8 @@ class Reporting(pykka.ThreadingActor):
     def _actor_loop(self) -> None:
         life = self._sup_life
         life.thread = threading.current_thread()
+        if life.scheduler is not None:
+            life.scheduler.claim_thread()
         reason = self._sup_guarded_start()
         if reason is None:
             reason = self._sup_guarded_run()

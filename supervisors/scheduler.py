@@ -52,6 +52,9 @@ class Scheduler:
 
     After os.fork nothing of it may be used in the child but `abandon_after_fork`.
 
+    Its user may set `on_event`, which is called with each event (see `emit`), and `on_end`, which is called once, when
+    the last actor has ended and nothing runs here any more.
+
     Args:
         name: the thread's name.
         clock: seconds, monotonic.
@@ -65,6 +68,7 @@ class Scheduler:
         self.pid = os.getpid()
         self.side = side if side is not None else SideThread(f"{name}-side")
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
+        self.on_end: Callable[[], object] | None = None
         self._owns_side = side is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
@@ -155,6 +159,17 @@ class Scheduler:
     def on_thread(self) -> bool:
         """True on this scheduler's own thread."""
         return get_ident() == self._ident
+
+    def claim_thread(self) -> None:
+        """The calling thread works for an actor of this scheduler, until it ends: `owns_thread` is true on it."""
+        _current.works_for = self
+
+    def owns_thread(self) -> bool:
+        """True where to wait for the end of all that runs here would be to wait for oneself.
+
+        That is on its own thread, on the side thread, and on those of actors that have one.
+        """
+        return self.on_thread() or self.side.on_thread() or getattr(_current, "works_for", None) is self
 
     @staticmethod
     def current() -> Scheduler | None:
@@ -323,6 +338,8 @@ class Scheduler:
                 break
             self.run_guarded(None, actor._dissolve)
         self._drain()
+        if self.on_end is not None:
+            self.run_guarded(None, self.on_end)
         with self._lock:
             self._poller.close()
         self._ended.set()

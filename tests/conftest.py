@@ -1,4 +1,4 @@
-"""For the whole suite: no test may leave a thread, a descriptor or a process behind, lose an item or overlook a warning."""
+"""For the whole suite: no test may leave a thread, descriptor or process behind, lose an item or overlook a warning."""
 
 from __future__ import annotations
 

@@ -152,6 +152,9 @@ class Mapping:
                 except DispatchError as error:
                     self._take_partial(error)
                     raise
+                except Interrupted:
+                    system.stop(0.0)  # the workers had their time; what hangs is not asked again
+                    raise
 
     def _items(self) -> Iterator[Item]:
         """The input, each line under its number as id. Runs on a thread of the run."""

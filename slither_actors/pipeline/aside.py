@@ -18,11 +18,12 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
     Args:
         function: what to call.
         name: of the thread.
-        to_the_end: a cancellation takes effect when the call has returned. Without it the call goes on alone, and what
-            it returns or raises is dropped.
+        to_the_end: a cancellation takes effect when the call has returned, and where there is no thread to be had the
+            call is made here. Without it the call goes on alone, and what it returns or raises is dropped.
 
     Raises:
         BaseException: what it raises.
+        RuntimeError: there is no thread to be had.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[R] = loop.create_future()
@@ -46,7 +47,12 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 
-    threading.Thread(target=call, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=call, name=name, daemon=True).start()
+    except RuntimeError:  # the system has no thread left
+        if not to_the_end:
+            raise
+        call()  # what is to be done to its end is done here, then: a loop that waits is better than a leak
     if not to_the_end:
         return await answer
     cancelled: asyncio.CancelledError | None = None

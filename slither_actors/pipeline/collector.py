@@ -46,16 +46,18 @@ class Collector(LightActor):
     Args:
         run: whose Collector it is.
         pool: the Pool (or the run's own Crew of inline threads) that executes its batches.
+        pool_error: what the run ends with where that ends, given its reason.
         generated_session: the session id is nobody else's, so its stores may go with the run.
+        ended: told of the end, and whether the System's stop cut the run off.
     """
 
     def __init__(
         self,
         run: Run,
         pool: Any,
-        pool_error: Callable[[], Exception],
+        pool_error: Callable[[ExitReason], BaseException],
         generated_session: bool,
-        ended: Callable[[], None],
+        ended: Callable[[bool], None],
     ) -> None:
         super().__init__()
         self._when_ended = ended
@@ -82,7 +84,7 @@ class Collector(LightActor):
 
     def _down(self, message: Down) -> None:
         if message.ref is self._pool:
-            self._finish(self._pool_error(), None)
+            self._finish(self._pool_error(message.reason), None)
         elif isinstance(message.reason, Crashed):
             self._finish(message.reason.exception, None)
 
@@ -116,16 +118,14 @@ class Collector(LightActor):
 
     def on_exit(self, reason: ExitReason) -> None:
         """The last word, if it was not said yet."""
+        cut_off = False
         if not self._finished:
-            error = (
-                reason.exception
-                if isinstance(reason, Crashed)
-                else SystemStopped("the System was stopped during this run")
-            )
-            self._finish(error, None)
+            cut_off = not isinstance(reason, Crashed)
+            stopped = SystemStopped("the System was stopped during this run")
+            self._finish(reason.exception if isinstance(reason, Crashed) else stopped, None)
         for watch in self._monitors:
             watch.cancel()  # the Pool outlives its runs, and must not keep them in memory
-        self._when_ended()
+        self._when_ended(cut_off)
 
     def statistics(self) -> CollectorStatistics:
         """What it holds now. Scheduler's thread only."""

@@ -18,7 +18,7 @@ from slither_actors.errors import ForkedSystemError, StreamClosed
 from slither_actors.item import Item
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.batcher_actor import BatcherActor
-from slither_actors.pipeline.failure import failure_of
+from slither_actors.pipeline.failure import failure_of, not_started
 from slither_actors.pipeline.grace import GRACE, watch_the_end
 from slither_actors.pipeline.messages import (
     Close,
@@ -148,8 +148,11 @@ class Consumer:
             self._batcher = self._make_batcher(run)
         else:
             buffer: deque[Any] = deque()
-            BatcherActor.start(run, self._make_batcher, buffer)
-            produce(run, items, buffer)
+            try:
+                BatcherActor.start(run, self._make_batcher, buffer)
+                produce(run, items, buffer)
+            except RuntimeError as error:  # the system has no thread left
+                raise not_started(error) from error
         self._start_collector(run)
         if self._closed:
             self._let_go()

@@ -37,6 +37,7 @@ class _Thread:
 
     def _work(self) -> None:
         crew = self._crew
+        crew.scheduler.claim_thread()
         options = crew.options
         executor: Any = options.executor
         while (batch := self._inbox.get()) is not None:
@@ -99,8 +100,13 @@ class Crew(LightActor):
     def _assign(self) -> None:
         while self._queue and len(self._busy) < self.options.max_in_flight:
             if not self._idle:
+                try:
+                    self._idle.append(_Thread(self, self._made + 1))
+                except RuntimeError:  # the system has no thread left
+                    if self._busy:
+                        return  # they do it all, one batch after the other
+                    raise
                 self._made += 1
-                self._idle.append(_Thread(self, self._made))
             thread = self._idle.pop()
             job = self._queue.popleft()
             job.began = self.scheduler.now()

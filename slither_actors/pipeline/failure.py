@@ -58,6 +58,15 @@ def failure_of(
     return _error(error, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
 
 
+def not_started(error: Exception) -> DispatchError:
+    """The error of a run of which nothing was pulled yet."""
+    failure = DispatchError(
+        f"the run could not start: {error}", reason=error, batch_ref=None, partial_results=[], unfinished=[]
+    )
+    failure.__cause__ = error
+    return failure
+
+
 def _error(error: BaseException, batch: Batch | None, partial: list[Item], unfinished: list[Any]) -> DispatchError:
     where = describe(batch) if batch is not None else "the run"
     try:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from slither_actors.errors import DispatchError, SystemStopped
+from slither_actors.errors import SystemStopped
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
@@ -14,12 +14,13 @@ from slither_actors.pipeline.collector import Collector
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.crew import Crew
 from slither_actors.pipeline.encoding import RequestEncoder
+from slither_actors.pipeline.failure import not_started
 from slither_actors.pipeline.messages import Look, Work
 from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
+from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
 
 
 class RunOpener:
@@ -28,16 +29,25 @@ class RunOpener:
     Args:
         scheduler: the System's.
         supervisor: its supervisor of runs, asked for whenever a run starts.
+        stopped: whether the System was stopped: then that is why a run has no pool any more.
     """
 
-    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any]) -> None:
+    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any], stopped: Callable[[], bool]) -> None:
         self._scheduler = scheduler
         self._supervisor = supervisor
+        self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
         self._lock = threading.Lock()
         self._started = self._finished = 0
         self._idle = threading.Condition(self._lock)
         self.stuck = 0
+        self.cut_off = 0
+        """Runs that were under way when the System was stopped."""
+
+    @property
+    def finished(self) -> int:
+        """Runs that have ended so far, however."""
+        return self._finished
 
     @property
     def live(self) -> int:
@@ -52,12 +62,16 @@ class RunOpener:
         def start(run: Run) -> None:
             pool = link.ref
             if pool is None:
-                stopped = self._scheduler.stopped
-                raise _not_started(SystemStopped("the System was stopped") if stopped else link.unavailable())
+                raise not_started(SystemStopped("the System was stopped") if self._stopped() else link.unavailable())
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
-            self._start(run, pool, link.unavailable, affinity if context.session_given else "none", timeout)
+            if not context.session_given:
+                affinity = "none"
+            self._start(run, pool, pool_error, affinity, timeout)
+
+        def pool_error(reason: ExitReason) -> BaseException:
+            return _stopped() if self._stopped() else link.unavailable()
 
         def batcher(run: Run) -> Batcher:
             return Batcher(run, RequestEncoder(options, self._target, spec.max_frame))
@@ -72,9 +86,8 @@ class RunOpener:
             try:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
-                raise _not_started(SystemStopped("the System was stopped")) from error
-            stopped = SystemStopped("the System was stopped during this run")
-            self._start(run, crew, lambda: stopped, "none", options.timeout)
+                raise not_started(SystemStopped("the System was stopped")) from error
+            self._start(run, crew, _crew_error, "none", options.timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -86,7 +99,12 @@ class RunOpener:
         return run
 
     def _start(
-        self, run: Run, pool: Any, pool_error: Callable[[], Exception], affinity: str, timeout: float | None
+        self,
+        run: Run,
+        pool: Any,
+        pool_error: Callable[[ExitReason], BaseException],
+        affinity: str,
+        timeout: float | None,
     ) -> None:
         if Scheduler.current() is not None:
             raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
@@ -109,24 +127,21 @@ class RunOpener:
                 run, pool, pool_error, not context.session_given, self._ended, scheduler=self._scheduler
             )
         except SchedulerStopped as error:
-            raise _not_started(SystemStopped("the System was stopped")) from error
+            raise not_started(SystemStopped("the System was stopped")) from error
         lane.collector = run.collector = collector
         with self._lock:
             self._started += 1
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float) -> tuple[int, bool]:
-        """Wait until no run is under way.
-
-        Returns:
-            How many there were at first, and whether all of them ended within `timeout` seconds.
-        """
+    def wait_until_idle(self, timeout: float) -> None:
+        """Wait until no run is under way, for `timeout` seconds at most."""
         with self._idle:
-            return self.live, self._idle.wait_for(lambda: not self.live, timeout)
+            self._idle.wait_for(lambda: not self.live, timeout)
 
-    def _ended(self) -> None:
+    def _ended(self, cut_off: bool) -> None:
         with self._idle:
             self._finished += 1
+            self.cut_off += cut_off
             self._idle.notify_all()
 
     def _count_stuck(self, role: Any) -> None:
@@ -149,9 +164,11 @@ def _room_for_bytes(run: Run) -> None:
         run.inbox.put(Work(None))
 
 
-def _not_started(error: Exception) -> DispatchError:
-    failure = DispatchError(
-        f"the run could not start: {error}", reason=error, batch_ref=None, partial_results=[], unfinished=[]
-    )
-    failure.__cause__ = error
-    return failure
+def _crew_error(reason: ExitReason) -> BaseException:
+    if isinstance(reason, Crashed):
+        return reason.exception
+    return _stopped()
+
+
+def _stopped() -> SystemStopped:
+    return SystemStopped("the System was stopped during this run")

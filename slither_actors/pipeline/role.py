@@ -26,6 +26,7 @@ class RoleActor(DaemonActor):
     def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Remember the thread."""
         self.thread = threading.current_thread()
+        self._run.scheduler.claim_thread()
         return None
 
     def on_exit(self, reason: ExitReason) -> None:

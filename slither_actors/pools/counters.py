@@ -49,6 +49,10 @@ class WorkerRecord:
         self.workers = 0
         self.executors = 0
 
+    def made(self) -> None:
+        """A worker process was made."""
+        self.workers += 1
+
 
 class PoolCounters:
     """The counters behind a `PoolCounts`. Written on the scheduler's thread."""

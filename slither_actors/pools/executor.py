@@ -132,7 +132,6 @@ class Executor(LightActor):
         self._why = None
         self._was_ready = self._answered = self._killed = False
         self._host = self._make_host(self, self)
-        self._record.workers += 1
         self._host.start()
 
     def _spawned(self, message: Spawned) -> None:

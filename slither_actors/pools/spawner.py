@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from slither_actors.pools import guardian
+from slither_actors.pools.processes import Processes, WorkerProcess
 from supervisors import DaemonActor, ExitReason, Scheduler
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
@@ -26,58 +27,30 @@ PIPE_BYTES = 1 << 20
 """Wanted room in a worker's pipes: several batches ahead fit, so that neither side waits for the other's thread.
 The kernel lets an unprivileged user have 64 MiB in all; past it the pipe keeps its size."""
 
+FORK_PATIENCE = 5.0
+"""Seconds that a fork of the host waits for a process that is just being made: milliseconds, as a rule."""
 
-class WorkerProcess:
-    """A process just made, with the host's ends of its pipes. All descriptors are non-blocking and close-on-exec."""
+# Held while a process is made, and by a fork of the host. A child that was forked in the middle of that would keep
+# pipes open that nobody knows yet; one of them is `subprocess`'s own, which it reads until nobody has it open for
+# writing: the Spawner would wait for as long as that child lives.
+_making = threading.RLock()
 
-    __slots__ = ("_popen", "lifeline", "pid", "pidfd", "reply", "request", "stderr")
 
-    def __init__(self, popen: subprocess.Popen[bytes], request: int, reply: int, stderr: int, lifeline: int) -> None:
-        self._popen = popen
-        self.pid = popen.pid
-        self.request = request
-        self.reply = reply
-        self.stderr = stderr
-        self.lifeline = lifeline
-        self.pidfd = _pidfd_open(popen.pid)
+def _before_fork() -> None:
+    _making.acquire(timeout=FORK_PATIENCE)
 
-    def is_dead(self) -> bool:
-        """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
-        if self._popen.returncode is not None:
-            return True
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody else has reaped it
-            return True
-        except AttributeError:  # macOS before CPython 3.13: only reaping tells
-            if self._popen.poll() is None:
-                return False
-            # While anybody is left in the group nobody else gets its id.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            return True
 
-    def reap(self) -> int | None:
-        """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
-        return self._popen.poll()
+def _after_fork() -> None:
+    with contextlib.suppress(RuntimeError):  # the wait was over before it was free
+        _making.release()
 
-    def kill_group(self, sig: int = signal.SIGKILL) -> None:
-        """Send `sig` to the worker's process group, unless it is reaped: until then a zombie leader keeps the id."""
-        if self._popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, sig)
 
-    def descriptors(self) -> list[int]:
-        """Every descriptor of the host's that belongs to this worker and is open."""
-        return [fd for fd in (self.request, self.reply, self.stderr, self.lifeline, self.pidfd) if fd >= 0]
+def _after_fork_in_child() -> None:
+    global _making
+    _making = threading.RLock()
 
-    def close(self) -> None:
-        """Close what is open; may be repeated."""
-        for name in ("request", "reply", "stderr", "lifeline", "pidfd"):
-            fd = getattr(self, name)
-            if fd >= 0:
-                setattr(self, name, -1)
-                os.close(fd)
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +105,19 @@ class Spawner(DaemonActor):
     anew; the runs that were under way fail with PoolUnavailable.
     """
 
-    def __init__(self, scheduler: Scheduler, note: Callable[[Spawner], None]) -> None:
+    def __init__(self, scheduler: Scheduler, note: Callable[[Spawner], None], processes: Processes) -> None:
         super().__init__()
         note(self)
         self._scheduler = scheduler
+        self._processes = processes
         self._guardian = GuardianLink()
 
     def on_receive(self, message: Any) -> None:
         """Serve `Spawn` and `Reaped`."""
         if isinstance(message, Spawn):
             try:
-                answer: WorkerProcess | Exception = self._spawn(message)
+                with _making:
+                    answer: WorkerProcess | Exception = self._spawn(message)
             except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
                 answer = error
             self._scheduler.post(message.answer, answer)
@@ -151,11 +126,13 @@ class Spawner(DaemonActor):
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
+        for group in self._guardian.groups - self._processes.groups:
+            self._guardian.forget(group)
         self._guardian.close()
 
     def statistics(self) -> SpawnerStatistics:
         """What it holds now. From any thread."""
-        return SpawnerStatistics(self._guardian.groups, self._guardian.pid)
+        return SpawnerStatistics(len(self._guardian.groups), self._guardian.pid)
 
     def descriptors(self) -> list[int]:
         """The guardian's pipe, for a forked child to close."""
@@ -179,10 +156,16 @@ class Spawner(DaemonActor):
             )
             self._guardian.watch(popen.pid)
             worker = WorkerProcess(
-                popen, pipes.keep(request[1]), pipes.keep(reply[0]), pipes.keep(stderr[0]), pipes.keep(lifeline[1])
+                popen,
+                request=pipes.keep(request[1]),
+                reply=pipes.keep(reply[0]),
+                stderr=pipes.keep(stderr[0]),
+                lifeline=pipes.keep(lifeline[1]),
+                closed=self._processes.discard,
             )
         for fd in (worker.request, worker.reply, worker.stderr):
             os.set_blocking(fd, False)
+        self._processes.add(worker)
         return worker
 
 
@@ -195,9 +178,9 @@ class GuardianLink:
         self._groups: set[int] = set()
 
     @property
-    def groups(self) -> int:
-        """How many groups it knows."""
-        return len(self._groups)
+    def groups(self) -> set[int]:
+        """The groups that it knows."""
+        return set(self._groups)
 
     @property
     def pid(self) -> int | None:
@@ -294,11 +277,3 @@ class _Pipes:
     def keep(self, fd: int) -> int:
         self._open.discard(fd)
         return fd
-
-
-def _pidfd_open(pid: int) -> int:
-    """A descriptor that is readable once the process is dead, or -1 where the system has none (macOS, old kernels)."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return -1

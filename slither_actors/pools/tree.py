@@ -65,9 +65,10 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
 
 def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes) -> ChildSpec:
     log = StderrLog(f"{link.name}[{index}]")
+    made = link.counters.worker(index).made
 
     def make_host(executor: Any, sink: Any) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, log, link.counters.exited)
+        return LocalHost(executor, sink, spawner(), spec, log, made, link.counters.exited)
 
     return ChildSpec(
         id=index,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# In the codec none of the user's code runs: where it was when it gave up, up to 500 calls deep, helps nobody.
+_OF_THE_CODEC = ("encode", "decode")
 
 
 def failure_of(error: BaseException, kind: str) -> Failure:
@@ -19,7 +21,7 @@ def failure_of(error: BaseException, kind: str) -> Failure:
         kind,
         shortened(type_name(type(error)), MAX_MESSAGE),
         shortened(_message(error), MAX_MESSAGE),
-        shortened(_traceback(error), MAX_TRACEBACK),
+        "" if kind in _OF_THE_CODEC else shortened(_traceback(error), MAX_TRACEBACK),
     )
 
 

@@ -26,8 +26,8 @@ COMMAND_TARGET = Target(None, "score")
 class FakeHost:
     """A worker host as `slither_actors.pools.hosts.base` has it. What the host side asks is written down in `log`."""
 
-    def __init__(self, bench: Bench, executor: Any, sink: Any) -> None:
-        self.bench, self.executor, self.sink = bench, executor, sink
+    def __init__(self, bench: Bench, executor: Any, sink: Any, made: Any) -> None:
+        self.bench, self.executor, self.sink, self.made = bench, executor, sink, made
         self.pid: int | None = None
         self.log: list[str] = []
         self.requests: list[Frame] = []
@@ -44,6 +44,7 @@ class FakeHost:
             self.executor.actor_ref.tell(SpawnFailed(self, self.bench.spawn_error))
             return
         self.pid = self.bench.next_pid()
+        self.made()
         self.executor.actor_ref.tell(Spawned(self, self.pid))
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
@@ -153,8 +154,8 @@ class Bench:
         self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, **spec})
         self.link = PoolLink("p")
 
-        def make(executor: Any, sink: Any, *_: Any) -> FakeHost:
-            self.hosts.append(FakeHost(self, executor, sink))
+        def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, log: Any, made: Any, exited: Any) -> FakeHost:
+            self.hosts.append(FakeHost(self, executor, sink, made))
             return self.hosts[-1]
 
         monkeypatch.setattr(tree, "LocalHost", make)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -35,8 +36,9 @@ def run(folder: Path, body: str, *, seconds: float = 40.0) -> subprocess.Complet
     )
 
 
-def start(folder: Path, body: str) -> subprocess.Popen[str]:
-    """Start it; the caller ends and reaps it."""
+def start(folder: Path, body: str, **environment: str) -> subprocess.Popen[str]:
+    """Start it, with these variables more in its environment; the caller ends and reaps it."""
     return subprocess.Popen(
-        [sys.executable, str(write(folder, body))], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        [sys.executable, str(write(folder, body))], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment},
+    )  # fmt: skip

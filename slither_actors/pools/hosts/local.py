@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
-from slither_actors.pools.spawner import Reaped, Spawn, WorkerProcess
+from slither_actors.pools.processes import WorkerProcess
+from slither_actors.pools.spawner import Reaped, Spawn
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
 from slither_actors.worker import boot
@@ -44,6 +45,7 @@ class LocalHost:
         spawner: the System's Spawner.
         spec: the pool's.
         log: where its stderr goes.
+        made: told of every process.
         exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
     """
 
@@ -54,6 +56,7 @@ class LocalHost:
         spawner: pykka.ActorRef[Any],
         spec: PoolSpec,
         log: StderrLog,
+        made: Callable[[], None],
         exited: Callable[[int], None],
     ) -> None:
         self._executor = executor
@@ -62,6 +65,7 @@ class LocalHost:
         self._spawner = spawner
         self._spec = spec
         self._log = log
+        self._made = made
         self._exited = exited
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
@@ -91,6 +95,8 @@ class LocalHost:
                 self._executor.actor_ref.tell(SpawnFailed(self, worker))
             return
         self._worker = worker
+        worker.exited = self._exited
+        self._made()
         if worker.pidfd >= 0:
             self._scheduler.add_reader(worker.pidfd, self._dead)
         else:
@@ -251,9 +257,9 @@ class LocalHost:
                 self._executor.remove_reader(fd)
             if self._writing:
                 self._executor.remove_writer(worker.request)
+        worker.exited(code)
         worker.close()
         self._worker = None
-        self._exited(code)
         self._spawner.tell(Reaped(worker.pid))
         if not self._abandoned:
             self._executor.actor_ref.tell(

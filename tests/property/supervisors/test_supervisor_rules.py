@@ -251,7 +251,7 @@ class Rules(RuleBasedStateMachine):
 Rules.TestCase.settings = settings(
     max_examples=250, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-TestRules = Rules.TestCase
+TestRules = pytest.mark.fault(25)(Rules.TestCase)
 
 
 class RulesAtLength(Rules):

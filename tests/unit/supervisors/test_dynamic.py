@@ -242,6 +242,7 @@ def _seconds_for(scheduler: Scheduler, count: int) -> float:
     return time.process_time() - begin
 
 
+@pytest.mark.fault(26)
 def test_ten_thousand_children_start_and_stop_in_near_linear_time(scheduler: Scheduler) -> None:
     small = min(_seconds_for(scheduler, 1_000) for _ in range(3))
     large = _seconds_for(scheduler, 10_000)

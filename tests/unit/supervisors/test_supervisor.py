@@ -186,6 +186,7 @@ def test_a_brutally_killed_child_is_not_asked(manual: ManualScheduler, caplog: p
     assert "stop_problem" not in caplog.text
 
 
+@pytest.mark.fault(26)
 def test_infinity_waits_for_ever(manual: ManualScheduler) -> None:
     log: list[str] = []
     ref, _, reasons = launch(manual, [kid(log, "a", stop=100_000.0, shutdown="infinity")])
@@ -196,6 +197,7 @@ def test_infinity_waits_for_ever(manual: ManualScheduler) -> None:
     assert reasons == [Shutdown()]
 
 
+@pytest.mark.fault(26)
 def test_a_child_that_crashes_while_it_is_stopped_is_reported_and_not_fatal(
     manual: ManualScheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -402,6 +404,7 @@ def test_threaded_children_are_supervised_like_light_ones(
     assert supervisors.stop(ref, timeout=10)
 
 
+@pytest.mark.fault(26)
 def test_a_thread_that_does_not_end_is_abandoned_at_its_deadline(scheduler: Scheduler) -> None:
     inside, release = threading.Event(), threading.Event()
 

@@ -1,0 +1,161 @@
+"""The worker processes of a System that are not reaped yet, and the host's descriptors for each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+
+END = 2.0
+"""Seconds that killed processes get to be reaped at the very end. One needs milliseconds, unless the kernel itself is
+busy with it."""
+
+
+class WorkerProcess:
+    """A process just made, with the host's ends of its pipes. All descriptors are non-blocking and close-on-exec.
+
+    Args:
+        popen: the process.
+        request, reply, stderr, lifeline: the host's ends of the pipes.
+        closed: told once it is of no more use.
+    """
+
+    __slots__ = ("_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "reply", "request", "stderr")
+
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        *,
+        request: int,
+        reply: int,
+        stderr: int,
+        lifeline: int,
+        closed: Callable[[WorkerProcess], object],
+    ) -> None:
+        self._popen = popen
+        self._closed = closed
+        self.exited: Callable[[int], object] = lambda code: None
+        """Told the exit code, by whoever reaps it."""
+        self.pid = popen.pid
+        self.request = request
+        self.reply = reply
+        self.stderr = stderr
+        self.lifeline = lifeline
+        self.pidfd = _pidfd_open(popen.pid)
+
+    def is_dead(self) -> bool:
+        """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
+        if self._popen.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # somebody else has reaped it
+            return True
+        except AttributeError:  # macOS before CPython 3.13: only reaping tells
+            if self._popen.poll() is None:
+                return False
+            # While anybody is left in the group nobody else gets its id.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return True
+
+    def reap(self) -> int | None:
+        """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
+        return self._popen.poll()
+
+    def kill_group(self, sig: int = signal.SIGKILL) -> None:
+        """Send `sig` to the worker's process group, unless it is reaped: until then a zombie leader keeps the id."""
+        if self._popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, sig)
+
+    def descriptors(self) -> list[int]:
+        """Every descriptor of the host's that belongs to this worker and is open."""
+        return [fd for fd in (self.request, self.reply, self.stderr, self.lifeline, self.pidfd) if fd >= 0]
+
+    def close(self) -> None:
+        """Close what is open; may be repeated."""
+        for name in ("request", "reply", "stderr", "lifeline", "pidfd"):
+            fd = getattr(self, name)
+            if fd >= 0:
+                setattr(self, name, -1)
+                os.close(fd)
+        self._closed(self)
+
+
+class Processes:
+    """Every worker process of one System, whoever drives it, from its making until it is closed.
+
+    It is what a forked child closes, and what is left to kill and to reap when the scheduler ends before its actors
+    were done: nobody would hear of these deaths any more.
+
+    Added to by the Spawner's thread, taken from by the scheduler's.
+    """
+
+    def __init__(self) -> None:
+        self._workers: set[WorkerProcess] = set()
+        self._over = False
+
+    def add(self, worker: WorkerProcess) -> None:
+        """It has been made. After `end` it ends at once."""
+        self._workers.add(worker)
+        if self._over:  # looked at after the add, and set before the look at what is there: one of the two sees it
+            self.end()
+
+    def discard(self, worker: WorkerProcess) -> None:
+        """It is closed."""
+        self._workers.discard(worker)
+
+    @property
+    def groups(self) -> set[int]:
+        """The process groups of those that are not closed."""
+        return {worker.pid for worker in list(self._workers)}
+
+    def descriptors(self) -> list[int]:
+        """Every descriptor of the host's that belongs to one of them and is open."""
+        return [fd for worker in list(self._workers) for fd in worker.descriptors()]
+
+    def kill(self) -> None:
+        """SIGKILL to the groups of all. From any thread."""
+        for worker in list(self._workers):
+            worker.kill_group()
+
+    def end(self, seconds: float = END) -> bool:
+        """Kill, reap and close all that there are, now that no scheduler does it any more; and whatever comes later.
+
+        Args:
+            seconds: to wait for their ends.
+
+        Returns:
+            False if one of them is killed and not dead.
+        """
+        self._over = True
+        self.kill()
+        deadline = time.monotonic() + seconds
+        done = True
+        while True:
+            try:
+                worker = self._workers.pop()  # atomic: what another thread has taken is that one's
+            except KeyError:
+                return done
+            while (code := worker.reap()) is None and time.monotonic() < deadline:
+                time.sleep(0.001)
+            if code is None:
+                done = False
+            else:
+                worker.exited(code)
+            worker.close()
+
+
+def _pidfd_open(pid: int) -> int:
+    """A descriptor that is readable once the process is dead, or -1 where the system has none (macOS, old kernels)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
