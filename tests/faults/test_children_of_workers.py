@@ -14,7 +14,7 @@ from support.leaks import held
 from support.victims import counts, kill_and_wait, pids, pool, works
 
 from slither_actors import System, WorkerCrashed
-from slither_actors.pools import spawner
+from slither_actors.pools import processes
 
 pytestmark = pytest.mark.fault(8)
 
@@ -25,7 +25,7 @@ Start = Callable[..., System]
 def seen_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How death is seen: the others are for old kernels and macOS, and for that with older Pythons."""
     if request.param != "pidfd":
-        monkeypatch.setattr(spawner, "_pidfd_open", lambda pid: -1)
+        monkeypatch.setattr(processes, "_pidfd_open", lambda pid: -1)
     if request.param == "reaped":
         monkeypatch.delattr(os, "waitid")
     return str(request.param)
