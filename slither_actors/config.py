@@ -107,6 +107,8 @@ _POOL: dict[str, Schema] = {
     "timeout": or_null(seconds("Seconds a batch may take unless its run says; null: no limit.")),
     "max_frame": {"description": "Bytes that one frame may have, on both sides of the pipe.", "type": "integer",
                   "minimum": 1024},
+    "shared_memory": {"description": "Whether large arrays and bytes go through memory shared with the workers, where "
+                      "the system has such, and not through the pipes.", "type": "boolean"},
     "max_batches": _limit("Batches after which a worker is replaced by a new one; null: never."),
     "max_rss": _limit("Bytes of resident memory; a worker that has more after a batch is replaced before the next one; "
                       "null: no limit."),

@@ -35,7 +35,9 @@ class RunOptions:
         executor: what a batch is to a worker, or an InlineExecutor.
         strategy: how items are grouped; serves this run only.
         max_in_flight: workers that the run may occupy at a time.
-        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`.
+        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`, and
+            more where batches are small and short and results are taken as fast as they come (256 at the most, and
+            4 MiB of requests and replies).
         max_in_flight_bytes: nothing new is encoded while requests and held replies exceed it; None: no such limit.
         ordering: "preserve" (results in the order of the input) or "as_completed".
         on_error: what becomes of a batch that failed: "halt", "skip", Retry(...) or Route(fn).
@@ -63,6 +65,8 @@ class RunOptions:
     affinity: str | None = None
     timeout_given: bool = True
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
+    window_grows: bool = field(init=False)
+    """Whether more may be pulled ahead than `prefetch` says, as that is not given."""
     inline: bool = field(init=False)
     """Whether the executor is an InlineExecutor."""
 
@@ -73,6 +77,7 @@ class RunOptions:
         put("inline", _is_inline(self.executor))
         put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
         prefetch: Any = self.prefetch
+        put("window_grows", prefetch is None)
         if prefetch is None:
             put("prefetch", PREFETCH * self.max_in_flight)
         else:

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec import Struct
 from pykka import ActorDeadError
 
 from slither_actors import running, telemetry
@@ -69,8 +69,7 @@ STATISTICS_POLL = 0.5
 """Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
 
 
-@dataclass(frozen=True, slots=True)
-class SystemStatistics:
+class SystemStatistics(Struct, frozen=True):
     """What a System holds, at one moment.
 
     Args:
@@ -198,6 +197,9 @@ class System:
 
     def _start(self) -> None:
         self._scheduler.start()
+        for name, link in self._links.items():
+            if self._specs[name].shares:
+                link.open_arena()
         self._root = Supervisor.start(
             [
                 ChildSpec(id="spawner", start=self._start_spawner),
@@ -302,6 +304,8 @@ class System:
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
             self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
             return False
+        for link in self._links.values():
+            link.close_arena()
         return done
 
     def _may_wait(self) -> bool:
@@ -517,8 +521,11 @@ class System:
 
     def _descriptors(self) -> list[int]:
         """Of the pipes to workers and guardian."""
-        guardian = self._spawner_actor.descriptors() if self._spawner_actor is not None else []
-        return guardian + self._processes.descriptors()
+        descriptors = self._spawner_actor.descriptors() if self._spawner_actor is not None else []
+        for link in self._links.values():
+            if link.arena is not None:
+                descriptors += link.arena.descriptors()
+        return descriptors + self._processes.descriptors()
 
     # -- forks
 

@@ -21,9 +21,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
+
+from msgspec import Struct
 
 from slither_actors.checks import choice, function
 from slither_actors.errors import OptionTypeError
@@ -41,8 +42,7 @@ EVENTS: Final = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION, ACTOR_EXIT, ACTOR_RES
 """The events that there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened.
 
     Args:
@@ -143,6 +143,11 @@ def detach(handle: Handle) -> bool:
 def attached(event: str) -> bool:
     """Whether anybody wants this event: asked for each batch before its event is built, so one look-up in a dict."""
     return event in _handles
+
+
+def wanted() -> bool:
+    """Whether anybody wants any event."""
+    return bool(_handles)
 
 
 def emit(

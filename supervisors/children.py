@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import pykka
+from msgspec import Struct
 
 from supervisors.child_spec import ChildSpec
 from supervisors.decisions import ChildView
@@ -109,8 +109,7 @@ class Child:
             self.retry = None
 
 
-@dataclass(frozen=True, slots=True)
-class SupervisorStatistics:
+class SupervisorStatistics(Struct, frozen=True):
     """What a supervisor holds, at one moment.
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from supervisors.child_spec import Restart
 from supervisors.exits import ExitReason, is_abnormal
@@ -15,8 +16,7 @@ Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdown = Literal["never", "any_significant", "all_significant"]
 
 
-@dataclass(frozen=True, slots=True)
-class ChildView:
+class ChildView(Struct, frozen=True):
     """One child as the decisions see it. `active`: it is running, or the supervisor is at restarting it."""
 
     id: Hashable
@@ -25,8 +25,7 @@ class ChildView:
     active: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do, in this order: stop, drop the specs, start.
 
     Args:

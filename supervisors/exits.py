@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 __all__ = [
     "DEFERRED",
@@ -34,33 +35,27 @@ __all__ = [
 ]
 
 
-class ExitReason:
+class ExitReason(Struct, frozen=True):
     """Base of the four reasons for which an actor ends."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Normal(ExitReason):
+class Normal(ExitReason, frozen=True):
     """It was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown(ExitReason):
+class Shutdown(ExitReason, frozen=True):
     """It was asked to end, or ended in good order for the reason that `term` gives."""
 
     term: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Crashed(ExitReason):
+class Crashed(ExitReason, frozen=True):
     """An exception left it."""
 
     exception: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Killed(ExitReason):
+class Killed(ExitReason, frozen=True):
     """It was ended without being asked."""
 
 

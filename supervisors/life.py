@@ -6,10 +6,10 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pykka
+from msgspec import Struct
 
 from supervisors.exits import ExitReason
 
@@ -69,13 +69,11 @@ class Latch(Generic[T]):
                 _logger.exception("%r raised", listener)
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """A start outcome: it runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """A start outcome: it answered IGNORE."""
 
 
@@ -112,8 +110,7 @@ def life_of(ref: pykka.ActorRef[Any]) -> Life | None:
     return life if isinstance(life, Life) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
+class Down(Struct, frozen=True):
     """The actor behind `ref` has ended."""
 
     ref: pykka.ActorRef[Any]

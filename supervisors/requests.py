@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import pykka
+from msgspec import Struct
 
 from supervisors.child_spec import ChildSpec, ChildType
 
@@ -31,15 +31,13 @@ supervisor is dead when the message arrives."""
 RESTARTING: Final = "restarting"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Base of the requests."""
 
     reply: Reply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartChild:
+class StartChild(Struct, frozen=True):
     """Add a child. Result: its reference, once it has started; None if it answered IGNORE.
 
     Errors: AlreadyStarted, AlreadyPresent, MaxChildren, StartFailed, SpecError.
@@ -49,16 +47,14 @@ class StartChild:
     reply: Reply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TerminateChild:
+class TerminateChild(Struct, frozen=True):
     """Stop a child (named by id; for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound."""
 
     child: Hashable
     reply: Reply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RestartChild:
+class RestartChild(Struct, frozen=True):
     """Start a child that does not run. Result: its reference, or None if it answered IGNORE.
 
     Errors: ChildNotFound, ChildRunning, ChildRestarting, StartFailed, NotSupported.
@@ -68,8 +64,7 @@ class RestartChild:
     reply: Reply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteChild:
+class DeleteChild(Struct, frozen=True):
     """Delete the spec of a child that does not run. Result: None.
 
     Errors: ChildNotFound, ChildRunning, ChildRestarting, NotSupported.
@@ -79,18 +74,15 @@ class DeleteChild:
     reply: Reply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WhichChildren(Request):
+class WhichChildren(Request, frozen=True):
     """Result: a list of ChildInfo, in start order. Answered at once, whatever the supervisor is at."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountChildren(Request):
+class CountChildren(Request, frozen=True):
     """Result: ChildCounts. Answered at once, whatever the supervisor is at."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildInfo:
+class ChildInfo(Struct, frozen=True):
     """One child. `child`: its reference; None if it does not run; "restarting" between two attempts."""
 
     id: Hashable
@@ -98,8 +90,7 @@ class ChildInfo:
     type: ChildType
 
 
-@dataclass(frozen=True, slots=True)
-class ChildCounts:
+class ChildCounts(Struct, frozen=True):
     """How many there are: specs; children that run; supervisors and workers among the specs."""
 
     specs: int

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import pykka
+from msgspec import Struct
 
 from supervisors.children import Child, ChildState, SupervisorStatistics
 from supervisors.dynamic import DynamicSupervisor
@@ -20,8 +19,7 @@ from supervisors.supervisor import Supervisor
 __all__ = ["TreeNode", "draw", "snapshot", "tree"]
 
 
-@dataclass(frozen=True, slots=True)
-class TreeNode:
+class TreeNode(Struct, frozen=True):
     """One actor of the tree, or one child that does not run.
 
     Args:
@@ -140,15 +138,15 @@ def _shown(statistics: object) -> str:
     """A snapshot for a line: of a record the fields that say something, those of a record inside it among them."""
     if isinstance(statistics, SupervisorStatistics):  # the lines below show the rest
         return f"recent={statistics.recent} of {statistics.budget}" if statistics.recent else ""
-    if not dataclasses.is_dataclass(statistics) or isinstance(statistics, type):
+    if not isinstance(statistics, Struct):
         return str(statistics)
     parts = []
-    for each in dataclasses.fields(statistics):
-        value = getattr(statistics, each.name)
-        if dataclasses.is_dataclass(value):
+    for name in statistics.__struct_fields__:
+        value = getattr(statistics, name)
+        if isinstance(value, Struct):
             parts.append(_shown(value))
         elif value not in (None, 0, ()):
-            parts.append(f"{each.name}={value}")
+            parts.append(f"{name}={value}")
     return " ".join(filter(None, parts))
 
 

@@ -111,7 +111,7 @@ class AsyncStream(AsyncIterator[Item]):
     def statistics(self) -> RunStatistics:
         """Where the items are now."""
         if self._pieces is None:
-            return RunStatistics(*[0] * len(RunStatistics.__slots__))
+            return RunStatistics(*[0] * len(RunStatistics.__struct_fields__))
         return snapshot(self._pieces.consumer.run)
 
 

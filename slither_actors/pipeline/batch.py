@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, final
 
 from slither_actors.item import Item
-from slither_actors.pools.job import Job, Lane
+from slither_actors.pools.job import Job
 
 
-class Batch(Job):
+@final
+class Batch(Job, kw_only=True, eq=False):
     """One batch of a run.
 
     Args:
-        lane: the run's place in its pool.
-        ref: the batch's number in its run, for people and telemetry.
         positions: where its items come in the output, ascending; a range where they stand side by side.
         entries: Items, or bare payloads if `bare`; kept until the batch is delivered, for skip, split and route.
         bare: the entries are payloads that nobody has wrapped; their ids are their positions.
+        error: why it could not be encoded.
+        encoded: bytes that it holds of the run's budget.
+        live: it has no outcome yet.
     """
 
-    __slots__ = ("bare", "encoded", "entries", "error", "positions")
-
-    def __init__(self, lane: Lane, ref: int, positions: Sequence[int], entries: list[Any], bare: bool) -> None:
-        super().__init__(lane, ref, len(entries))
-        self.positions = positions
-        self.entries = entries
-        self.bare = bare
-        self.error: Exception | None = None
-        self.encoded = 0
+    positions: Sequence[int]
+    entries: list[Any]
+    bare: bool
+    error: Exception | None = None
+    encoded: int = 0
+    live: bool = False
 
     def items(self) -> list[Item]:
         """Its items, made now if they are bare."""
@@ -49,8 +48,13 @@ class Batch(Job):
         positions, entries = self.positions, self.entries
         if len(indexes) and indexes[-1] - indexes[0] + 1 == len(indexes):
             part = slice(indexes[0], indexes[-1] + 1)
-            return Batch(self.lane, ref, positions[part], entries[part], self.bare)
-        return Batch(self.lane, ref, tuple(positions[i] for i in indexes), [entries[i] for i in indexes], self.bare)
+            positions, entries = positions[part], entries[part]
+        else:
+            positions, entries = tuple(positions[i] for i in indexes), [entries[i] for i in indexes]
+        return Batch(
+            self.lane, ref, len(entries), self.target, self.side,
+            positions=positions, entries=entries, bare=self.bare,
+        )  # fmt: skip
 
 
 def describe(batch: Batch) -> str:
@@ -58,3 +62,8 @@ def describe(batch: Batch) -> str:
     first, last = batch.positions[0], batch.positions[-1]
     where = f"item {first}" if batch.count == 1 else f"{batch.count} items, {first} to {last}"
     return f"batch {batch.ref} ({where})"
+
+
+def wrap_bare(entries: Iterable[Any], start: int) -> list[Item]:
+    """Items of all these entries; those that are none get the positions from `start` on as ids."""
+    return [e if type(e) is Item else Item(start + i, e) for i, e in enumerate(entries)]

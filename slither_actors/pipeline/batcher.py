@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slither_actors.errors import StrategyError
 from slither_actors.item import Item
-from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.batch import Batch, wrap_bare
+from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
 from slither_actors.pipeline.messages import (
     AskRoute,
@@ -47,6 +47,7 @@ class Batcher:
         self._clock = clock
         strategy = self._strategy = run.options.strategy
         self._bare = strategy.opaque
+        self._stumbles = encoder is not None and encoder.finds_items
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
@@ -56,7 +57,7 @@ class Batcher:
         self._since: dict[int, float] = {}
         self._opened = 0.0
         self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
-        self._todo: deque[Batch] = deque()  # made, but the byte budget has no room to encode them
+        self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
         self._ended: SourceEnded | None = None
 
     @property
@@ -128,36 +129,50 @@ class Batcher:
         return items
 
     def _take(self, groups: Iterable[Sequence[Any]]) -> None:
-        run = self._run
-        ref = run.next_ref
-        before = run.batched
+        run, todo, encoder = self._run, self._todo, self._encoder
+        ref, undelivered, lane, credit = run.next_ref, run.undelivered, run.lane, run.credit
+        target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
+        before = batched = run.batched
         for group in groups:
-            if not isinstance(group, (list, tuple)):
-                raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
-            if not group:
-                continue
-            entries: list[Any] = list(group)
+            entries = group if type(group) is list else self._listed(group)
             size = len(entries)
+            if not size:
+                continue
             if self._bare:
-                start = run.batched
-                kinds = set(map(type, entries))
-                bare = Item not in kinds
-                if not bare and len(kinds) > 1:
-                    entries = [e if type(e) is Item else Item(start + i, e) for i, e in enumerate(entries)]
-                positions: Sequence[int] = range(start, start + size)
+                if self._stumbles and type(entries[0]) is not Item:
+                    bare = True  # should there be an Item behind the first, then the encoder will stumble over it
+                else:
+                    bare, entries = self._wrapped(entries, batched)
+                positions: Sequence[int] = range(batched, batched + size)
             else:
                 bare = False
                 positions = self._positions(entries)
-            run.batched += size
-            batch = Batch(run.lane, ref(), positions, entries, bare)
-            run.undelivered[batch.ref] = batch
-            run.credit.made(size)
-            self._todo.append(batch)
-            if len(self._todo) >= CHUNK_BATCHES:
+            run.batched = batched = batched + size
+            number = ref()
+            undelivered[number] = batch = Batch(
+                lane, number, size, target, side, positions=positions, entries=entries, bare=bare
+            )
+            if not credit.fixed:
+                credit.made(size)
+            todo.append(batch)
+            if len(todo) >= CHUNK_BATCHES:
                 self._encode()
-        if self._linger is not None and run.batched != before:
+        if self._linger is not None and batched != before:
             self._opened = self._clock()  # what is open now came with what closed the batch before it
-        self._encode()
+        if todo:
+            self._encode()
+
+    def _listed(self, group: Any) -> list[Any]:
+        if not isinstance(group, (list, tuple)):
+            raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
+        return list(group)
+
+    def _wrapped(self, entries: list[Any], start: int) -> tuple[bool, list[Any]]:
+        """Whether they are bare payloads, and the entries: of Items and bare ones in one batch all are wrapped."""
+        kinds = set(map(type, entries))
+        if Item not in kinds:
+            return True, entries
+        return False, entries if len(kinds) == 1 else wrap_bare(entries, start)
 
     def _positions(self, items: list[Any]) -> Sequence[int]:
         """Where these items stand in the output; each must be one that the strategy holds."""
@@ -191,20 +206,28 @@ class Batcher:
         return tuple(places)
 
     def _encode(self) -> None:
-        run, todo = self._run, self._todo
-        budget = run.budget
-        made: list[Batch] = []
-        while todo:
-            if budget is not None and budget.full() and not self._put_first_what_all_wait_for():
-                break
-            batch = todo.popleft()
-            if self._encoder is not None:
-                self._encoder.encode(batch)
-                if budget is not None:
-                    budget.change(batch.encoded)
-            made.append(batch)
+        """Encode what is made, as far as the byte budget goes, and tell the Collector."""
+        run, encoder = self._run, self._encoder
+        if run.budget is not None:
+            made = self._encode_within(run.budget)
+        else:
+            made, self._todo[:] = self._todo[:], ()
+            if encoder is not None:
+                encoder.encode(made)
         if made:
             run.collector.tell(Made(made))
+
+    def _encode_within(self, budget: ByteBudget) -> list[Batch]:
+        made: list[Batch] = []
+        while self._todo:
+            if budget.full() and not self._put_first_what_all_wait_for():
+                break
+            batch = self._todo.pop(0)
+            if self._encoder is not None:
+                self._encoder.encode([batch])
+                budget.change(batch.encoded)
+            made.append(batch)
+        return made
 
     def _put_first_what_all_wait_for(self) -> bool:
         """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.
@@ -215,7 +238,7 @@ class Batcher:
         if min(batch.positions[0] for batch in list(self._run.undelivered.values())) < first.positions[0]:
             return False
         self._todo.remove(first)
-        self._todo.appendleft(first)
+        self._todo.insert(0, first)
         return True
 
     # -- a strategy never stalls a run
@@ -284,11 +307,11 @@ class Batcher:
             part.attempt = attempt
             part.avoid = batch.avoid
             run.undelivered[part.ref] = part
-            if self._encoder is not None:
-                self._encoder.encode(part)
-                if run.budget is not None:
-                    run.budget.change(part.encoded)
             made.append(part)
+        if self._encoder is not None:
+            self._encoder.encode(made)
+            if run.budget is not None:
+                run.budget.change(sum(part.encoded for part in made))
         run.undelivered.pop(batch.ref, None)
         run.collector.tell(Made(made, batch.ref))
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from slither_actors import telemetry
 from slither_actors.errors import ProtocolError, SystemStopped, UnexpectedResponse
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.messages import (
@@ -31,9 +32,9 @@ from slither_actors.pipeline.statistics import CollectorStatistics, snapshot
 from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
 from slither_actors.pools.events import tell_exception, tell_stop
-from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
+from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit
 from slither_actors.pools.translate import item_errors, worker_error
-from slither_actors.wire.frames import FAILURE, Frame
+from slither_actors.wire.header import FAILURE, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, Monitor, Normal, monitor
 
 
@@ -66,7 +67,7 @@ class Collector(LightActor):
         self._pool_error = pool_error
         self._generated_session = generated_session
         self._window: OrderingWindow[Delivery] | None = OrderingWindow() if run.options.ordering == "preserve" else None
-        self._live: dict[int, Batch] = {}  # batches without an outcome, by reference
+        self._open = 0  # batches without an outcome: those of `run.undelivered` that are live
         # Batches whose items have no batch now, as the Batcher is about to make a new one: by reference, the positions
         # of these items.
         self._remaking: dict[int, Sequence[int]] = {}
@@ -93,7 +94,9 @@ class Collector(LightActor):
         kind = type(message)
         if self._finished:
             return
-        if kind is Outcomes:
+        if kind is Replies:
+            self._replies(message.jobs)
+        elif kind is Outcomes:
             for batch, outcome in message.ended:
                 self._outcome(batch, outcome)
         elif kind is Made:
@@ -130,8 +133,8 @@ class Collector(LightActor):
     def statistics(self) -> CollectorStatistics:
         """What it holds now. Scheduler's thread only."""
         return CollectorStatistics(
-            batches=len(self._live),
-            items=sum(batch.count for batch in self._live.values() if batch.ref not in self._remaking),
+            batches=self._open,
+            items=sum(batch.count for batch in self._live() if batch.ref not in self._remaking),
             remaking=sum(map(len, self._remaking.values())),
             kept_back=self._window.items if self._window is not None else 0,
             halting=self._halt is not None,
@@ -141,44 +144,73 @@ class Collector(LightActor):
     # -- batches
 
     def _made(self, message: Made) -> None:
-        good: list[Batch] = []
+        batches = message.batches
         if message.parent is not None:
             self._remaking.pop(message.parent, None)
-        for batch in message.batches:
-            self._live[batch.ref] = batch
-            if self._halt is not None and not self._before_halt(batch):
-                continue
-            if batch.error is not None:
-                self._batch_failed(batch, batch.error)
-            else:
-                good.append(batch)
+        for batch in batches:
+            batch.live = True
+        self._open += len(batches)
+        good = [batch for batch in batches if batch.error is None]
+        if len(good) < len(batches):
+            for batch in batches:
+                if batch.error is not None and (self._halt is None or self._before_halt(batch)):
+                    self._batch_failed(batch, batch.error)
+        if self._halt is not None:
+            good = [batch for batch in good if self._before_halt(batch)]
         if good:
             # Made anew they go before fresh ones: the order waits for them, and their credit is taken already.
             self._pool.tell(Submit(self._run.lane, good, front=message.parent is not None))
 
+    def _live(self) -> list[Batch]:
+        """The batches without an outcome."""
+        return [batch for batch in list(self._run.undelivered.values()) if batch.live]
+
+    def _replies(self, batches: list[Any]) -> None:
+        """Batches have come back, nearly always with a result for each item: nothing else is done for them here."""
+        run, budget = self._run, self._run.budget
+        told = telemetry.attached(telemetry.BATCH_STOP)
+        good: list[Delivery] = []
+        count = 0
+        for batch in batches:
+            if batch.reply.count != batch.count or not batch.live:
+                self._short(batch, batch.reply)
+                continue
+            batch.live = False
+            batch.body, batch.buffers = b"", ()
+            count += batch.count
+            good.append(batch)
+            if told:
+                tell_stop(self.scheduler, batch)
+            if budget is not None:
+                self._release_bytes(batch, batch.reply)
+        self._open -= len(good)
+        run.resolved += count
+        if self._window is None:
+            self._out += good
+        else:
+            self._window.extend(good, self._out)
+
+    def _short(self, batch: Batch, frame: Frame) -> None:
+        """A reply with another number of results than there are items."""
+        batch.reply = None
+        if batch.live:
+            got = frame.count + frame.failed
+            text = f"{batch.count} items went out, {got} results came back"
+            self._batch_failed(batch, UnexpectedResponse(text, expected=batch.count, got=got))
+
     def _outcome(self, batch: Batch, outcome: Any) -> None:
-        if batch.ref not in self._live:
+        if not batch.live:
             return
         if type(outcome) is Frame:
             if outcome.kind == FAILURE:
                 self._batch_failed(batch, worker_error(outcome))
             elif outcome.count + outcome.failed != batch.count:
-                self._batch_failed(
-                    batch,
-                    UnexpectedResponse(
-                        f"{batch.count} items went out, {outcome.count + outcome.failed} results came back",
-                        expected=batch.count,
-                        got=outcome.count + outcome.failed,
-                    ),
-                )
+                self._short(batch, outcome)
             elif outcome.failed:
                 self._items_failed(batch, outcome)
-            else:
-                tell_stop(self.scheduler, batch)
-                self._run.resolved += batch.count
-                self._release_bytes(batch, outcome)
-                self._hand_over(Results(batch, outcome, None, batch.positions))
-                del self._live[batch.ref]
+            else:  # behind one that was more than a plain reply
+                batch.reply = outcome
+                self._replies([batch])
         elif isinstance(outcome, Exception):
             self._batch_failed(batch, outcome)
         else:  # an inline executor's items
@@ -196,9 +228,8 @@ class Collector(LightActor):
         bad = set(indexes)
         good = [i for i in range(batch.count) if i not in bad]
         if good:
-            # From here on the batch stands for its failed items only, wherever unfinished ones are looked up.
-            rest = batch.subset(indexes, batch.ref)
-            self._live[batch.ref] = self._run.undelivered[batch.ref] = rest
+            # From here on its failed items stand for the batch, wherever unfinished ones are looked up.
+            self._run.undelivered[batch.ref] = batch.subset(indexes, batch.ref)
             self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
         self._failure(batch, indexes, errors, alone=True)
 
@@ -217,7 +248,7 @@ class Collector(LightActor):
         if decision.verdict is Verdict.HALT:
             position = batch.positions[indexes[0]]
             if self._halt is None or position < self._halt[0]:
-                self._begin_halt(position, errors[0], self._live.get(batch.ref, batch))
+                self._begin_halt(position, errors[0], self._run.undelivered.get(batch.ref, batch))
             return
         if len(errors) < count:
             errors = errors * count
@@ -239,7 +270,7 @@ class Collector(LightActor):
             assert decision.route is not None
             self._remaking[batch.ref] = [batch.positions[i] for i in indexes]
             if not whole:
-                self._live.pop(batch.ref, None)
+                self._settled(batch)
             self._ask_batcher(AskRoute(batch, indexes, errors, decision.route))
 
     def _again(self, batch: Batch, indexes: Sequence[int], retry: Retry, whole: bool) -> None:
@@ -275,23 +306,27 @@ class Collector(LightActor):
         self._run.resolved += len(delivery.positions)
         self._hand_over(delivery)
 
+    def _settled(self, batch: Batch) -> None:
+        if batch.live:
+            batch.live = False
+            self._open -= 1
+
     def _done(self, batch: Batch) -> None:
-        self._live.pop(batch.ref, None)
+        self._settled(batch)
         self._release_bytes(batch, None)
+        batch.body, batch.buffers = b"", ()
 
     def _release_bytes(self, batch: Batch, frame: Frame | None) -> None:
         """The request's bytes go, the reply's come."""
         if self._run.budget is not None:
             self._run.budget.change((frame.size if frame is not None else 0) - batch.encoded)
             batch.encoded = frame.size if frame is not None else 0
-        batch.body = b""
-        batch.buffers = []
 
     def _hand_over(self, delivery: Delivery) -> None:
         if self._window is None:
             self._out.append(delivery)
         else:
-            self._out.extend(self._window.add(delivery.positions, delivery))
+            self._window.add(delivery.positions, delivery, self._out)
 
     def _after(self) -> None:
         """After each message: hand over what is due, and see whether that was the end."""
@@ -304,12 +339,12 @@ class Collector(LightActor):
         if self._halt is not None:
             position, error, batch = self._halt
             waited_for = (
-                any(map(self._before_halt, self._live.values()))
+                any(map(self._before_halt, self._live()))
                 or any(positions[0] < position for positions in self._remaking.values())
             )
             if self._window is None or not waited_for:
                 self._finish(error, batch)
-        elif self._total is not None and run.resolved >= self._total and not self._live and not self._remaking:
+        elif self._total is not None and run.resolved >= self._total and not self._open and not self._remaking:
             self._finish(self._source_error, None)
 
     # -- the end
@@ -321,7 +356,7 @@ class Collector(LightActor):
     def _begin_halt(self, position: int, error: BaseException, batch: Batch) -> None:
         """Nothing new is sent; with `preserve` what comes before the failure is finished first."""
         self._halt = (position, error, batch)
-        unwanted = [other for other in self._live.values() if not self._before_halt(other)]
+        unwanted = [other for other in self._live() if not self._before_halt(other)]
         self._run.source_done = True
         if unwanted:
             self._pool.tell(CancelJobs(self._run.lane, unwanted))
@@ -345,7 +380,6 @@ class Collector(LightActor):
         self._finished = True
         run.closed = True
         run.awaiting_retry = 0
-        self._live.clear()
         self._pool.tell(CloseLane(run.lane, self._generated_session))
         for role in (run.batcher, run.producer):
             if role is not None:

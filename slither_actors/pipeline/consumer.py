@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from os import getpid
 from time import monotonic
 from typing import Any
 
 from slither_actors.errors import ForkedSystemError, StreamClosed
 from slither_actors.item import Item
+from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.batcher_actor import BatcherActor
+from slither_actors.pipeline.credit import GROW_BYTES
 from slither_actors.pipeline.failure import failure_of, not_started
 from slither_actors.pipeline.grace import GRACE, watch_the_end
 from slither_actors.pipeline.messages import (
@@ -34,7 +36,7 @@ from slither_actors.pipeline.messages import (
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
-from slither_actors.pipeline.unpack import unpacker
+from slither_actors.pipeline.unpack import together, unpacker
 
 FEED_BATCHES = 8
 """Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the
@@ -77,11 +79,13 @@ class Consumer:
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
         self._unpack = unpacker(run.options.executor)
+        self._together = together(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
         self._closed = False
+        self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._over = False  # the consumer has heard that all went well, and has taken everything
         self._watched = False
 
@@ -163,12 +167,16 @@ class Consumer:
     def _loop(self) -> Steps:
         run = self.run
         inbox, credit, undelivered, budget = run.inbox, run.credit, run.undelivered, run.budget
+        ordered = run.options.ordering == "preserve"
         owed = 0
         while True:
             # All credit goes back before we wait, so that nobody waits for us; before that in chunks, to save messages.
-            if owed * 4 >= credit.limit or inbox.empty():
+            waits = inbox.empty()
+            if waits or owed * 4 >= credit.limit:
                 credit.returned += owed
                 owed = 0
+                if credit.grows:
+                    self._adapt(waits)
                 while self._refill():
                     yield PAUSE
                     if self._closed:
@@ -179,6 +187,18 @@ class Consumer:
             if self._closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
+                if self._together is not None and self._broken is None and not self._held:
+                    done = self._together(message.deliveries, self._next)
+                    if done is not None:
+                        items, refs, self._size = done
+                        for ref in refs:
+                            del undelivered[ref]
+                        self._next += len(items)
+                        yield items
+                        owed += len(items)
+                        if self._closed:
+                            raise StreamClosed("this stream was closed")
+                        continue
                 for number, delivery in enumerate(message.deliveries):
                     if self._broken is not None:
                         self._late.append(delivery)
@@ -192,14 +212,17 @@ class Consumer:
                         self._late.extend(message.deliveries[number:])
                         run.collector.tell(Failed(error))
                         break
-                    batch = delivery.batch
-                    if type(delivery) is not Results or delivery.indexes is None:
+                    batch = delivery if type(delivery) is Batch else delivery.batch
+                    if batch.reply is not None:
+                        self._size = batch.encoded + batch.reply.size
+                        batch.reply = None
+                    if type(delivery) is not Results:
                         undelivered.pop(batch.ref, None)
                         if budget is not None:
                             budget.change(-batch.encoded)
                             batch.encoded = 0
-                    if run.options.ordering == "preserve":
-                        items = self._in_order(delivery, items)
+                    if ordered:
+                        items = self._in_order(delivery.positions, items)
                     if items:
                         yield items
                         owed += len(items)
@@ -222,11 +245,21 @@ class Consumer:
             elif type(message) is Work:
                 self._guarded(message.message)
 
-    def _in_order(self, delivery: Delivery, items: list[Item]) -> list[Item]:
-        """The items whose turn it is, this delivery's and those that waited for it."""
-        positions, held = delivery.positions, self._held
-        first = positions[0]
-        if not held and first == self._next and positions[-1] - first + 1 == len(items):
+    def _adapt(self, waits: bool) -> None:
+        """Have the window follow how fast results come and are taken."""
+        if not waits:
+            self.run.credit.lags()
+            return
+        lane = self.run.lane
+        if lane.average is not None:
+            self.run.credit.waits(self._size, lane.average / max(1, len(lane.occupied)))
+
+    def _in_order(self, positions: Sequence[int], items: list[Item]) -> list[Item]:
+        """The items whose turn it is, a delivery's and those that waited for it."""
+        held = self._held
+        if not held and positions[0] == self._next and (
+            type(positions) is range or positions[-1] - positions[0] + 1 == len(items)
+        ):
             self._next += len(items)
             return items
         held.update(zip(positions, items, strict=True))

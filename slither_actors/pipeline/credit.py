@@ -6,6 +6,12 @@ GROW_LIMIT = 1 << 16
 """Items a batch may reach where neither the user nor the strategy says how large it gets: weights of zero would
 otherwise pull an endless source into one batch."""
 
+GROW_BATCHES = 256
+GROW_BYTES = 4 << 20
+GROW_SECONDS = 0.04
+"""How far the window grows by itself: to so many batches, to so many bytes of requests and replies, to so many seconds
+of work for each worker. That is twice what is sent ahead to a worker: as much again is on its way back and forth."""
+
 
 class Credit:
     """The window of one run, counted in items.
@@ -17,13 +23,19 @@ class Credit:
         batches: how many batches the window holds: ``max_in_flight + prefetch``.
         batch_size: items in a batch, None where only the strategy knows.
         unbounded: a strategy that must see the whole input has no window.
+        grows: the window may grow by itself, as nobody has said how much may be pulled ahead.
     """
 
-    __slots__ = ("_batches", "_fixed", "_size", "limit", "pulled", "returned", "unbounded")
+    __slots__ = ("_batches", "_grown_at", "_least", "_size", "_waited_at", "fixed", "grows", "limit", "pulled",
+                 "returned", "unbounded")  # fmt: skip
 
-    def __init__(self, batches: int, batch_size: int | None, *, unbounded: bool = False) -> None:
-        self._batches = batches
-        self._fixed = batch_size is not None
+    def __init__(
+        self, batches: int, batch_size: int | None, *, unbounded: bool = False, grows: bool = False
+    ) -> None:
+        self._batches = self._least = batches
+        self.grows = grows and batch_size is not None and not unbounded and batches < GROW_BATCHES
+        self._grown_at = self._waited_at = 0
+        self.fixed = batch_size is not None  # else `made` is to be told how large batches turn out
         # 64 as FixedBatch: where batches turn out larger the window grows with them.
         self._size = 64 if batch_size is None else batch_size
         self.limit = batches * self._size
@@ -43,9 +55,40 @@ class Credit:
 
     def made(self, size: int) -> None:
         """The strategy gave a batch of `size` items: where nobody fixed the size, the window grows with it."""
-        if not self._fixed and size > self._size:
+        if not self.fixed and size > self._size:
             self._size = size
             self.limit = self._batches * size
+
+    def waits(self, size: int, work: float) -> None:
+        """The consumer has taken all there was, and waits: where batches are small and short, more of them might help.
+
+        A window's worth has to be taken between one growth and the next. So a slow first batch, and a source that gives
+        little, do not make it grow.
+
+        Args:
+            size: bytes of request and reply of a batch, about.
+            work: seconds that a batch takes, for each worker that there is for it, about.
+        """
+        self._waited_at = self.returned
+        batches = min(2 * self._batches, GROW_BATCHES)
+        if (
+            batches > self._batches
+            and self.returned - self._grown_at >= self.limit
+            and batches * size <= GROW_BYTES
+            and self._batches * work < GROW_SECONDS
+        ):
+            self._set(batches)
+
+    def lags(self) -> None:
+        """The consumer has taken something and does not wait: where it never does, a small window is enough."""
+        if self._batches > self._least and self.returned - self._waited_at >= 2 * self.limit:
+            self._waited_at = self.returned
+            self._set(max(self._least, self._batches // 2))
+
+    def _set(self, batches: int) -> None:
+        self._batches = batches
+        self._grown_at = self.returned
+        self.limit = batches * self._size
 
     def widen(self, undelivered_batches: int) -> bool:
         """Whether the window grew, now that credit is used up while the strategy still waits to fill a batch.
@@ -53,7 +96,7 @@ class Credit:
         Only where the batch size is the strategy's own affair, and while fewer batches are under way than the window is
         meant to hold.
         """
-        if self._fixed or self._size >= GROW_LIMIT or undelivered_batches >= self._batches:
+        if self.fixed or self._size >= GROW_LIMIT or undelivered_batches >= self._batches:
             return False
         self._size = min(GROW_LIMIT, self._size * 2)
         self.limit = self._batches * self._size

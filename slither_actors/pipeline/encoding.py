@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from slither_actors.errors import PayloadError
 from slither_actors.executors import Call, Command, SnakeBridge, Snakepit
+from slither_actors.item import Item
 from slither_actors.options import RunOptions
-from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.batch import Batch, wrap_bare
+from slither_actors.pools.arena import RequestArena
 from slither_actors.pools.job import Target
 from slither_actors.wire.codec import EncodeError, Encoder
 from slither_actors.wire.header import DEFAULT_MAX_FRAME, HEADER_SIZE
@@ -22,6 +24,7 @@ class RequestEncoder:
         options: the run's; its executor says what a request is.
         target_of: the System's table of targets, so that a function is loaded once a worker and not once a run.
         max_frame: bytes that the pool's workers accept in one request, header included.
+        arena: where large buffers are put for the workers; None: they go through the pipes.
     """
 
     def __init__(
@@ -29,65 +32,99 @@ class RequestEncoder:
         options: RunOptions,
         target_of: Callable[[str | None, str, bool], Target],
         max_frame: int = DEFAULT_MAX_FRAME,
+        arena: RequestArena | None = None,
     ) -> None:
         self._options = options
         executor: Any = options.executor
         self._executor = executor
         self._max_frame = max_frame
+        self._arena = arena
+        self._most = max_frame // 2  # what is larger is looked at more closely
         self._encoder = Encoder()
         self._target_of = target_of
         self._session = options.context.session_id
         self._sides: dict[Target, bytes] = {}
-        kind = type(self._executor)
-        self._fixed: Target | None = None
-        self._wrap = False
+        kind = type(executor)
+        self.target: Target | None = None
+        """What all batches call; None where the executor is asked for each."""
+        self.side = b""
+        """Of all requests, where the target is the same."""
+        self._wrap = kind is Snakepit
         if kind is SnakeBridge:
-            self._fixed = target_of(*executor.target)
+            self.target = target_of(*executor.target)
         elif kind is Snakepit:
-            self._fixed = target_of(None, executor.command, False)
-            self._wrap = True
+            self.target = target_of(None, executor.command, False)
+        if self.target is not None:
+            self.side = self._side(self.target)
 
-    def encode(self, batch: Batch) -> None:
-        """Make the request; a payload without a form on the wire is left as the batch's `error`.
+    @property
+    def finds_items(self) -> bool:
+        """Whether an Item among what was taken for bare payloads is noticed here, and the batch then mended."""
+        return self.target is not None
+
+    def encode(self, batches: Iterable[Batch]) -> None:
+        """Make the requests; where a payload has no form on the wire that is left as its batch's `error`.
+
+        Args:
+            batches: with `target` and `side` of this encoder, if it has a target.
 
         Raises:
             BaseException: what a user's executor raises in ``request``.
         """
-        target = self._fixed
-        content: Any
-        if target is None:
-            request = self._executor.request(batch.items(), self._options.context, self._options)
-            if isinstance(request, Call):
-                target = self._target_of(request.module, request.function, request.each)
-            elif isinstance(request, Command):
-                target = self._target_of(None, request.name, False)
-            else:
-                raise TypeError(
-                    f"{type(self._executor).__name__}.request gave {request!r}, neither a Call nor a Command"
-                )
-            content = request.payload
-        else:
-            content = batch.payloads()
-            if self._wrap:
+        arena = self._arena
+        encode, asks, wrap, most = self._encoder.encode, self.target is None, self._wrap, self._most
+        for batch in batches:
+            content: Any = batch.entries if batch.bare else batch.payloads()
+            if wrap:
                 content = {"items": content}
+            elif asks:
+                content = self._asked(batch)
+            try:
+                body, buffers = encode(content)
+            except EncodeError as error:
+                self._failed(batch, error)
+                continue
+            batch.body = body
+            size = len(body)
+            if buffers:
+                beside = sum(map(len, buffers))
+                size += beside
+                lease = arena.put(buffers, beside) if arena is not None and self._encoder.copied else None
+                batch.buffers = lease if lease is not None else buffers
+            batch.encoded = size
+            if size > most:
+                self._check_size(batch)
+
+    def _failed(self, batch: Batch, error: EncodeError) -> None:
+        if batch.bare and Item in set(map(type, batch.entries)):
+            batch.entries, batch.bare = wrap_bare(batch.entries, batch.positions[0]), False
+            self.encode([batch])
+        else:
+            batch.error = self._name_item(batch, error)
+
+    def _asked(self, batch: Batch) -> Any:
+        """The payload of the request that the user's executor makes of a batch."""
+        request = self._executor.request(batch.items(), self._options.context, self._options)
+        if isinstance(request, Call):
+            target = self._target_of(request.module, request.function, request.each)
+        elif isinstance(request, Command):
+            target = self._target_of(None, request.name, False)
+        else:
+            raise TypeError(f"{type(self._executor).__name__}.request gave {request!r}, neither a Call nor a Command")
         batch.target = target
         batch.side = self._sides.get(target) or self._side(target)
-        try:
-            batch.body, batch.buffers = self._encoder.encode(content)
-        except EncodeError as error:
-            batch.error = self._name_item(batch, error)
-            return
-        batch.encoded = len(batch.body) + sum(map(len, batch.buffers))
-        size = HEADER_SIZE + len(batch.side) + batch.encoded
-        if size > self._max_frame:
-            batch.error = self._too_large(batch, size)
+        return request.payload
 
-    def _too_large(self, batch: Batch, size: int) -> PayloadError:
-        """Found here, as its worker would have to take it for a broken stream, and end."""
-        batch.body, batch.buffers, batch.encoded = b"", [], 0
+    def _check_size(self, batch: Batch) -> None:
+        """A request over max_frame is refused here: its worker would have to take it for a broken stream, and end."""
+        size = HEADER_SIZE + len(batch.side) + batch.encoded
+        if size <= self._max_frame:
+            return
+        batch.body, batch.buffers, batch.encoded = b"", (), 0
         remedy = "use smaller batches" if batch.count > 1 else "send it in pieces, or give the pool a larger one"
         item = batch.ids()[0] if batch.count == 1 else None
-        return PayloadError(item, "", f"the request takes {size} bytes, max_frame is {self._max_frame}; {remedy}")
+        text = f"the request takes {size} bytes, max_frame is {self._max_frame}; {remedy}"
+        batch.error = PayloadError(item, "", text)
 
     def _side(self, target: Target) -> bytes:
         what = target.name if target.module is None else target.id

@@ -43,8 +43,8 @@ def failure_of(
             raise
         except BaseException:  # the one that ended the run, or its like: its items are unfinished
             continue
-        if type(delivery) is not Results or delivery.indexes is None:
-            run.undelivered.pop(delivery.batch.ref, None)
+        if type(delivery) is not Results:
+            run.undelivered.pop(delivery.ref if type(delivery) is Batch else delivery.batch.ref, None)
         kept.extend(zip(delivery.positions, items, strict=True))
     kept.sort(key=lambda pair: pair[0])
     limit = finished.limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch
@@ -115,18 +115,23 @@ class SourceEnded:
 # To the consumer
 
 
+@final
 class Results:
-    """A reply, its body still encoded. `indexes`: which of the batch's items it has results for, None for all."""
+    """The reply to a batch of which some items failed alone; `indexes`: those that it has results for.
+
+    Its body is still encoded. (A batch with all its results goes to the consumer as it is, with its `reply`.)
+    """
 
     __slots__ = ("batch", "frame", "indexes", "positions")
 
-    def __init__(self, batch: Batch, frame: Frame, indexes: Sequence[int] | None, positions: Sequence[int]) -> None:
+    def __init__(self, batch: Batch, frame: Frame, indexes: Sequence[int], positions: Sequence[int]) -> None:
         self.batch = batch
         self.frame = frame
         self.indexes = indexes
         self.positions = positions
 
 
+@final
 class Skipped:
     """Items that go out unchanged, each with its error."""
 
@@ -141,6 +146,7 @@ class Skipped:
         self.positions = positions
 
 
+@final
 class Whole:
     """Items that exist already: routed ones, and those of an inline executor."""
 
@@ -152,7 +158,7 @@ class Whole:
         self.positions = positions
 
 
-Delivery = Results | Skipped | Whole
+Delivery = Batch | Results | Skipped | Whole
 
 
 class Deliver:

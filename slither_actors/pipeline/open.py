@@ -74,7 +74,7 @@ class RunOpener:
             return _stopped() if self._stopped() else link.unavailable()
 
         def batcher(run: Run) -> Batcher:
-            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame))
+            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena))
 
         return Consumer(run, items, batcher, start)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -32,24 +32,40 @@ class OrderingWindow(Generic[T]):
         """How many positions the held pieces cover."""
         return sum(len(positions) for positions, _ in self._held.values())
 
-    def add(self, positions: Sequence[int], piece: T) -> list[T]:
-        """Take a piece; give those that are released by it, in order.
+    def add(self, positions: Sequence[int], piece: T, out: list[T]) -> None:
+        """Take a piece; put those that are released by it behind what is in `out`, in order.
 
         Args:
             positions: what the piece covers, ascending, never empty, nothing that was covered before.
             piece: anything.
+            out: a list of pieces.
         """
         first = positions[0]
-        if first != self.next:
-            self._held[first] = (positions, piece)
-            return []
-        out = [piece]
-        self._advance(positions)
         held = self._held
+        if first != self.next:
+            held[first] = (positions, piece)
+            return
+        out.append(piece)
+        self._advance(positions)
         while held and (entry := held.pop(self.next, None)) is not None:
             out.append(entry[1])
             self._advance(entry[0])
-        return out
+
+    def extend(self, pieces: Iterable[Any], out: list[T]) -> None:
+        """Take some pieces that know their ``positions`` themselves; as `add` for each of them."""
+        held, covered = self._held, self._covered
+        due = self.next
+        for piece in pieces:
+            positions = piece.positions
+            if positions[0] == due and type(positions) is range and not held and not covered:
+                # Nearly always: the next one, in one piece, and nothing waits for it.
+                due += len(positions)
+                out.append(piece)
+            else:
+                self.next = due
+                self.add(positions, piece, out)
+                due = self.next
+        self.next = due
 
     def drain(self) -> list[tuple[Sequence[int], T]]:
         """All that is held, by first position: for a run that ends with gaps."""
@@ -58,6 +74,9 @@ class OrderingWindow(Generic[T]):
 
     def _advance(self, positions: Sequence[int]) -> None:
         count = len(positions)
+        if type(positions) is range and not self._covered:  # nearly always
+            self.next += count
+            return
         if positions[-1] - positions[0] + 1 == count:
             self.next += count
         else:

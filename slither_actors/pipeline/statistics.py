@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import length_hint
+
+from msgspec import Struct
 
 from slither_actors.pipeline.run import Run
 
 
-@dataclass(frozen=True, slots=True)
-class RunStatistics:
+class RunStatistics(Struct, frozen=True):
     """The ledger of a run: where its items are, at one moment.
 
     ``pulled = buffered + in_flight + awaiting_retry + held + emitted + dropped_by_halt + dropped_by_close`` when the
@@ -86,8 +86,7 @@ def snapshot(run: Run) -> RunStatistics:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerStatistics:
+class ProducerStatistics(Struct, frozen=True):
     """What a Producer is doing.
 
     Args:
@@ -101,8 +100,7 @@ class ProducerStatistics:
     waiting: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BatcherStatistics:
+class BatcherStatistics(Struct, frozen=True):
     """What a Batcher holds.
 
     Args:
@@ -116,8 +114,7 @@ class BatcherStatistics:
     batched: int
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorStatistics:
+class CollectorStatistics(Struct, frozen=True):
     """What a Collector holds.
 
     Args:
@@ -137,8 +134,7 @@ class CollectorStatistics:
     ledger: RunStatistics
 
 
-@dataclass(frozen=True, slots=True)
-class CrewStatistics:
+class CrewStatistics(Struct, frozen=True):
     """What the Crew of an inline executor holds.
 
     Args:

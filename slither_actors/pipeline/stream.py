@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -22,9 +23,9 @@ class Stream(Iterator[Item]):
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        # A generator of its own, so that a `for` drives it without a Python call for each item, and so that dropping
-        # it, even by the garbage collector, closes the run.
-        self._items = _items(consumer)
+        # An iterator of the interpreter's own, so that a `for` drives it without a Python call for each item. Dropping
+        # it, even by the garbage collector, drops the generator inside it, and that closes the run.
+        self._items = chain.from_iterable(_readings(consumer))
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator, so that a `for` drives it directly
         return self._items
@@ -49,9 +50,9 @@ class Stream(Iterator[Item]):
         return snapshot(self._consumer.run)
 
 
-def _items(consumer: Consumer) -> Iterator[Item]:
+def _readings(consumer: Consumer) -> Iterator[Iterator[Item]]:
     run = consumer.run
     for piece in pieces(consumer):
         reading = run.reading = iter(piece)
         run.emitted += len(piece)
-        yield from reading
+        yield reading

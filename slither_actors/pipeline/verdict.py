@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from slither_actors.errors import LoadError, PayloadError, PoolUnavailable, SystemStopped
 from slither_actors.policies import Halt, Policy, Retry, Route, Skip
@@ -19,8 +20,7 @@ class Verdict(enum.Enum):
     SPLIT = "split"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A verdict with what it needs.
 
     Args:

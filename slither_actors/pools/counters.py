@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from slither_actors.wording import signal_name
 
 
-@dataclass(frozen=True, slots=True)
-class PoolCounts:
+class PoolCounts(Struct, frozen=True):
     """What has happened in a pool, by kind.
 
     Args:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def tell_start(scheduler: Scheduler, job: Job, pool: str | None) -> None:
     """A job goes to a worker of this pool (None: to a thread of an inline executor)."""
     if telemetry.attached(telemetry.BATCH_START):
-        _emit(scheduler, telemetry.BATCH_START, job, {"queue_time": scheduler.now() - job.queued}, {"pool": pool})
+        # 0: nobody wanted events when it was queued.
+        waited = scheduler.now() - job.queued if job.queued else 0.0
+        _emit(scheduler, telemetry.BATCH_START, job, {"queue_time": waited}, {"pool": pool})
 
 
 def tell_stop(scheduler: Scheduler, job: Job) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
@@ -17,6 +18,7 @@ from slither_actors.pools.messages import (
     Send,
     WorkerDone,
     WorkerGone,
+    WorkerReplied,
     WorkerUnstartable,
     WorkerUp,
 )
@@ -30,7 +32,6 @@ from slither_actors.wire.frames import (
     FAILURE,
     FORGET,
     HELLO,
-    LOAD,
     READY,
     RETIRE,
     STOP,
@@ -42,6 +43,7 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
+    from slither_actors.pools.messages import Outcome
     from supervisors import Timer
 
 
@@ -57,8 +59,7 @@ class State(enum.Enum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorStatistics:
+class ExecutorStatistics(Struct, frozen=True):
     """What an Executor is doing, at one moment.
 
     Args:
@@ -184,13 +185,7 @@ class Executor(LightActor):
             # that it had given us and that has no outcome, these among them.
             return
         idle = not requests
-        for job in jobs:
-            load = requests.put(job)
-            if load is not None:
-                target = load.target
-                body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
-                host.send([pack_header(LOAD, load.request_id, body_len=len(body)), body])
-            host.send(job.frame())
+        host.send(requests.put(jobs))
         if idle:
             self._next_head(self.scheduler.now())
         host.flush()
@@ -217,19 +212,28 @@ class Executor(LightActor):
         if self._state is not State.READY:
             self._handshake(frames)
             return
-        head = self._requests.head
+        requests = self._requests
         retire = frames.pop() if frames[-1].kind == RETIRE else None
-        ended, wrong = self._requests.answer(frames)
+        head = requests.head
+        ended: list[tuple[Job, Outcome]] = []
+        wrong: ProtocolError | None = None
+        replied = requests.replies(frames)
+        if len(replied) < len(frames):
+            ended, wrong = requests.answer(frames[len(replied) :])
         now = self.scheduler.now()
         since = self._head_since
-        if self._requests.head is not head:
+        if requests.head is not head:
             self._next_head(now)
-        if ended:
+        if count := len(replied) + len(ended):
             self._answered = True
-            self._record.done += len(ended)
+            self._record.done += count
             # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
             self.prove()
-            self._pool.tell(WorkerDone(self._index, ended, (now - since) / len(ended)))
+            seconds = (now - since) / count
+            if replied:
+                self._pool.tell(WorkerReplied(self._index, replied, seconds))
+            if ended:
+                self._pool.tell(WorkerDone(self._index, ended, seconds))
         if wrong is not None:
             raise wrong
         if retire is not None:

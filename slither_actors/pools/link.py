@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from slither_actors.errors import PoolUnavailable
+from slither_actors.pools.arena import RequestArena
 from slither_actors.pools.counters import PoolCounters, PoolCounts
 from slither_actors.pools.executor import Executor, ExecutorStatistics
 
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from supervisors import ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSnapshot:
+class PoolSnapshot(Struct, frozen=True):
     """A pool with its executors, at one moment.
 
     Args:
@@ -47,11 +48,22 @@ class PoolLink:
         self.name = name
         self.ref: Any = None
         self.pool: Any = None
+        self.arena: RequestArena | None = None
         self.commands: tuple[str, ...] | None = None
         self.executors: dict[int, Executor] = {}
         self.last_error: Exception | None = None
         self.counters = PoolCounters()
         self._why = "it has not started yet"
+
+    def open_arena(self) -> None:
+        """Make memory for its workers to share. No memory is used before there is a large payload."""
+        self.arena = RequestArena()
+
+    def close_arena(self) -> None:
+        """Its workers are gone."""
+        if self.arena is not None:
+            self.arena.close()
+            self.arena = None
 
     def up(self, pool: Any) -> None:
         """A Pool lives."""

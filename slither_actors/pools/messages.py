@@ -46,6 +46,15 @@ class CloseLane:
         self.forget_session = forget_session
 
 
+class Replies:
+    """Pool → a run: jobs that have come back, each with its `reply`, which says that no item failed alone."""
+
+    __slots__ = ("jobs",)
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+
+
 class Outcomes:
     """Pool → a run: jobs that ended, each with how."""
 
@@ -103,8 +112,22 @@ class WorkerUp:
         self.commands = commands
 
 
+class WorkerReplied:
+    """Executor → Pool: these jobs, the first ones in my worker's pipe, have a `reply` in which no item failed alone.
+
+    `seconds`: what one of them took, about.
+    """
+
+    __slots__ = ("index", "jobs", "seconds")
+
+    def __init__(self, index: int, jobs: list[Job], seconds: float) -> None:
+        self.index = index
+        self.jobs = jobs
+        self.seconds = seconds
+
+
 class WorkerDone:
-    """Executor → Pool: these jobs have left my worker's pipe. `seconds`: what one of them took, about."""
+    """Executor → Pool: these jobs have left my worker's pipe, one way or another."""
 
     __slots__ = ("ended", "index", "seconds")
 

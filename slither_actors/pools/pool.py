@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
+from slither_actors import telemetry
 from slither_actors.errors import PoolUnavailable, WorkerCrashed
 from slither_actors.pools.affinity import BINDING, lost
 from slither_actors.pools.events import tell_start
@@ -18,23 +20,22 @@ from slither_actors.pools.messages import (
     CloseLane,
     Forget,
     Outcomes,
+    Replies,
     Send,
     Submit,
     WhenReady,
     WorkerDone,
     WorkerGone,
+    WorkerReplied,
     WorkerUnstartable,
     WorkerUp,
 )
 from slither_actors.pools.slots import Slot, Slots
-from slither_actors.wire.frames import CANCELLED
+from slither_actors.wire.header import CANCELLED, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, monitor
 
 if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
-
-AVERAGE_WEIGHT = 0.25
-"""Weight of a new sample in a lane's average: quick to see that batches became slow, not thrown by one of them."""
 
 ASKED_AT_LEAST = 8
 """Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
@@ -42,8 +43,7 @@ hundreds of runs waiting, asking all of them for each reply costs more than it i
 whoever was refused has its batches at workers, so there will be an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStatistics:
+class PoolStatistics(Struct, frozen=True):
     """What a Pool holds, at one moment.
 
     Args:
@@ -104,7 +104,9 @@ class Pool(LightActor):
     def on_receive(self, message: Any) -> None:
         """Serve runs and executors."""
         kind = type(message)
-        if kind is WorkerDone:
+        if kind is WorkerReplied:
+            self._worker_replied(message)
+        elif kind is WorkerDone:
             self._worker_done(message)
         elif kind is Submit:
             self._submit(message)
@@ -134,7 +136,8 @@ class Pool(LightActor):
             return
         self._lanes.add(lane)
         self._wait_turn(lane)
-        now = self.scheduler.now()
+        wanted = telemetry.wanted()
+        now = self.scheduler.now() if wanted else 0.0
         for job in message.jobs:
             job.queued = now
             job.began = 0.0  # a retry is the same job
@@ -148,16 +151,16 @@ class Pool(LightActor):
         unwanted = set(message.jobs)
         lane = message.lane
         lane.queue = deque(job for job in lane.queue if job not in unwanted)
-        self._cancel_in_pipes(unwanted)
+        self._cancel_in_pipes(lane, unwanted)
 
-    def _cancel_in_pipes(self, unwanted: set[Job]) -> None:
-        by_slot: dict[Slot, list[Job]] = {}
-        for job in unwanted:
-            job.cancelled = True
-            if job.slot is not None:
-                by_slot.setdefault(job.slot, []).append(job)
-        for slot, jobs in by_slot.items():
-            if slot.ready:
+    def _cancel_in_pipes(self, lane: Lane, unwanted: set[Job] | None) -> None:
+        """Cancel these jobs of a run (None: all) where they have not begun."""
+        lane.cancelling = True
+        for slot in list(lane.occupied):
+            jobs = [job for job in slot.jobs if job.lane is lane and (unwanted is None or job in unwanted)]
+            for job in jobs:
+                job.cancelled = True
+            if jobs and slot.ready:
                 self._executor(slot).tell(Cancel(jobs))
 
     def _close(self, message: CloseLane) -> None:
@@ -165,9 +168,9 @@ class Pool(LightActor):
         lane.closed = True
         lane.queue.clear()
         self._lanes.discard(lane)
-        slots = list(lane.occupied)
-        for slot in slots:
-            self._cancel_in_pipes({job for job in slot.jobs if job.lane is lane})
+        if not self._lanes and self._link.arena is not None:
+            self._link.arena.trim()
+        self._cancel_in_pipes(lane, None)
         if message.forget_session and lane.session is not None:
             self._slots.sessions.forget(lane.session)
             for slot in lane.served_by:
@@ -177,44 +180,54 @@ class Pool(LightActor):
     # -- assignment
 
     def _assign(self) -> None:
-        """Give each waiting run its turn, one batch each, until no worker has room for any of them."""
+        """Give each waiting run its turn, one batch each, until no worker has room for any of them.
+
+        A run that waits alone fills the pipes at once.
+        """
         ring, slots, outbox = self._ring, self._slots, self._outbox
+        told = telemetry.attached(telemetry.BATCH_START)
         refused = 0
         while ring and refused < len(ring):
             if refused >= ASKED_AT_LEAST and not slots.any_idle:
                 break
             lane = ring.popleft()
-            if not lane.queue:
+            queue = lane.queue
+            if not queue:
                 lane.in_ring = False
                 refused = 0
                 continue
-            job = lane.queue[0]
-            session = lane.session or ""
-            if lane.affinity in BINDING and (refusal := slots.sessions.refusal(session, lane.affinity, lane)):
-                lane.queue.popleft()
+            job = queue[0]
+            if lane.affinity in BINDING and (
+                refusal := slots.sessions.refusal(lane.session or "", lane.affinity, lane)
+            ):
+                queue.popleft()
                 ring.append(lane)
                 lane.collector.tell(Outcomes([(job, refusal)]))
                 continue
-            slot = slots.choose(lane, job, any(not other.occupied for other in ring))
+            slot = slots.choose(lane, job, bool(ring) and any(not other.occupied for other in ring))
             if slot is None:
                 ring.append(lane)
                 refused += 1
                 continue
             refused = 0
-            lane.queue.popleft()
-            if lane.queue:
+            count = 1 if ring else slots.share(slot, lane, len(queue))
+            if count < len(queue):
+                jobs = [queue.popleft() for _ in range(count)]
                 ring.append(lane)
             else:
+                jobs = list(queue)
+                queue.clear()
                 lane.in_ring = False
-            slots.take(slot, lane)
-            job.slot = slot
-            slot.jobs.append(job)
+            slots.take(slot, lane, count)
+            slot.jobs += jobs
+            if told:
+                for job in jobs:
+                    tell_start(self.scheduler, job, self._name)
             box = outbox.get(slot)
             if box is None:
-                outbox[slot] = [job]
+                outbox[slot] = jobs
             else:
-                box.append(job)
-            tell_start(self.scheduler, job, self._name)
+                box += jobs
         self._send_out()
 
     def _send_out(self) -> None:
@@ -230,6 +243,19 @@ class Pool(LightActor):
 
     # -- workers
 
+    def _worker_replied(self, message: WorkerReplied) -> None:
+        slot, jobs = self._slots.all[message.index], message.jobs
+        lane = slot.lane
+        if lane is None or lane.closed or lane.cancelling or slot.jobs[0] is not jobs[0]:
+            self._released(slot, [(job, job.reply) for job in jobs], message.seconds)  # type: ignore[misc]
+        else:
+            # All are the next ones of the one run whose pipe this is, and it wants them: nothing to be done for each.
+            del slot.jobs[: len(jobs)]
+            self._slots.give(slot, lane, len(jobs))
+            lane.took(message.seconds, len(jobs))
+            lane.collector.tell(Replies(jobs))
+        self._assign()
+
     def _worker_done(self, message: WorkerDone) -> None:
         slot = self._slots.all[message.index]
         self._released(slot, message.ended, message.seconds)
@@ -239,23 +265,19 @@ class Pool(LightActor):
         """Jobs have left a pipe: free their places, and tell their runs."""
         by_lane: dict[Lane, list[tuple[Job, Outcome]]] = {}
         for job, outcome in ended:
-            if job.slot is not slot:
+            if job not in slot.jobs:
                 continue
-            if slot.jobs[0] is job:
-                slot.jobs.popleft()
-            else:
-                slot.jobs.remove(job)
-            job.slot = None
+            slot.jobs.remove(job)
             lane = job.lane
             self._slots.give(slot, lane)
-            kind = getattr(outcome, "kind", None)  # of a frame; an exception has none
+            kind = outcome.kind if type(outcome) is Frame else None
             if lane.closed or job.cancelled or kind == CANCELLED:
                 self._counters.late += kind is not None and kind != CANCELLED
+                job.reply = None
                 continue
             job.avoid = slot.index
             if seconds is not None:
-                average = lane.average
-                lane.average = seconds if average is None else average + AVERAGE_WEIGHT * (seconds - average)
+                lane.took(seconds)
             by_lane.setdefault(lane, []).append((job, outcome))
         for lane, outcomes in by_lane.items():
             lane.collector.tell(Outcomes(outcomes))
@@ -304,7 +326,6 @@ class Pool(LightActor):
             slot.jobs.remove(job)
             lane = job.lane
             self._slots.give(slot, lane)
-            job.slot = None
             job.began = 0.0
             if lane.closed or job.cancelled:
                 continue

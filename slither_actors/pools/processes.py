@@ -23,10 +23,11 @@ class WorkerProcess:
     Args:
         popen: the process.
         request, reply, stderr, lifeline: the host's ends of the pipes.
+        replies: the memory that it writes large replies to; -1 where there is none.
         closed: told once it is of no more use.
     """
 
-    __slots__ = ("_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "reply", "request", "stderr")
+    __slots__ = ("_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "replies", "reply", "request", "stderr")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class WorkerProcess:
         reply: int,
         stderr: int,
         lifeline: int,
+        replies: int = -1,
         closed: Callable[[WorkerProcess], object],
     ) -> None:
         self._popen = popen
@@ -47,6 +49,7 @@ class WorkerProcess:
         self.reply = reply
         self.stderr = stderr
         self.lifeline = lifeline
+        self.replies = replies
         self.pidfd = _pidfd_open(popen.pid)
 
     def is_dead(self) -> bool:
@@ -77,11 +80,12 @@ class WorkerProcess:
 
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
-        return [fd for fd in (self.request, self.reply, self.stderr, self.lifeline, self.pidfd) if fd >= 0]
+        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies)
+        return [fd for fd in every if fd >= 0]
 
     def close(self) -> None:
         """Close what is open; may be repeated."""
-        for name in ("request", "reply", "stderr", "lifeline", "pidfd"):
+        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies"):
             fd = getattr(self, name)
             if fd >= 0:
                 setattr(self, name, -1)

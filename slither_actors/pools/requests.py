@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, final
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
+from slither_actors.pools.arena import Lease
 from slither_actors.pools.job import Job, Target, next_request_id
 from slither_actors.pools.translate import worker_error
-from slither_actors.wire.frames import CANCELLED, FAILURE, KIND_NAMES, LOADED, REPLY, Frame, ProtocolError
+from slither_actors.wire import messages as wire
+from slither_actors.wire.header import (
+    CALL,
+    CANCELLED,
+    COMMAND,
+    FAILURE,
+    HEADER,
+    KIND_NAMES,
+    LOAD,
+    LOADED,
+    MAGIC,
+    REPLY,
+    SHARED,
+    SHARED_SIZE,
+    VERSION,
+    Frame,
+    ProtocolError,
+    pack_frame,
+)
 
 if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
+
+SMALL = 4096
+"""Bytes of a body up to which it is copied behind its header: below that a part of its own costs more."""
 
 _OUTCOMES = frozenset({REPLY, FAILURE})
 """The kinds of frames that answer a batch."""
 
 
+@final
 class Load:
     """A request of its own ahead of the first batch of a function, with a clock of its own."""
 
@@ -54,20 +77,66 @@ class Requests:
         """The batches among them, in order."""
         return [entry for entry in self._queue if isinstance(entry, Job)]
 
-    def put(self, job: Job) -> Load | None:
-        """Add a batch; if its function is new to the worker, also the load to be sent before it."""
-        target, load = job.target, None
-        if target is not None and target.module is not None and target.id not in self._loaded:
-            self._loaded.add(target.id)
-            load = Load(target)
-            self._queue.append(load)
-        job.request_id = next_request_id()
-        self._queue.append(job)
-        return load
+    def put(self, jobs: Iterable[Job]) -> list[Any]:
+        """Add batches, and before the first one of a function that is new to the worker a load of it.
+
+        Returns:
+            The parts of the frames to be sent, one after the other. Payloads that are not small are not copied.
+        """
+        queue, loaded, pack, next_id = self._queue, self._loaded, HEADER.pack, next_request_id
+        parts: list[Any] = []
+        last: Target | None = None
+        kind = COMMAND
+        for job in jobs:
+            target, side, body, buffers = job.target, job.side, job.body, job.buffers
+            if target is not last:
+                last = target
+                kind = COMMAND if target is None or target.module is None else CALL
+                if kind == CALL and target is not None and target.id not in loaded:
+                    loaded.add(target.id)
+                    load = Load(target)
+                    queue.append(load)
+                    parts.append(_load_frame(load))
+            request_id = job.request_id = next_id()
+            length = len(body)
+            flags = beside = 0
+            behind: Sequence[Any] = ()
+            if type(buffers) is Lease:
+                flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
+            elif buffers:
+                beside, behind = sum(map(len, buffers)), buffers
+            head = pack(MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0)
+            if length < SMALL and not behind:
+                parts.append(head + side + body)
+            else:
+                parts += (head + side, body, *behind)
+            queue.append(job)
+        return parts
 
     def waits(self, job: Job) -> bool:
         """Whether it is in the pipe and not first, so that a cancel may still be in time."""
         return job in self._queue and job is not self._queue[0]
+
+    def replies(self, frames: list[Frame]) -> list[Job]:
+        """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
+
+        Each batch gets its `reply`. What stops this is left to `answer`: a failure, items that failed alone, a load, a
+        cancelled request, an answer to another request than the next one.
+        """
+        queue = self._queue
+        done: list[Job] = []
+        if self._failed_loads:
+            return done
+        for frame in frames:
+            if frame.kind != REPLY or frame.failed or not queue:
+                break
+            head = queue[0]
+            if type(head) is Load or head.request_id != frame.request_id:
+                break
+            head.reply = frame
+            queue.popleft()
+            done.append(head)
+        return done
 
     def answer(self, frames: Iterable[Frame]) -> tuple[list[tuple[Job, Outcome]], ProtocolError | None]:
         """The batches that these frames answer, each with its outcome, up to the first that cannot be.
@@ -158,3 +227,9 @@ class Requests:
         if loading:
             ended += [(job, error) for job in jobs[1:] if job.target is head.target]
         return ended
+
+
+def _load_frame(load: Load) -> bytes:
+    target = load.target
+    body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
+    return pack_frame(LOAD, load.request_id, body)

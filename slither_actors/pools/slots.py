@@ -1,9 +1,8 @@
-"""Which worker gets the next job: pure bookkeeping over the pool's slots, no I/O, no clock."""
+"""Which worker gets the next jobs: pure bookkeeping over the pool's slots, no I/O, no clock."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING
 
 from slither_actors.pools.affinity import BINDING, Sessions
@@ -13,25 +12,30 @@ if TYPE_CHECKING:
 
 AHEAD_SECONDS = 0.02
 """Work to keep in a worker's pipe: with a busy host thread a reply waits several switch intervals (5 ms each)."""
-MAX_AHEAD = 8
-"""Jobs waiting in one pipe at the most: measured, more gains nothing and all of them wait behind a slow one."""
+MAX_AHEAD = 128
+"""Jobs waiting in one pipe at the most: with jobs of 10 us that is a millisecond of work, about what the host's threads
+need to get to the worker again."""
 SLOW_SECONDS = 0.1
 """From here a hand-over costs less than 1 % of a job, and one that waits in a pipe could have gone to a free worker."""
 
 
-def pipe_depth(average: float | None) -> int:
-    """Jobs to have in a pipe, the one in execution included, if one takes `average` seconds (None: not known yet)."""
-    if average is None or average >= SLOW_SECONDS:
+def pipe_depth(seconds: float | None) -> int:
+    """Jobs to have in a pipe, the one in execution included, if one takes so many seconds (None: not known yet)."""
+    if seconds is None or seconds >= SLOW_SECONDS:
         return 1
-    if average * MAX_AHEAD <= AHEAD_SECONDS:
+    if seconds * MAX_AHEAD <= AHEAD_SECONDS:
         return 1 + MAX_AHEAD
-    return 1 + max(1, math.ceil(AHEAD_SECONDS / average))
+    return 1 + max(1, math.ceil(AHEAD_SECONDS / seconds))
+
+LOOKS = 4
+"""Pipes that are compared for the emptiest one: with a few workers all of them; with many, looking at all of them for
+each job would cost more than it gains."""
 
 
 class Slot:
     """One worker's place in the pool, kept over the worker's deaths."""
 
-    __slots__ = ("index", "jobs", "load", "pid", "quota", "ready", "ref")
+    __slots__ = ("index", "jobs", "lane", "load", "pid", "quota", "ready", "ref")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -39,41 +43,39 @@ class Slot:
         self.pid: int | None = None
         self.ready = False
         self.load = 0
-        self.jobs: deque[Job] = deque()
+        self.lane: Lane | None = None
+        """Whose jobs are in its pipe; None where they are of several runs, as sessions are bound to it."""
         self.quota = 0
         """Jobs that its run may still put into the pipe while other runs wait for a worker; renewed when it is idle."""
-
-
-def _load_of(slot: Slot) -> int:
-    return slot.load
+        self.jobs: list[Job] = []
+        """Those in its pipe, and those on their way to its Executor, in order."""
 
 
 class Slots:
-    """The pool's slots by load, so that the next one is found without looking at all of them."""
+    """The pool's slots, so that the next one is found without looking at all of them."""
 
     def __init__(self, size: int) -> None:
         self.all = [Slot(index) for index in range(size)]
-        # Dicts are ordered sets here: the slot idle for longest comes first, so work goes round.
-        self._by_load: list[dict[Slot, None]] = [{} for _ in range(MAX_AHEAD + 2)]
+        # A dict is an ordered set here: the slot idle for longest comes first, so work goes round.
+        self._idle: dict[Slot, None] = {}
         self.sessions = Sessions()
 
     def up(self, slot: Slot) -> None:
         """The slot's worker is ready and has nothing in its pipe."""
         self.down(slot)
         slot.ready = True
-        self._by_load[0][slot] = None
+        self._idle[slot] = None
 
     def down(self, slot: Slot) -> None:
         """The slot takes no jobs until `up`."""
-        if slot.ready:
-            self._by_load[slot.load].pop(slot, None)
+        self._idle.pop(slot, None)
         slot.ready = False
         slot.load = 0
 
     @property
     def any_idle(self) -> bool:
         """Whether a worker has nothing to do."""
-        return bool(self._by_load[0])
+        return bool(self._idle)
 
     def choose(self, lane: Lane, job: Job, hungry: bool = False) -> Slot | None:
         """The slot for this lane's next job, or None while there is no room for it.
@@ -86,11 +88,11 @@ class Slots:
             job: it.
             hungry: another run waits that has no worker at all: then a run fills a pipe once, and lets it run empty.
         """
-        session, affinity = lane.session, lane.affinity
-        if session is not None and affinity != "none":
-            known = self.sessions.slot_of(session)
+        affinity = lane.affinity
+        if affinity != "none" and lane.session is not None:
+            known = self.sessions.slot_of(lane.session)
             if affinity in BINDING:
-                if self.sessions.is_busy(session):
+                if self.sessions.is_busy(lane.session):
                     return None
                 if known is not None:
                     # Also behind others: it must be this worker. But not for ever in turn with other sessions of it.
@@ -98,21 +100,35 @@ class Slots:
                     return known if known.ready and room else None
             elif known is not None and known.index != job.avoid and self._has_room(known, lane, hungry):
                 return known
-        occupied = lane.occupied
-        idle = self._by_load[0]
-        if idle and len(occupied) < lane.max_in_flight:
-            slot = next(iter(idle))
-            if slot.index == job.avoid and len(idle) > 1:
-                slot = next(other for other in idle if other.index != job.avoid)
-            return slot
+        idle = self._idle
+        if idle and len(lane.occupied) < lane.max_in_flight:
+            for slot in idle:
+                if slot.index != job.avoid:
+                    return slot
+            return next(iter(idle))
         # Ahead only behind the run's own jobs: should one of them turn out slow, no other run waits behind it.
-        if not lane.ahead or not occupied or (depth := pipe_depth(lane.average)) < 2:
+        if not lane.ahead or not lane.open or (depth := pipe_depth(lane.likely())) < 2:
             return None
-        freed = lane.freed
-        if freed is not None and freed in occupied and self._room_ahead(freed, depth, hungry):
-            return freed
-        slot = min(occupied, key=_load_of)
-        return slot if self._room_ahead(slot, depth, hungry) else None
+        return self._open(lane, depth, hungry)
+
+    @staticmethod
+    def _open(lane: Lane, depth: int, hungry: bool) -> Slot | None:
+        """The emptiest of some of the lane's slots with room. One found full comes back when a job leaves it."""
+        best: Slot | None = None
+        full: list[Slot] = []
+        looked = 0
+        for slot in lane.open:
+            if not slot.ready or slot.load >= depth:
+                full.append(slot)
+            elif slot.quota > 0 or not hungry:
+                if best is None or slot.load < best.load:
+                    best = slot
+                looked += 1
+                if looked == LOOKS:
+                    break
+        for slot in full:
+            del lane.open[slot]
+        return best
 
     @staticmethod
     def _room_ahead(slot: Slot, depth: int, hungry: bool) -> bool:
@@ -120,33 +136,64 @@ class Slots:
 
     def _has_room(self, slot: Slot, lane: Lane, hungry: bool) -> bool:
         if slot in lane.occupied:
-            return slot.load == 0 or (lane.ahead and self._room_ahead(slot, pipe_depth(lane.average), hungry))
+            return slot.load == 0 or (lane.ahead and self._room_ahead(slot, pipe_depth(lane.likely()), hungry))
         return slot.ready and slot.load == 0 and len(lane.occupied) < lane.max_in_flight
 
-    def take(self, slot: Slot, lane: Lane) -> None:
-        """A job of `lane` goes into the slot's pipe."""
+    def share(self, slot: Slot, lane: Lane, waiting: int) -> int:
+        """How many of a lane's waiting jobs go to this slot at once, while no other run waits: its share of them.
+
+        Args:
+            slot: as `choose` gave it.
+            lane: whose jobs.
+            waiting: how many of them there are, at least 1.
+        """
+        if waiting == 1 or not lane.ahead or lane.affinity in BINDING:
+            return 1
+        occupied = len(lane.occupied)
+        if slot not in lane.occupied:
+            occupied += 1
+            if len(self._idle) > 1 and occupied < lane.max_in_flight:
+                return 1  # each idle worker gets one before any gets two
+        # So that all pipes are equally full, should these be the last ones.
+        level = min(pipe_depth(lane.likely()), -(-(lane.in_pipes + waiting) // occupied))
+        return max(1, min(waiting, level - slot.load))
+
+    def take(self, slot: Slot, lane: Lane, count: int = 1) -> None:
+        """So many jobs of `lane` go into the slot's pipe."""
         load = slot.load
-        del self._by_load[load][slot]
-        slot.load = load + 1
-        self._by_load[load + 1][slot] = None
-        slot.quota = (pipe_depth(lane.average) if load == 0 else slot.quota) - 1
-        lane.occupied[slot] += 1
-        lane.served_by.add(slot)
+        slot.load = load + count
+        if load == 0:
+            self._idle.pop(slot, None)
+            slot.quota = pipe_depth(lane.likely())
+            slot.lane = lane
+        elif slot.lane is not lane:
+            slot.lane = None
+        slot.quota -= count
+        occupied = lane.occupied
+        if slot in occupied:
+            occupied[slot] += count
+            lane.open.pop(slot, None)
+        else:
+            occupied[slot] = count
+            lane.served_by.add(slot)
+        lane.open[slot] = None  # behind the others, so that they get their turn
+        lane.in_pipes += count
         if lane.affinity != "none" and lane.session is not None:
             self.sessions.taken(lane.session, slot, lane, bound=lane.affinity in BINDING)
 
-    def give(self, slot: Slot, lane: Lane) -> None:
-        """A job of `lane` has left the slot's pipe."""
+    def give(self, slot: Slot, lane: Lane, count: int = 1) -> None:
+        """So many jobs of `lane` have left the slot's pipe."""
         if slot.ready:
-            load = slot.load
-            del self._by_load[load][slot]
-            slot.load = load - 1
-            self._by_load[load - 1][slot] = None
+            slot.load -= count
+            if slot.load == 0:
+                self._idle[slot] = None
         if lane.affinity in BINDING and lane.session is not None:
             self.sessions.given_back(lane.session)
-        lane.freed = slot
-        left = lane.occupied[slot] - 1
+        lane.in_pipes -= count
+        left = lane.occupied[slot] - count
         if left:
             lane.occupied[slot] = left
+            lane.open[slot] = None
         else:
             del lane.occupied[slot]
+            lane.open.pop(slot, None)

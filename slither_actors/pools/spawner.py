@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from msgspec import Struct
+
 from slither_actors.pools import guardian
+from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
 from supervisors import DaemonActor, ExitReason, Scheduler
 
@@ -53,8 +55,7 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
-@dataclass(frozen=True, slots=True)
-class SpawnerStatistics:
+class SpawnerStatistics(Struct, frozen=True):
     """What the Spawner holds, at one moment.
 
     Args:
@@ -70,22 +71,26 @@ class Spawn:
     """To the Spawner: make a worker process.
 
     Args:
-        argv: from the three descriptors (request, reply, lifeline) to the command line.
+        argv: from the descriptors (request, reply, lifeline, and those of the shared memory, if there is any) to the
+            command line.
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
+        arena: of the pool; None where no memory is shared.
     """
 
-    __slots__ = ("answer", "argv", "env")
+    __slots__ = ("answer", "arena", "argv", "env")
 
     def __init__(
         self,
-        argv: Callable[[int, int, int], Sequence[str]],
+        argv: Callable[..., Sequence[str]],
         env: Mapping[str, str],
         answer: Callable[[WorkerProcess | Exception], None],
+        arena: RequestArena | None = None,
     ) -> None:
         self.argv = argv
         self.env = env
         self.answer = answer
+        self.arena = arena
 
 
 class Reaped:
@@ -145,12 +150,17 @@ class Spawner(DaemonActor):
             for fd in (request[1], reply[1]):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
+            theirs = [request[0], reply[1], lifeline[0]]
+            replies = -1
+            if message.arena is not None and (requests := message.arena.for_workers()) >= 0:
+                replies = pipes.own(memory_file(REPLIES))
+                theirs += (pipes.own(requests), replies)
             popen = subprocess.Popen(
-                message.argv(request[0], reply[1], lifeline[0]),
+                message.argv(*theirs),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr[1],
                 stderr=stderr[1],
-                pass_fds=(request[0], reply[1], lifeline[0]),
+                pass_fds=theirs,
                 env={**os.environ, **message.env},
                 start_new_session=True,
             )
@@ -161,6 +171,7 @@ class Spawner(DaemonActor):
                 reply=pipes.keep(reply[0]),
                 stderr=pipes.keep(stderr[0]),
                 lifeline=pipes.keep(lifeline[1]),
+                replies=pipes.keep(replies),
                 closed=self._processes.discard,
             )
         for fd in (worker.request, worker.reply, worker.stderr):
@@ -273,6 +284,12 @@ class _Pipes:
         ends = os.pipe()
         self._open.update(ends)
         return ends
+
+    def own(self, fd: int) -> int:
+        """Another descriptor to be closed on the way out."""
+        if fd >= 0:
+            self._open.add(fd)
+        return fd
 
     def keep(self, fd: int) -> int:
         self._open.discard(fd)

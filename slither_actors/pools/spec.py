@@ -41,6 +41,8 @@ class PoolSpec:
         timeout: seconds a batch may take unless its run says; None for no bound.
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
+        shared_memory: whether large buffers (arrays and bytes of 64 KiB and more) go through memory that host and
+            workers share, where the system has such (Linux); else, and with `memory_limit`, they go through the pipes.
         max_batches: batches after which a worker is replaced by a new one; None: never.
         max_rss: bytes of resident memory; a worker that has more after a batch is replaced before the next one. (On
             macOS, which tells no process its present size without a library, its largest size counts.)
@@ -68,6 +70,7 @@ class PoolSpec:
     timeout: float | None = 30.0
     shutdown: float = 5.0
     max_frame: int = 1 << 30
+    shared_memory: bool = True
     max_batches: int | None = None
     max_rss: int | None = None
     memory_limit: int | None = None
@@ -85,6 +88,8 @@ class PoolSpec:
         if not isinstance(self.restart_backoff, Backoff):
             raise OptionTypeError(f"restart_backoff must be a supervisors.Backoff, not {self.restart_backoff!r}")
         _whole("max_frame", self.max_frame, 1024)
+        if not isinstance(self.shared_memory, bool):
+            raise OptionTypeError(f"shared_memory must be True or False, not {self.shared_memory!r}")
         for limit in ("max_batches", "max_rss", "memory_limit"):
             if getattr(self, limit) is not None:
                 _whole(limit, getattr(self, limit), 1)
@@ -112,6 +117,11 @@ class PoolSpec:
                 raise OptionTypeError(f"env[{key!r}] must be text, not {value!r}")
         if self.affinity not in AFFINITIES:
             raise OptionError(f"affinity must be one of {', '.join(AFFINITIES)}, not {self.affinity!r}")
+
+    @property
+    def shares(self) -> bool:
+        """Whether memory is shared with the workers: what is mapped counts against their `memory_limit`."""
+        return self.shared_memory and self.memory_limit is None
 
     @classmethod
     def of(cls, value: PoolSpec | Mapping[str, Any], name: str) -> PoolSpec:

@@ -68,7 +68,7 @@ def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callabl
     made = link.counters.worker(index).made
 
     def make_host(executor: Any, sink: Any) -> LocalHost:
-        return LocalHost(executor, sink, spawner(), spec, log, made, link.counters.exited)
+        return LocalHost(executor, sink, spawner(), spec, log, made, link.counters.exited, link.arena)
 
     return ChildSpec(
         id=index,

@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["DecodeError", "EncodeError", "Encoder", "decode", "encode"]
 
 OUT_OF_BAND: Final = 64 * 1024
-"""Arrays from this many bytes on travel beside the body, uncopied; below it a copy costs less than the bookkeeping."""
+"""Arrays and bytes of this size and more travel beside the body, uncopied; below it a copy costs less than the
+bookkeeping."""
 
 # A packer keeps the buffer of the largest value it ever packed: beyond this it is thrown away after use.
 _KEEP: Final = 4 * 1024 * 1024
 _PACKER_BUFFER: Final = 64 * 1024
 _NESTED_BUFFER: Final = 4 * 1024
+
+# Bytes of a body that make it worth to look for large bytes inside the next values, how many of these are searched in
+# vain, and how deep.
+_LARGE_BODY: Final = 2 * OUT_OF_BAND
+_HUNTS: Final = 2
+_LIFT_LEVELS: Final = 3
+_BYTES: Final = frozenset({bytes, bytearray})
 
 _new_tuple = tuple.__new__
 
@@ -31,13 +39,18 @@ class Encoder:
     What comes out of :func:`decode` is equal and of the same type, but for bytearray and memoryview, which come out as
     bytes. ``msgpack.ExtType`` with the codes 64 to 127 is ours, with 0 to 63 it is the caller's.
 
-    :param out_of_band: arrays of at least so many bytes go beside the body; None: all go into it.
+    :param out_of_band: arrays and bytes of at least so many bytes go beside the body; None: all go into it.
     """
 
-    __slots__ = ("_buffers", "_depth", "_offset", "_pack", "_packs", "_threshold")
+    __slots__ = ("_buffers", "_depth", "_fruitless", "_hunts", "_offset", "_pack", "_packs", "_threshold", "copied")
 
     def __init__(self, out_of_band: int | None = OUT_OF_BAND) -> None:
         self._threshold = out_of_band
+        self._hunts = 0  # values that are searched for large bytes before that is given up
+        self._fruitless = False
+        self.copied = True
+        """Of the value encoded last: whether its buffers are bytes, which the receiver has to copy out of them. (Into
+        arrays it only looks, so that these had better be in memory of its own.)"""
         self._reset()
 
     def _reset(self) -> None:
@@ -52,16 +65,24 @@ class Encoder:
 
         :raises EncodeError: something in the value has no form on the wire; says what and where.
         """
+        original = value
+        self.copied = True
+        batch = value if type(value) is list else value.get("items") if type(value) is dict else None
+        # A batch (or a command's map of one) of large bytes is known by the first of them.
+        if self._hunts or (batch and type(batch) is list and type(batch[0]) in _BYTES and self._is_large(batch[0])):
+            value = self._lifted(value, _LIFT_LEVELS)
         try:
             body = self._pack(value)
         except Exception as error:
             self._reset()
             from .explain import explain
 
-            raise explain(value, error) from error
+            raise explain(original, error) from error
         except BaseException:  # an interrupt in mid-value: the next value must not begin at its depth
             self._reset()
             raise
+        if len(body) > _LARGE_BODY or self._hunts:
+            self._reconsider(len(body))
         if len(body) > _KEEP:
             buffers = self._buffers
             self._reset()
@@ -72,6 +93,31 @@ class Encoder:
             self._offset = 0
             return body, buffers
         return body, []
+
+    def _is_large(self, data: Any) -> bool:
+        return self._threshold is not None and len(data) >= self._threshold
+
+    def _lifted(self, value: Any, levels: int) -> Any:
+        """``value`` with its large bytes marked to go beside the body; those in lists and maps, some levels deep."""
+        kind = type(value)
+        if kind in _BYTES:
+            return extensions.Beside(value) if self._is_large(value) else value
+        if levels:
+            if kind is list:
+                return [self._lifted(item, levels - 1) for item in value]
+            if kind is dict:
+                return {key: self._lifted(item, levels - 1) for key, item in value.items()}
+        return value
+
+    def _reconsider(self, size: int) -> None:
+        """After a large body the next values are searched for large bytes, unless some searches found none."""
+        if self._buffers:
+            self._hunts = _HUNTS
+        elif self._hunts:
+            self._hunts -= 1
+            self._fruitless = self._hunts == 0
+        elif size > _LARGE_BODY and self._threshold is not None and not self._fruitless:
+            self._hunts = _HUNTS
 
     def _default(self, value: object) -> object:
         """The extension type for a value that msgpack does not know, or that it would change."""
@@ -92,10 +138,11 @@ class Encoder:
         self._depth = depth - 1
         return data
 
-    def beside(self, data: Buffer, size: int) -> int | None:
+    def beside(self, data: Buffer, size: int, copied: bool = False) -> int | None:
         """Take ``size`` bytes of ``data`` as an out-of-band buffer: its offset, or None if it belongs into the body."""
         if self._threshold is None or size < self._threshold:
             return None
+        self.copied = self.copied and copied
         gap = -self._offset % extensions.ALIGNMENT
         if gap:
             self._buffers.append(bytes(gap))
@@ -113,7 +160,7 @@ def encode(value: object) -> bytes:
     return Encoder(out_of_band=None).encode(value)[0]
 
 
-_hook = extensions.Hook(0, memoryview(b""))
+_hook = extensions.Hook(0, extensions.BesideBody(b""))
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
@@ -127,8 +174,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     hook = _hook
     try:
         if buffers:
-            view = memoryview(buffers)
-            hook = extensions.Hook(0, memoryview(bytearray(view)) if view.readonly else view)
+            hook = extensions.Hook(0, extensions.BesideBody(buffers))
         return unpackb(body, strict_map_key=False, max_map_len=MOST_KEYS, ext_hook=hook)
     except DecodeError:
         raise
@@ -138,7 +184,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     from .large import decode_large
 
     try:
-        return decode_large(body, hook.buffers)
+        return decode_large(body, extensions.BesideBody(buffers))
     except DecodeError:
         raise
     except Exception as error:

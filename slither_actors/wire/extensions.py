@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         """What an encoder of an extension type needs of the one that encodes the value around it."""
 
         def nested(self, value: object) -> bytes: ...
-        def beside(self, data: Buffer, size: int) -> int | None: ...
+        def beside(self, data: Buffer, size: int, copied: bool = False) -> int | None: ...
 
     ExtensionEncoder = Callable[[Any, Nesting], "tuple[int, bytes]"]
     ExtensionDecoder = Callable[[bytes, "Hook"], Any]
@@ -45,6 +45,7 @@ PATH: Final = 77
 ARRAY: Final = 78
 ARRAY_BESIDE: Final = 79
 SCALAR: Final = 80
+BYTES_BESIDE: Final = 81
 
 MAX_NESTING: Final = 64
 """Extensions inside one another. Each costs a level of ``unpackb``, some 45 KiB of C stack."""
@@ -206,14 +207,69 @@ def learn(cls: type, value: object) -> ExtensionEncoder:
     return encoder
 
 
+class Beside:
+    """Stands for bytes that are to go beside the body, which msgpack would copy into it without asking."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self.data = data
+
+
+_PLACE: Final = struct.Struct("<QQ")
+
+
+def _encode_beside(value: Beside, outer: Nesting) -> tuple[int, bytes]:
+    data = value.data
+    offset = outer.beside(data, len(data), copied=True)
+    if offset is None:
+        raise RefusedError("these bytes were to go beside the body, where nothing goes")
+    return BYTES_BESIDE, _PLACE.pack(offset, len(data))
+
+
+ENCODERS[Beside] = _encode_beside
+
+
+def _decode_beside(data: bytes, hook: Hook) -> bytes:
+    return hook.beside.take(*_PLACE.unpack(data))
+
+
+class BesideBody:
+    """The out-of-band buffers of the frame that is being decoded."""
+
+    __slots__ = ("_left", "_view")
+
+    def __init__(self, buffers: Buffer) -> None:
+        self._view = memoryview(buffers)
+        # What is taken is copied. Two that lie upon each other were not made by us, and many would cost any memory.
+        self._left = len(self._view)
+
+    def take(self, offset: int, size: int) -> bytes:
+        """These bytes. :raises DecodeError: they are not there, or more have been taken than there are."""
+        end = offset + size
+        self._left -= size
+        if end > len(self._view) or self._left < 0:
+            raise DecodeError("bytes lie outside the frame's buffers, or upon others")
+        return bytes(self._view[offset:end])
+
+    def view(self, offset: int, size: int) -> memoryview:
+        """The same to look into, and to be written to. :raises DecodeError: they are not there."""
+        end = offset + size
+        if not 0 <= offset <= end <= len(self._view):
+            raise DecodeError("an array lies outside the frame's buffers")
+        if self._view.readonly:
+            self._view = memoryview(bytearray(self._view))
+        return self._view[offset:end]
+
+
 class Hook:
     """The ``ext_hook`` of one level of nesting; knows the out-of-band buffers."""
 
-    __slots__ = ("_inner", "buffers", "depth", "most", "on_stack")
+    __slots__ = ("_inner", "beside", "depth", "most", "on_stack")
 
-    def __init__(self, depth: int, buffers: memoryview) -> None:
+    def __init__(self, depth: int, beside: BesideBody) -> None:
         self.depth = depth
-        self.buffers = buffers
+        self.beside = beside
         self.most = _MOST_ITEMS if depth == 1 else _MOST_ITEMS_DEEPER
         self.on_stack = depth <= _STACK_LEVELS
         self._inner: Self | None = None
@@ -238,7 +294,7 @@ class Hook:
         if inner is None:
             if self.depth == MAX_NESTING:
                 raise DecodeError(f"more than {MAX_NESTING} extensions inside one another")
-            inner = self._inner = type(self)(self.depth + 1, self.buffers)
+            inner = self._inner = type(self)(self.depth + 1, self.beside)
         return inner
 
     def value(self, data: bytes | memoryview) -> Any:
@@ -367,4 +423,5 @@ _DECODERS: Final[dict[int, ExtensionDecoder]] = {
     ARRAY: _decode_array,
     ARRAY_BESIDE: _decode_array_beside,
     SCALAR: _decode_scalar,
+    BYTES_BESIDE: _decode_beside,
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import sys
+
 from .header import (
     CALL,
     CANCEL,
@@ -11,6 +14,7 @@ from .header import (
     EMPTY,
     FAILURE,
     FORGET,
+    FREED,
     FROM_HOST,
     FROM_WORKER,
     HEADER,
@@ -25,6 +29,8 @@ from .header import (
     READY,
     REPLY,
     RETIRE,
+    SHARED,
+    SHARED_SIZE,
     STOP,
     VERSION,
     Frame,
@@ -50,6 +56,7 @@ __all__ = [
     "EMPTY",
     "FAILURE",
     "FORGET",
+    "FREED",
     "FROM_HOST",
     "FROM_WORKER",
     "HEADER",
@@ -64,6 +71,8 @@ __all__ = [
     "READY",
     "REPLY",
     "RETIRE",
+    "SHARED",
+    "SHARED_SIZE",
     "STOP",
     "VERSION",
     "Frame",
@@ -83,6 +92,10 @@ MIN_ROOM: Final = 64 * 1024
 AHEAD: Final = 16 * 1024 * 1024
 # Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
 ALIGNMENT: Final = 16
+# Large frames whose memory is kept for the next ones: some are being unpacked while others come.
+SPARES: Final = 4
+
+_unpack: Final = struct.Struct("<IHHQIQQII").unpack_from
 
 
 def _memory(size: int) -> bytearray | mmap:
@@ -115,6 +128,7 @@ class FrameParser:
         "_buffer",
         "_end",
         "_error",
+        "_kinds",
         "_large",
         "_large_filled",
         "_large_head",
@@ -124,9 +138,11 @@ class FrameParser:
         "_loses",
         "_need",
         "_salvage",
+        "_spares",
         "_start",
         "_view",
         "max_frame",
+        "shared",
     )  # fmt: skip
 
     def __init__(
@@ -137,6 +153,7 @@ class FrameParser:
         loses: bool = False,
     ) -> None:
         self.max_frame = max_frame
+        self.shared = False  # whether a frame with shared buffers has come; whoever looks after those may reset it
         self._accepts = accepts
         self._loses = loses
         self._buffer = bytearray(BUFFER_SIZE)
@@ -152,11 +169,24 @@ class FrameParser:
         self._large_size = 0
         self._error: ProtocolError | None = None
         self._salvage: list[Frame] = []
+        self._spares = _Spares()
+        # The first four bytes of a header that may come here, as a number: magic, version and kind in one look.
+        self._kinds = {int.from_bytes(MAGIC + bytes((VERSION, kind)), "little"): kind for kind in accepts}
 
     @property
     def pending(self) -> bool:
         """Whether a part of a frame is held: an end of the stream now would be in the middle of a frame."""
         return self._large is not None or self._end > self._start
+
+    @property
+    def shared_buffer(self) -> bytearray:
+        """What `buffer` gives a rear part of, unless `in_place`. It stays the same and keeps its size."""
+        return self._buffer
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the next read goes into memory of a large frame's own."""
+        return self._large is not None
 
     def buffer(self) -> memoryview:
         """Where the next read may go; never empty. Valid until :meth:`received`.
@@ -189,59 +219,50 @@ class FrameParser:
         start = self._start
         end = self._end = self._end + n
         frames: list[Frame] = []
-        unpack_from = HEADER.unpack_from
-        buffer, view, accepts = self._buffer, self._view, self._accepts
+        buffer, view, kinds, max_frame = self._buffer, self._view, self._kinds, self.max_frame
         while end - start >= HEADER_SIZE:
-            magic, version, kind, flags, attempt, request_id, side, body, buffers, count, failed = unpack_from(
-                buffer, start
-            )
-            size = HEADER_SIZE + side + body + buffers
-            if kind not in accepts or magic != MAGIC or version != VERSION or size > self.max_frame:
+            lead, flags, attempt, request_id, side, body, buffers, count, failed = _unpack(buffer, start)
+            kind = kinds.get(lead)
+            first = start + HEADER_SIZE
+            middle = first + side
+            last = middle + body
+            stop = last + (SHARED_SIZE if flags & SHARED else buffers)
+            if kind is None or last + buffers - start > max_frame:
                 self._start = start
                 self._salvage = frames
-                self._error = self._complaint(magic, version, kind, size)
+                self._error = self._complaint(start)
                 raise self._error
-            if end - start < size:
-                if size > BUFFER_SIZE:
+            if stop > end:
+                self._start = start
+                if stop - start > BUFFER_SIZE:
+                    head = (kind, flags, attempt, request_id, count, failed, buffers, side, body, stop - last)
                     try:
-                        self._large_begin(
-                            (kind, flags, attempt, request_id, count, failed, side, body, buffers), start + HEADER_SIZE
-                        )
+                        self._large_begin(head, first)
                     except MemoryError as error:
                         self._salvage = frames
-                        text = f"a frame of {size} bytes is announced: {str(error) or 'there is no memory for it'}"
+                        text = f"a frame of {stop - start} bytes is announced: {str(error) or 'no memory for it'}"
                         self._error = ProtocolError("too_large", text)
                         raise self._error from error
-                    self._need = HEADER_SIZE
-                    return frames
-                self._start = start
-                self._need = size
+                else:
+                    self._need = stop - start
                 return frames
-            start += HEADER_SIZE
-            if side:
-                side_data = bytes(view[start : start + side])
-                start += side
-            else:
-                side_data = b""
-            stop = start + body
-            body_data = bytes(view[start:stop])
-            if buffers:
-                start = stop + buffers
-                frames.append(
-                    Frame(
-                        kind, flags, attempt, request_id, count, failed, side_data, body_data,
-                        memoryview(bytearray(view[stop:start])),
-                    )
-                )  # fmt: skip
-            else:
-                start = stop
-                frames.append(Frame(kind, flags, attempt, request_id, count, failed, side_data, body_data))
+            frames.append(
+                Frame(
+                    kind, flags, attempt, request_id, count, failed,
+                    bytes(view[first:middle]) if side else b"", bytes(view[middle:last]),
+                    memoryview(bytearray(view[last:stop])) if stop > last else EMPTY,
+                )
+            )  # fmt: skip
+            if flags & SHARED:
+                frames[-1].shared_size = buffers
+                self.shared = True
+            start = stop
         self._start = start
         self._need = HEADER_SIZE
         if start < end and not MAGIC.startswith(buffer[start : min(start + 2, end)]):
             # A stray print is shorter than a header: waiting for the rest of it would be waiting for ever.
             self._salvage = frames
-            self._error = self._complaint(bytes(buffer[start : start + 2]), VERSION, 0, 0)
+            self._error = self._complaint(start)
             raise self._error
         return frames
 
@@ -284,35 +305,39 @@ class FrameParser:
         if self._error is not None:
             raise self._error
 
-    def _complaint(self, magic: bytes, version: int, kind: int, size: int) -> ProtocolError:
-        if magic != MAGIC:
-            head = bytes(self._view[self._start : min(self._end, self._start + 32)])
-            return ProtocolError("magic", f"no frame begins with {magic!r}; what came is {head!r}")
+    def _complaint(self, start: int) -> ProtocolError:
+        """What is wrong with the header, or with the two bytes of one, at ``start``."""
+        head = bytes(self._view[start : min(self._end, start + 32)])
+        if not head.startswith(MAGIC):
+            return ProtocolError("magic", f"no frame begins with {head[:2]!r}; what came is {head!r}")
+        _, version, kind, *_, side, body, buffers, _, _ = HEADER.unpack_from(self._buffer, start)
         if version != VERSION:
             return ProtocolError("version", f"the other side speaks protocol version {version}, this one {VERSION}")
         if kind not in KIND_NAMES:
             return ProtocolError("kind", f"there is no frame of kind {kind}")
         if kind not in self._accepts:
             return ProtocolError("kind", f"a {KIND_NAMES[kind]} frame does not come from that side")
+        size = HEADER_SIZE + side + body + buffers
         return ProtocolError("too_large", f"a frame of {size} bytes is announced, max_frame is {self.max_frame}")
 
     def _large_begin(self, head: tuple[Any, ...], start: int) -> None:
         """Give the frame whose header was just read memory of its own, and move there what has come of it."""
-        side, body, buffers = head[6:]
+        side, body, buffers = head[7:]
         self._large_head = head
         self._large_pad = -(side + body) % ALIGNMENT if buffers else 0
         self._large_size = self._large_pad + side + body + buffers
         self._large_filled = self._large_pad + self._end - start
         try:
-            large = _memory(self._large_size)
+            large = self._spares.take(self._large_size)
         except MemoryError:
             if not self._loses:
                 raise
-            self._large = bytearray()
+            large = bytearray()
         else:
             large[self._large_pad : self._large_filled] = self._view[start : self._end]
-            self._large = large
+        self._large = large
         self._start = self._end = 0
+        self._need = HEADER_SIZE
 
     def _large_room(self, large: bytearray | mmap) -> memoryview:
         if self._large_view is not None:
@@ -320,7 +345,7 @@ class FrameParser:
         if not len(large):
             self._large_view = self._view[: self._large_size - self._large_filled]
             return self._large_view
-        self._large_view = memoryview(large)[self._large_filled :]
+        self._large_view = memoryview(large)[self._large_filled : self._large_size]
         return self._large_view
 
     def _large_received(self, n: int) -> list[Frame]:
@@ -330,20 +355,56 @@ class FrameParser:
             self._large_view = None
         if self._large_filled < self._large_size:
             return []
-        kind, flags, attempt, request_id, count, failed, side, body, buffers = self._large_head
+        kind, flags, attempt, request_id, count, failed, beside, side, body, buffers = self._large_head
         if not len(self._large):  # type: ignore[arg-type]
             self._large = None
             size = HEADER_SIZE + side + body + buffers
             return [LostFrame(size, kind, flags, attempt, request_id, count, failed)]
-        whole = memoryview(self._large)  # type: ignore[arg-type]
+        whole = memoryview(self._large)[: self._large_size]  # type: ignore[arg-type]
         self._large = None
         self._large_head = ()
         start = self._large_pad
         side_data = bytes(whole[start : start + side])
         start += side
-        return [
-            Frame(
-                kind, flags, attempt, request_id, count, failed, side_data, whole[start : start + body],
-                whole[start + body :] if buffers else EMPTY,
-            )
-        ]  # fmt: skip
+        frame = Frame(
+            kind, flags, attempt, request_id, count, failed, side_data, whole[start : start + body],
+            whole[start + body :] if buffers else EMPTY,
+        )  # fmt: skip
+        if flags & SHARED:
+            frame.shared_size = beside
+            self.shared = True
+        return [frame]
+
+
+class _Spares:
+    """Memory of earlier large frames, to be used again once nothing looks into it any more.
+
+    Fresh memory has to be zeroed and mapped by the kernel page by page, which takes longer than reading into it.
+    """
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: list[bytearray | mmap] = []
+
+    def take(self, size: int) -> bytearray | mmap:
+        """Memory of at least ``size`` bytes, whose content is of no interest.
+
+        :raises MemoryError: the system has not so much.
+        """
+        if size > AHEAD:
+            return _memory(size)
+        kept = self._kept
+        for spare in kept:
+            # What a frame gives out are views, each of which refers to the memory: here it is only the list, the loop,
+            # and the argument. (An interpreter that counts otherwise finds no spare, which is slower and not wrong.)
+            if size <= len(spare) <= 2 * size and sys.getrefcount(spare) == _UNUSED:
+                return spare
+        made = _memory(size)
+        if len(kept) == SPARES:
+            kept.pop(0)
+        kept.append(made)
+        return made
+
+
+_UNUSED: Final = 3

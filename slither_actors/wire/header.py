@@ -28,14 +28,15 @@ PONG: Final = 12
 STOP: Final = 13
 FORGET: Final = 14
 RETIRE: Final = 15
+FREED: Final = 16
 
 KIND_NAMES: Final[dict[int, str]] = {
     HELLO: "hello", READY: "ready", LOAD: "load", LOADED: "loaded", CALL: "call", COMMAND: "command", REPLY: "reply",
     FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", PING: "ping", PONG: "pong", STOP: "stop",
-    FORGET: "forget", RETIRE: "retire",
+    FORGET: "forget", RETIRE: "retire", FREED: "freed",
 }  # fmt: skip
 
-FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET})
+FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET, FREED})
 """The kinds that a worker accepts."""
 FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
 """The kinds that a host accepts."""
@@ -43,6 +44,11 @@ FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, 
 HEADER: Final = struct.Struct("<2sBBHHQIQQII")
 """Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items."""
 HEADER_SIZE: Final = HEADER.size
+
+SHARED: Final = 1
+"""Flag: the buffers are in memory that both sides have mapped; in the stream stands their offset in their place."""
+SHARED_SIZE: Final = 8
+"""Bytes of that offset."""
 
 DEFAULT_MAX_FRAME: Final = 1 << 30
 
@@ -69,9 +75,17 @@ class ProtocolError(Exception):
 
 
 class Frame:
-    """One frame. ``side`` is bytes; ``body`` bytes or a read-write view; ``buffers`` a view, writable unless empty."""
+    """One frame. ``side`` is bytes; ``body`` bytes or a read-write view; ``buffers`` a view, writable unless empty.
 
-    __slots__ = ("attempt", "body", "buffers", "count", "failed", "flags", "kind", "request_id", "side")
+    Of a frame with the flag `SHARED` ``buffers`` are at first the offset, as bytes, and ``shared_size`` says how many
+    bytes there are; once somebody has looked them up, a read-only view of that memory, which ``lease`` keeps in use.
+    """
+
+    __slots__ = (
+        "attempt", "body", "buffers", "count", "failed", "flags", "kind", "lease", "request_id", "shared_size", "side",
+    )  # fmt: skip
+    lease: object
+    shared_size: int
 
     def __init__(
         self,
@@ -97,13 +111,13 @@ class Frame:
 
     @property
     def size(self) -> int:
-        """Bytes that the frame took on the wire."""
+        """Bytes that the frame takes, those in shared memory included."""
         return HEADER_SIZE + len(self.side) + len(self.body) + len(self.buffers)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frame):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in Frame.__slots__)
+        return all(getattr(self, name, None) == getattr(other, name, None) for name in Frame.__slots__)
 
     __hash__ = None  # type: ignore[assignment]
 

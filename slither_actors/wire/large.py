@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from .extensions import DecodeError, Hook
+from .extensions import BesideBody, DecodeError, Hook
 from .pack import check_announced, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class _NotPlain(Exception):
     """The body has an extension in it."""
 
 
-def decode_large(body: Buffer, buffers: memoryview) -> Any:
+def decode_large(body: Buffer, beside: BesideBody) -> Any:
     """What the quick way makes of ``body``, without its bounds. Raises whatever msgpack and the extensions do."""
     check_announced(body)
     if _TIMESTAMP.search(body) is None:
@@ -44,7 +44,7 @@ def decode_large(body: Buffer, buffers: memoryview) -> Any:
             return unpackb(body, strict_map_key=False, ext_hook=_not_plain)
         except _NotPlain:
             pass
-    return CarefulHook(0, buffers).unpacked(body)
+    return CarefulHook(0, beside).unpacked(body)
 
 
 def _not_plain(code: int, data: bytes) -> NoReturn:

@@ -9,6 +9,7 @@ from .frames import (
     COMMAND,
     FAILURE,
     FORGET,
+    FREED,
     HELLO,
     KIND_NAMES,
     LOAD,
@@ -40,7 +41,7 @@ _ANSWERS: Final = frozenset({LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
 SENDABLE: Final[Mapping[str, frozenset[int]]] = {
     SPAWNED: frozenset({HELLO}),
     STARTING: frozenset({STOP}),
-    READY_STATE: frozenset({LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET}),
+    READY_STATE: frozenset({LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET, FREED}),
     STOPPING: frozenset(),
     DEAD: frozenset(),
 }

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import os
 import select
+from time import monotonic
 
-from slither_actors.wire.frames import FROM_HOST, FrameParser, pack_header
+from slither_actors.wire.frames import (
+    FROM_HOST,
+    HEADER,
+    MAGIC,
+    REPLY,
+    SHARED,
+    SHARED_SIZE,
+    VERSION,
+    FrameParser,
+    pack_header,
+)
+from slither_actors.wire.shared import Arena, Mapped, freed_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +31,11 @@ _JOINED: Final = 64 * 1024
 _VECTOR: Final = 512  # IOV_MAX is 1024 on every system we know, 16 by POSIX's word
 # What one look for a cancel may read: the rest of a large frame can wait until the batch in hand is done.
 _LOOK: Final = 1024 * 1024
+# Seconds between two looks: with shorter batches a look before each would be a tenth of the worker's time.
+LOOK_AGAIN: Final = 0.0002
+
+
+_pack: Final = HEADER.pack
 
 
 class HostGoneError(Exception):
@@ -28,18 +45,30 @@ class HostGoneError(Exception):
 class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
-    __slots__ = ("_parser", "_pid", "_poll", "_reply_fd", "_request_fd")
+    __slots__ = (
+        "_arena", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd", "_requests_fd",
+        "_shared",
+    )  # fmt: skip
 
-    def __init__(self, request_fd: int, reply_fd: int) -> None:
+    def __init__(self, request_fd: int, reply_fd: int, requests_fd: int = -1, replies_fd: int = -1) -> None:
         os.set_blocking(request_fd, True)
         os.set_blocking(reply_fd, True)
         self._request_fd = request_fd
         self._reply_fd = reply_fd
         self._parser = FrameParser(accepts=FROM_HOST, loses=True)
+        self._requests_fd = requests_fd
+        self._replies_fd = replies_fd
+        self._shared: Mapped | None = None  # the host's arena
+        self._arena: Arena | None = None  # ours
         poll = select.poll()
         poll.register(request_fd, select.POLLIN)
         self._poll = poll.poll
-        self._pid = os.getpid()
+        self._look_at = 0.0
+        self._forked = False
+        os.register_at_fork(after_in_child=self._note_fork)
+
+    def _note_fork(self) -> None:
+        self._forked = True
 
     @property
     def max_frame(self) -> int:
@@ -60,11 +89,21 @@ class Channel:
         n = os.readv(self._request_fd, [parser.buffer()])
         if not n:
             raise HostGoneError
-        return parser.received(n)
+        frames = parser.received(n)
+        if parser.shared:
+            self._look_up(frames)
+        return frames
 
     def read_ready(self) -> list[Frame]:
-        """The frames that can be had without waiting. Raises as :meth:`read` does."""
+        """The frames that can be had without waiting. Raises as :meth:`read` does.
+
+        Gives none without looking if the last look is less than `LOOK_AGAIN` seconds ago.
+        """
         frames: list[Frame] = []
+        now = monotonic()
+        if now < self._look_at:
+            return frames
+        self._look_at = now + LOOK_AGAIN
         left = _LOOK
         while left > 0 and self._poll(0):
             parser = self._parser
@@ -73,7 +112,57 @@ class Channel:
                 raise HostGoneError
             frames += parser.received(n)
             left -= n
+            if parser.shared:
+                self._look_up(frames)
         return frames
+
+    def _look_up(self, frames: list[Frame]) -> None:
+        self._parser.shared = False
+        for frame in frames:
+            if frame.flags & SHARED and len(frame.buffers) == SHARED_SIZE != frame.shared_size:
+                if self._shared is None:
+                    self._shared = Mapped(self._requests_fd)
+                self._shared.look_up(frame)
+
+    def freed(self, frame: Frame) -> None:
+        """The host has copied out what was there. :raises ProtocolError: the frame is malformed."""
+        if self._arena is not None:
+            for offset, size in freed_parts(frame.body):
+                self._arena.extents.give(offset, size)
+
+    def trim(self) -> None:
+        """Give back the memory of replies, if none is under way."""
+        if self._arena is not None:
+            self._arena.trim()
+
+    def _put(self, buffers: Sequence[Buffer], size: int) -> int | None:
+        """Put large buffers where the host finds them: their offset; None: into the pipe with them."""
+        if self._replies_fd < 0:
+            return None
+        if self._arena is None:
+            try:
+                self._arena = Arena(self._replies_fd)
+            except (OSError, ValueError):  # no address space left, say
+                self._replies_fd = -1
+                return None
+        return self._arena.put(buffers, size)
+
+    def reply(self, request_id: int, attempt: int, count: int, body: bytes) -> None:
+        """Send a plain reply: what `write` does, for the one frame that comes for each batch.
+
+        :raises HostGoneError: nobody reads any more.
+        """
+        if len(body) > _JOINED or self._forked:
+            self.write(REPLY, request_id, body, attempt=attempt, count=count)
+            return
+        data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0) + body
+        try:
+            written = os.write(self._reply_fd, data)
+            while written < len(data):  # a signal handler of the user's came between
+                data = data[written:]
+                written = os.write(self._reply_fd, data)
+        except BrokenPipeError:
+            raise HostGoneError from None
 
     def write(
         self,
@@ -83,23 +172,30 @@ class Channel:
         *,
         side: bytes = b"",
         buffers: Sequence[Buffer] = (),
+        shared: bool = False,
         attempt: int = 0,
         count: int = 0,
         failed: int = 0,
     ) -> None:
         """Send one frame; waits until the pipe has taken it.
 
+        :param shared: the buffers may go through shared memory.
+
         :raises HostGoneError: nobody reads any more.
         """
-        if os.getpid() != self._pid:
+        if self._forked:
             self._in_a_fork()
         buffers_len = sum(map(len, buffers)) if buffers else 0
+        flags = 0
+        inline = buffers_len
+        if shared and buffers_len and (offset := self._put(buffers, buffers_len)) is not None:
+            flags, buffers, inline = SHARED, (offset.to_bytes(SHARED_SIZE, "little"),), SHARED_SIZE
         header = pack_header(
-            kind, request_id, attempt=attempt, count=count, failed=failed, side_len=len(side), body_len=len(body),
-            buffers_len=buffers_len,
+            kind, request_id, attempt=attempt, flags=flags, count=count, failed=failed, side_len=len(side),
+            body_len=len(body), buffers_len=buffers_len,
         )  # fmt: skip
         try:
-            if buffers_len + len(body) + len(side) <= _JOINED:
+            if inline + len(body) + len(side) <= _JOINED:
                 data = b"".join((header, side, body, *buffers))
                 written = os.write(self._reply_fd, data)
                 while written < len(data):  # a signal handler of the user's came between

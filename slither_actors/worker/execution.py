@@ -36,11 +36,17 @@ class Execution:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._surely_fits = 512  # bytes; known once max_frame is
         self._targets: dict[int, Target] = {}
         self._sides: dict[bytes, Target] = {}
-        self._encode = Encoder().encode
+        self._encoder = Encoder()
+        self._encode = self._encoder.encode
         self.commands: dict[str, Callable[[Any], Any]] | None = None
         """The adapter's methods by command; None: there is no adapter."""
+
+    def most(self, max_frame: int) -> None:
+        """A frame may have so many bytes."""
+        self._surely_fits = max_frame - HEADER_SIZE
 
     def execute(self, frame: Frame) -> None:
         """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
@@ -55,6 +61,7 @@ class Execution:
             self._load(frame)
         else:
             sessions.forget(decode(frame.body))
+            self._channel.trim()  # often the end of a run
 
     def _lost(self, frame: Frame) -> None:
         """A request that does not fit into what memory is left has failed; those around it have not."""
@@ -160,14 +167,18 @@ class Execution:
     def _reply(
         self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
     ) -> None:
+        if not buffers and not side and len(body) < self._surely_fits:
+            self._channel.reply(frame.request_id, frame.attempt, count, body)
+            return
         size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
         if size > self._channel.max_frame:
             text = f"the reply takes {size} bytes, max_frame is {self._channel.max_frame}; use smaller batches"
             self.fail(frame, "encode", EncodeError("", text))
             return
         self._channel.write(
-            REPLY, frame.request_id, body, side=side, buffers=buffers, attempt=frame.attempt, count=count, failed=failed
-        )
+            REPLY, frame.request_id, body, side=side, buffers=buffers, shared=self._encoder.copied,
+            attempt=frame.attempt, count=count, failed=failed,
+        )  # fmt: skip
 
     def _reply_in_part(
         self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError

@@ -48,9 +48,9 @@ def require_msgpack(fallback: str = "") -> None:
     os._exit(NO_MSGPACK)
 
 
-def guard(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int) -> None:
+def guard(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> None:
     """Everything in this module that needs doing, in the order that it needs."""
-    take_descriptors(request_fd, reply_fd, lifeline_fd)
+    take_descriptors(request_fd, reply_fd, lifeline_fd, *arenas)
     reset_signals()
     die_with_host(lifeline_fd, host_pid)
 

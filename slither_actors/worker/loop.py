@@ -14,6 +14,7 @@ from slither_actors.wire.frames import (
     CANCELLED,
     COMMAND,
     FORGET,
+    FREED,
     HELLO,
     KIND_NAMES,
     LOAD,
@@ -102,6 +103,8 @@ class Loop:
                 self._queue.append(frame)
             elif kind == CANCEL:
                 self._cancel(frame.request_id)
+            elif kind == FREED:
+                self._channel.freed(frame)
             elif kind == PING:
                 self._channel.write(PONG, frame.request_id)
             elif kind == STOP:
@@ -142,6 +145,7 @@ class Loop:
 
     def _become(self, hello: Hello) -> list[str]:
         self._channel.max_frame = hello.max_frame
+        self._execution.most(hello.max_frame)
         if hello.memory_limit is not None:
             limit_memory(hello.memory_limit)
         if hello.max_batches is not None or hello.max_rss is not None:
@@ -174,16 +178,16 @@ class Loop:
         return 0
 
 
-def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int) -> NoReturn:
+def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> NoReturn:
     """Be a worker until the host has no more use for one. Ends the process."""
-    guard(request_fd, reply_fd, lifeline_fd, host_pid)
-    close_in_forks(request_fd, reply_fd, lifeline_fd)
+    guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
+    close_in_forks(request_fd, reply_fd, lifeline_fd, *arenas)
     enter_worker()
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
     try:
-        code = Loop(Channel(request_fd, reply_fd)).run()
+        code = Loop(Channel(request_fd, reply_fd, *arenas)).run()
     except BaseException:
         _crash(*sys.exc_info())
     del bootstrap

@@ -11,7 +11,7 @@ from slither_actors.pools import tree
 from slither_actors.pools.hosts.base import Death, Spawned, SpawnFailed
 from slither_actors.pools.job import Job, Lane, Target
 from slither_actors.pools.link import PoolLink
-from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit, WhenReady
+from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit, WhenReady
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import Frame, FrameParser, ProtocolError, pack_frame
@@ -130,8 +130,11 @@ class Collector:
         self.ended: list[tuple[int, Any]] = []
 
     def tell(self, message: Any) -> None:
-        assert isinstance(message, Outcomes)
-        self.ended += [(job.ref, outcome) for job, outcome in message.ended]
+        if isinstance(message, Replies):
+            self.ended += [(job.ref, job.reply) for job in message.jobs]
+        else:
+            assert isinstance(message, Outcomes)
+            self.ended += [(job.ref, outcome) for job, outcome in message.ended]
 
     @property
     def refs(self) -> list[int]:
@@ -154,7 +157,7 @@ class Bench:
         self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, **spec})
         self.link = PoolLink("p")
 
-        def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, log: Any, made: Any, exited: Any) -> FakeHost:
+        def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, log: Any, made: Any, *_: Any) -> FakeHost:
             self.hosts.append(FakeHost(self, executor, sink, made))
             return self.hosts[-1]
 

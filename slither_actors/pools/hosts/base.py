@@ -7,30 +7,28 @@ another engine has little to do: start a worker, carry frames, tell of replies a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from slither_actors.wire.frames import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Spawned:
+class Spawned(Struct, frozen=True):
     """To the Executor: the worker's process exists (it has not said anything yet)."""
 
     host: WorkerHost
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpawnFailed:
+class SpawnFailed(Struct, frozen=True):
     """To the Executor: no process could be made."""
 
     host: WorkerHost
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(Struct, frozen=True):
     """To the Executor: the worker is dead, read out, its group killed, and reaped.
 
     Args:
@@ -68,7 +66,7 @@ class WorkerHost(Protocol):
         """Begin to make the worker. The Executor is told `Spawned` or `SpawnFailed`."""
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
-        """Queue the parts of one frame; nothing is copied, and nothing need be written before `flush`."""
+        """Queue the parts of one frame or several; nothing is copied, and nothing need be written before `flush`."""
 
     def flush(self) -> None:
         """Write what is queued as far as the worker takes it; the rest follows by itself."""

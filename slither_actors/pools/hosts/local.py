@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import signal
@@ -11,12 +12,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from slither_actors.pools.arena import ReplyArena, RequestArena
+from slither_actors.pools.hosts import small_io
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.processes import WorkerProcess
 from slither_actors.pools.spawner import Reaped, Spawn
 from slither_actors.pools.spec import PoolSpec
-from slither_actors.wire.frames import FROM_WORKER, FrameParser, ProtocolError
+from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame
+from slither_actors.wire.shared import freed_body
 from slither_actors.worker import boot
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ class LocalHost:
         log: where its stderr goes.
         made: told of every process.
         exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
+        arena: of the pool's shared memory; None where there is none.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class LocalHost:
         log: StderrLog,
         made: Callable[[], None],
         exited: Callable[[int], None],
+        arena: RequestArena | None = None,
     ) -> None:
         self._executor = executor
         self._scheduler = executor.scheduler
@@ -67,11 +73,15 @@ class LocalHost:
         self._log = log
         self._made = made
         self._exited = exited
+        self._arena = arena
+        self._replies = ReplyArena(-1)
         self._worker: WorkerProcess | None = None
         self._out: deque[bytes | memoryview] = deque()
         self._writing = False
         self._reading = False
-        self._parser = FrameParser(spec.max_frame, FROM_WORKER)
+        self._parser = parser = FrameParser(spec.max_frame, FROM_WORKER)
+        self._pinned = small_io.pinned(parser.shared_buffer)
+        self._buffer_end = small_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
         self._stderr = StderrTail()
         self._abandoned = False
 
@@ -87,7 +97,7 @@ class LocalHost:
     def start(self) -> None:
         """Have the Spawner make the process."""
         python = str(self._spec.python or sys.executable)
-        self._spawner.tell(Spawn(lambda *fds: boot.command(python, *fds), self._spec.env, self._spawned))
+        self._spawner.tell(Spawn(lambda *fds: boot.command(python, *fds), self._spec.env, self._spawned, self._arena))
 
     def _spawned(self, worker: WorkerProcess | Exception) -> None:
         if isinstance(worker, Exception):
@@ -97,6 +107,7 @@ class LocalHost:
         self._worker = worker
         worker.exited = self._exited
         self._made()
+        self._replies = ReplyArena(worker.replies)
         if worker.pidfd >= 0:
             self._scheduler.add_reader(worker.pidfd, self._dead)
         else:
@@ -112,8 +123,10 @@ class LocalHost:
     # -- writing
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
-        """Queue the parts of one frame."""
-        self._out.extend(part for part in parts if part)
+        """Queue the parts of some frames, and word of what the worker may use again."""
+        if freed := self._replies.take_back():
+            self._out.append(pack_frame(FREED, 0, freed_body(freed)))
+        self._out.extend(filter(len, parts))
 
     def flush(self) -> None:
         """Write until all is gone or the pipe is full; then go on when it has room."""
@@ -123,10 +136,16 @@ class LocalHost:
             return
         try:
             while out:
-                if len(out) == 1:
+                if sum(map(len, out)) < small_io.LARGE:
+                    # Joining small frames costs less than handing the kernel a vector of them.
+                    data = b"".join(out)
+                    out.clear()
+                    out.append(data)
+                    written = small_io.write(worker.request, data)
+                elif len(out) == 1:
                     written = os.write(worker.request, out[0])
                 else:
-                    written = os.writev(worker.request, [out[i] for i in range(min(len(out), MAX_PARTS))])
+                    written = os.writev(worker.request, list(itertools.islice(out, MAX_PARTS)))
                 while written:
                     part = out.popleft()
                     if written < len(part):
@@ -156,14 +175,23 @@ class LocalHost:
             for _ in range(READS_A_TURN):
                 space = parser.buffer()
                 room = len(space)  # asked now: `received` may let go of the view
-                count = os.readv(worker.reply, [space])
+                if parser.in_place:
+                    count = os.readv(worker.reply, [space])
+                else:
+                    count = small_io.read_to(worker.reply, self._buffer_end - room, room)
                 if count == 0:
                     self._stop_reading()
                     self._executor.call_later(EOF_GRACE, self._end_of_replies)
                     return
                 frames = parser.received(count)
+                wrong = None
+                if parser.shared:
+                    parser.shared = False
+                    wrong = self._replies.resolve(frames)
                 if frames:
                     self._sink.on_frames(frames)
+                if wrong is not None:
+                    raise wrong
                 if count < room or not self._reading:
                     return
         except BlockingIOError:

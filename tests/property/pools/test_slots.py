@@ -55,8 +55,8 @@ class Pools(RuleBasedStateMachine):
     def learns(self, lane: Lane, average: float | None) -> None:
         lane.average = average
 
-    @rule(lane=lanes, avoid=st.sampled_from([None, 0, 1, 2, 3]))
-    def assign(self, lane: Lane, avoid: int | None) -> None:
+    @rule(lane=lanes, avoid=st.sampled_from([None, 0, 1, 2, 3]), waiting=st.sampled_from([1, 2, 5, 20]))
+    def assign(self, lane: Lane, avoid: int | None, waiting: int) -> None:
         job = Job(lane, 1, 1)
         job.avoid = avoid
         slot = self.slots.choose(lane, job)
@@ -76,16 +76,28 @@ class Pools(RuleBasedStateMachine):
             assert may_occupy
         if avoid is not None and slot.index == avoid and may_occupy:
             assert not any(other.index != avoid for other in idle)
-        self.slots.take(slot, lane)
-        self.pipes[slot].append(job)
+        others_idle = idle - {slot}
+        count = self.slots.share(slot, lane, waiting)
+        assert 1 <= count <= waiting
+        if count > 1:
+            assert lane.ahead
+            assert len(self.pipes[slot]) + count <= pipe_depth(lane.average)
+            # Nobody gets a second one before each idle worker that the run may have has got one.
+            assert not (slot not in mine and others_idle and len(mine | {slot}) < lane.max_in_flight)
+        self.slots.take(slot, lane, count)
+        self.pipes[slot] += [job] * count
         assert len(mine | {slot}) <= lane.max_in_flight
 
     @precondition(lambda self: any(self.pipes.values()))
-    @rule(data=st.data(), first=st.booleans())
-    def done(self, data: st.DataObject, first: bool) -> None:
+    @rule(data=st.data(), first=st.booleans(), most=st.integers(1, 9))
+    def done(self, data: st.DataObject, first: bool, most: int) -> None:
+        """Some jobs of one run leave a pipe."""
         slot = data.draw(st.sampled_from([slot for slot in self.slots.all if self.pipes[slot]]))
-        job = self.pipes[slot].pop(0 if first else -1)
-        self.slots.give(slot, job.lane)
+        lane = self.pipes[slot][0 if first else -1].lane
+        mine = [job for job in self.pipes[slot] if job.lane is lane][:most]
+        for job in mine:
+            self.pipes[slot].remove(job)
+        self.slots.give(slot, lane, len(mine))
 
     @invariant()
     def books_agree(self) -> None:
@@ -100,6 +112,8 @@ class Pools(RuleBasedStateMachine):
                 if n := sum(job.lane is lane for job in jobs):
                     counted[slot] = n
             assert dict(lane.occupied) == counted
+            assert lane.in_pipes == sum(counted.values())
+            assert set(lane.open) <= set(counted)
             assert len(counted) <= lane.max_in_flight
 
 

@@ -13,6 +13,7 @@ from slither_actors.wire.frames import (
     BUFFER_SIZE,
     FROM_HOST,
     FROM_WORKER,
+    SHARED,
     Frame,
     FrameParser,
     ProtocolError,
@@ -32,7 +33,7 @@ sections = st.one_of(
 frame_values = st.builds(
     Frame,
     kind=st.sampled_from(sorted(FROM_HOST | FROM_WORKER)),
-    flags=st.integers(0, 2**16 - 1),
+    flags=st.integers(0, 2**15 - 1).map(lambda flags: 2 * flags),  # the lowest one says how the buffers come
     attempt=st.integers(0, 2**16 - 1),
     request_id=st.integers(0, 2**64 - 1),
     count=U32,
@@ -59,6 +60,26 @@ def test_frames_cut_at_any_place_come_out_the_same(given_frames: list[Frame], cu
     found = []
     for start, stop in itertools.pairwise(places):
         found += parser.feed(data[start:stop])
+    assert found == given_frames
+    assert not parser.pending
+
+
+@given(st.lists(frame_values, max_size=4), st.integers(0, 2**64 - 1), st.integers(0, 2**20), st.integers(1, 100_000))
+def test_of_shared_buffers_only_the_offset_is_in_the_stream(
+    given_frames: list[Frame], offset: int, size: int, step: int
+) -> None:
+    data = b""
+    for frame in given_frames:
+        frame.flags, frame.buffers = frame.flags | SHARED, memoryview(offset.to_bytes(8, "little"))
+        frame.shared_size = size
+        header = pack_header(
+            frame.kind, frame.request_id, attempt=frame.attempt, flags=frame.flags, count=frame.count,
+            failed=frame.failed, side_len=len(frame.side), body_len=len(frame.body), buffers_len=size,
+        )  # fmt: skip
+        data += b"".join((header, frame.side, frame.body, frame.buffers))
+    parser = FrameParser()
+    step = max(step, len(data) // 50)
+    found = [frame for at in range(0, len(data), step) for frame in parser.feed(data[at : at + step])]
     assert found == given_frames
     assert not parser.pending
 

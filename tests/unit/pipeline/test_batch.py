@@ -16,7 +16,7 @@ LANE = Lane(max_in_flight=1, ahead=True, timeout=None)
 
 def batch(positions: Sequence[int], bare: bool) -> Batch:
     entries: list[Any] = [f"payload {p}" if bare else Item(f"id {p}", f"payload {p}") for p in positions]
-    return Batch(LANE, 7, positions, entries, bare)
+    return Batch(LANE, 7, len(entries), positions=positions, entries=entries, bare=bare)
 
 
 def test_a_bare_batch_names_its_items_by_their_positions() -> None:

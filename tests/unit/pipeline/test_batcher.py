@@ -422,8 +422,9 @@ def test_an_item_that_has_no_form_on_the_wire_is_the_batchs_error() -> None:
 
 def test_a_commands_payload_is_named_by_its_place_in_the_items() -> None:
     options = parse_options({"command": "score", "batch_size": 2})
-    batch = Batch(Lane(max_in_flight=1, ahead=True, timeout=None), 1, range(2), [1, {"k": object()}], True)
-    RequestEncoder(options, Target).encode(batch)
+    lane = Lane(max_in_flight=1, ahead=True, timeout=None)
+    batch = Batch(lane, 1, 2, positions=range(2), entries=[1, {"k": object()}], bare=True)
+    RequestEncoder(options, Target).encode([batch])
     assert isinstance(batch.error, PayloadError)
     assert (batch.error.item_id, batch.error.path) == (1, "['k']")
 

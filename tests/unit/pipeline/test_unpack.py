@@ -21,7 +21,7 @@ COMMAND = Snakepit(command="c")
 
 def batch(bare: bool = True) -> Batch:
     entries: list[Any] = [10, 11, 12] if bare else [Item(f"id{i}", 10 + i, {"i": i}) for i in range(3)]
-    return Batch(LANE, 1, range(5, 8), entries, bare)
+    return Batch(LANE, 1, 3, positions=range(5, 8), entries=entries, bare=bare)
 
 
 def reply(value: Any) -> Frame:
@@ -29,10 +29,12 @@ def reply(value: Any) -> Frame:
     return frame
 
 
-def results(value: Any, indexes: Sequence[int] | None = None, bare: bool = True) -> Results:
+def results(value: Any, indexes: Sequence[int] | None = None, bare: bool = True) -> Batch | Results:
     made = batch(bare)
-    chosen = range(3) if indexes is None else indexes
-    return Results(made, reply(value), indexes, [made.positions[i] for i in chosen])
+    if indexes is None:
+        made.reply = reply(value)
+        return made
+    return Results(made, reply(value), indexes, [made.positions[i] for i in indexes])
 
 
 @pytest.mark.parametrize(("executor", "wrap"), [(CALL, lambda x: x), (COMMAND, lambda x: {"items": x, "more": 1})])

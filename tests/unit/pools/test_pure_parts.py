@@ -6,6 +6,7 @@ import pytest
 
 from slither_actors import OptionError, OptionTypeError, PoolSpec
 from slither_actors.pools.job import Job, Lane, Target, next_request_id
+from slither_actors.pools.requests import Requests
 from slither_actors.pools.slots import MAX_AHEAD, pipe_depth
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import FrameParser
@@ -114,19 +115,32 @@ def test_the_shorter_the_jobs_the_more_of_them_are_in_a_pipe() -> None:
 def test_a_jobs_frame_can_be_parsed_and_says_what_it_is(body: bytes, buffers: list[Any], module: str | None) -> None:
     job = Job(Lane(max_in_flight=1, ahead=True, timeout=None), 3, 5)
     job.target = Target(module, "f")
-    job.body, job.buffers, job.side, job.request_id, job.attempt = body, buffers, b"side", 77, 2
-    (frame,) = FrameParser(accepts=wire.FROM_HOST).feed(b"".join(job.frame()))
+    job.body, job.buffers, job.side, job.attempt = body, buffers, b"side", 2
+    *loads, frame = FrameParser(accepts=wire.FROM_HOST).feed(b"".join(Requests().put([job])))
+    assert [load.kind for load in loads] == ([] if module is None else [wire.LOAD])
     assert frame.kind == (wire.COMMAND if module is None else wire.CALL)
-    assert (frame.request_id, frame.attempt, frame.count) == (77, 2, 5)
+    assert (frame.request_id, frame.attempt, frame.count) == (job.request_id, 2, 5)
     assert (bytes(frame.side), bytes(frame.body), bytes(frame.buffers)) == (b"side", body, b"".join(buffers))
 
 
 def test_large_payloads_are_not_copied_into_the_frame() -> None:
     job = Job(Lane(max_in_flight=1, ahead=True, timeout=None), 3, 5)
     job.body, job.buffers = b"x" * 10_000, [b"b" * 70_000]
-    parts = job.frame()
+    parts = Requests().put([job])
     assert parts[1] is job.body
     assert parts[2] is job.buffers[0]
+
+
+def test_a_function_is_loaded_before_its_first_batch_and_never_again() -> None:
+    lane = Lane(max_in_flight=1, ahead=True, timeout=None)
+    f, g = Target("m", "f"), Target("m", "g")
+    requests = Requests()
+    jobs = [Job(lane, number, 1, target, b"", b"x") for number, target in enumerate([f, f, g, f])]
+    parse = FrameParser(accepts=wire.FROM_HOST).feed
+    kinds = [frame.kind for frame in parse(b"".join(requests.put(jobs)))]
+    assert kinds == [wire.LOAD, wire.CALL, wire.CALL, wire.LOAD, wire.CALL, wire.CALL]
+    assert len(requests) == 6
+    assert [frame.kind for frame in parse(b"".join(requests.put(jobs[:1])))] == [wire.CALL]
 
 
 def test_request_ids_are_never_given_twice() -> None:

@@ -30,7 +30,7 @@ from slither_actors.wire.frames import (
 
 def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: int = 7) -> bytes:
     header = pack_header(
-        REPLY, request_id, attempt=2, flags=5, count=3, failed=1,
+        REPLY, request_id, attempt=2, flags=6, count=3, failed=1,
         side_len=len(side), body_len=len(body), buffers_len=len(buffers),
     )  # fmt: skip
     return header + side + body + buffers
@@ -60,7 +60,7 @@ def test_the_header_is_laid_out_as_the_protocol_says() -> None:
 
 def test_a_frame_comes_out_as_it_went_in() -> None:
     (frame,) = FrameParser().feed(whole(b"body", side=b"side", buffers=b"buffers"))
-    assert (frame.kind, frame.request_id, frame.attempt, frame.flags) == (REPLY, 7, 2, 5)
+    assert (frame.kind, frame.request_id, frame.attempt, frame.flags) == (REPLY, 7, 2, 6)
     assert (frame.count, frame.failed) == (3, 1)
     assert (frame.side, frame.body, bytes(frame.buffers)) == (b"side", b"body", b"buffers")
     assert frame.size == HEADER_SIZE + 4 + 4 + 7
@@ -230,4 +230,4 @@ def test_a_protocol_error_survives_pickling() -> None:
 def test_each_kind_has_one_direction_and_a_name() -> None:
     assert not FROM_HOST & FROM_WORKER
     assert set(frames.KIND_NAMES) == FROM_HOST | FROM_WORKER
-    assert len(set(frames.KIND_NAMES.values())) == 15
+    assert len(set(frames.KIND_NAMES.values())) == 16

@@ -1,0 +1,180 @@
+"""The memory that a pool and its workers share, from both sides in one process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from slither_actors.pools import arena as arenas
+from slither_actors.pools.arena import Lease, ReplyArena, RequestArena, memory_file
+from slither_actors.wire.frames import REPLY, SHARED, Frame, ProtocolError
+from slither_actors.wire.shared import Arena, Mapped, freed_body, freed_parts
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are no such files elsewhere")
+MIB = 1 << 20
+
+
+def reply(offset: int, size: int) -> Frame:
+    frame = Frame(REPLY, SHARED, 1, 7, 1, 0, b"", b"\x90", memoryview(offset.to_bytes(8, "little")))
+    frame.shared_size = size
+    return frame
+
+
+@pytest.fixture
+def requests() -> Iterator[RequestArena]:
+    arena = RequestArena(8 * MIB)
+    yield arena
+    arena.close()
+
+
+@pytest.fixture
+def worker_file() -> Iterator[int]:
+    fd = memory_file(4 * MIB)
+    yield fd
+    os.close(fd)
+
+
+def test_a_worker_finds_what_was_put_and_cannot_write_it(requests: RequestArena) -> None:
+    lease = requests.put([b"abc", memoryview(b"defg")], 7)
+    assert lease is not None
+    fd = requests.for_workers()
+    try:
+        frame = reply(lease.offset, lease.size)
+        Mapped(fd).look_up(frame)
+        assert bytes(frame.buffers) == b"abcdefg"
+        assert frame.buffers.readonly
+        with pytest.raises(OSError):  # noqa: PT011  # EBADF, or EPERM
+            os.write(fd, b"x")
+        with pytest.raises(PermissionError):
+            Arena(fd)
+        with pytest.raises(OSError):  # noqa: PT011  # EINVAL or EPERM: the size is sealed
+            os.ftruncate(fd, 0)
+    finally:
+        del frame
+        os.close(fd)
+
+
+def test_a_place_is_free_again_when_nobody_holds_its_lease(requests: RequestArena) -> None:
+    leases = [requests.put([bytes(MIB)], MIB) for _ in range(8)]
+    assert all(lease is not None for lease in leases)
+    assert requests.put([b"x"], 1) is None  # full: the pipe has to do
+    offset = leases[3].offset if leases[3] is not None else -1
+    leases[3] = None
+    again = requests.put([b"y" * MIB], MIB)
+    assert again is not None
+    assert again.offset == offset
+
+
+def test_leases_may_end_in_any_thread_also_inside_a_put(requests: RequestArena) -> None:
+    def work() -> None:
+        for _ in range(300):
+            lease = requests.put([b"z" * 5000], 5000)
+            assert lease is None or len(lease) == 5000
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    requests.trim()
+    assert requests.used == 0
+
+
+def test_what_is_trimmed_can_be_used_again(requests: RequestArena) -> None:
+    lease = requests.put([b"abc"], 3)
+    requests.trim()  # something is in use: nothing happens
+    fd = requests.for_workers()
+    mapped = Mapped(fd)
+    os.close(fd)
+    assert lease is not None
+    frame = reply(lease.offset, 3)
+    mapped.look_up(frame)
+    assert bytes(frame.buffers) == b"abc"
+    del lease
+    requests.trim()
+    assert bytes(frame.buffers) == b"\0\0\0"  # the memory is the system's again
+    assert requests.put([b"def"], 3) is not None
+    assert bytes(frame.buffers) == b"def"
+
+
+def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:
+    arena = RequestArena(MIB)
+    (fd,) = arena.descriptors()
+    arena.close()
+    arena.close()
+    assert arena.put([b"x"], 1) is None
+    assert arena.for_workers() == -1
+    assert arena.descriptors() == []
+    with pytest.raises(OSError):  # noqa: PT011
+        os.fstat(fd)
+
+
+def test_where_the_system_has_no_such_files_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    arena = RequestArena()
+    assert arena.for_workers() == -1
+    assert arena.put([b"x"], 1) is None
+    assert arena.descriptors() == []
+    arena.trim()
+    arena.close()
+
+
+def test_a_file_that_cannot_be_sealed_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no seals here")
+
+    monkeypatch.setattr(arenas.fcntl, "fcntl", refuse)
+    before = os.listdir("/proc/self/fd")
+    assert memory_file(MIB) == -1
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_replies_are_looked_up_and_their_places_told_once_when_the_frame_is_gone(worker_file: int) -> None:
+    theirs = Arena(worker_file)
+    offset = theirs.put([b"result"], 6)
+    assert offset is not None
+    arena = ReplyArena(worker_file)
+    plain = Frame(REPLY, 0, 1, 6, 1, 0, b"", b"\x90")
+    frames = [plain, reply(offset, 6)]
+    assert arena.resolve(frames) is None
+    assert bytes(frames[1].buffers) == b"result"
+    assert frames[1].buffers.readonly
+    assert arena.take_back() == []
+    del frames[1]
+    parts = arena.take_back()
+    assert parts == [(offset, 6)]
+    assert arena.take_back() == []
+    for part in freed_parts(freed_body(parts)):
+        theirs.extents.give(*part)
+    assert theirs.extents.used == 0
+
+
+@pytest.mark.parametrize(("offset", "size"), [(4 * MIB, 1), (0, 4 * MIB + 1), (2**64 - 1, 1), (1, 4 * MIB)])
+def test_a_reply_outside_the_arena_is_a_protocol_error_and_those_before_it_count(
+    worker_file: int, offset: int, size: int
+) -> None:
+    arena = ReplyArena(worker_file)
+    frames = [reply(0, 8), reply(offset, size), reply(0, 8)]
+    error = arena.resolve(frames)
+    assert isinstance(error, ProtocolError)
+    assert error.reason == "body"
+    assert len(frames) == 1
+
+
+def test_a_shared_reply_of_a_worker_that_shares_nothing_is_a_protocol_error() -> None:
+    assert isinstance(ReplyArena(-1).resolve([reply(0, 8)]), ProtocolError)
+
+
+def test_a_list_of_freed_parts_has_whole_pairs() -> None:
+    with pytest.raises(ProtocolError):
+        freed_parts(b"x" * 17)
+
+
+def test_a_lease_tells_its_size() -> None:
+    assert len(Lease(0, 5, arenas.deque())) == 5
