@@ -2,6 +2,7 @@
 #   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it)
 #   make lint     ruff                                          make types    mypy --strict
 #   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
+#   make bench    ours and other pools, in less than a quarter of an hour (ARGS="A C --rounds 3" for some of it)
 #   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
 #   make conditions   the suite under harder conditions: half an hour (ARGS="cpu-hog -- tests/faults" for some of it)
 
@@ -13,7 +14,7 @@ IN_VENV := $(CURDIR)/$(VENV)/bin/
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test conditions lint types fuzz clean
+.PHONY: demo test conditions lint types fuzz bench clean
 
 demo: $(VENV)/.installed
 	"$(IN_VENV)slither-actors" demo $(ARGS)
@@ -32,6 +33,9 @@ types: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-fuzz
 	"$(IN_VENV)python" -m tests.fuzz $(ARGS)
+
+bench: $(VENV)/.installed-bench
+	"$(IN_VENV)python" -m tests.benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -54,4 +58,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	"$(IN_VENV)python" -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@

@@ -1,7 +1,11 @@
-"""What the workers are asked to do: each function for a batch, and for one payload as `imap` wants it."""
+"""What the workers are asked to do: each function for a batch, and for one payload as the other pools want it.
+
+The two forms give equal results. None changes what it was given: in this process the same payloads serve all.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 
@@ -14,14 +18,11 @@ def identity_one(payload: Any) -> Any:
 
 
 def add_key(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    for payload in payloads:
-        payload["ok"] = True
-    return payloads
+    return [{**payload, "ok": True} for payload in payloads]
 
 
 def add_key_one(payload: dict[str, Any]) -> dict[str, Any]:
-    payload["ok"] = True
-    return payload
+    return {**payload, "ok": True}
 
 
 def length(payloads: list[bytes]) -> list[int]:
@@ -30,3 +31,34 @@ def length(payloads: list[bytes]) -> list[int]:
 
 def length_one(payload: bytes) -> int:
     return len(payload)
+
+
+def double(payloads: list[Any]) -> list[Any]:
+    return [payload * 2 for payload in payloads]
+
+
+def double_one(payload: Any) -> Any:
+    return payload * 2
+
+
+def count_up_one(loops: int) -> list[float]:
+    """Pure Python for a while: the sum, and the seconds that it took by this worker's clock."""
+    begin = time.perf_counter()
+    total = 0
+    for number in range(loops):
+        total += number & 7
+    return [total, time.perf_counter() - begin]
+
+
+def count_up(payloads: list[int]) -> list[list[float]]:
+    return [count_up_one(loops) for loops in payloads]
+
+
+def rest_one(seconds: float) -> float:
+    """Sleep for so long."""
+    time.sleep(seconds)
+    return seconds
+
+
+def rest(payloads: list[float]) -> list[float]:
+    return [rest_one(seconds) for seconds in payloads]
