@@ -65,8 +65,8 @@ class RunOptions:
     affinity: str | None = None
     timeout_given: bool = True
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
-    window_grows: bool = field(init=False)
-    """Whether more may be pulled ahead than `prefetch` says, as that is not given."""
+    prefetch_given: bool = field(init=False)
+    """Whether `prefetch` is the caller's own word."""
     inline: bool = field(init=False)
     """Whether the executor is an InlineExecutor."""
 
@@ -77,7 +77,7 @@ class RunOptions:
         put("inline", _is_inline(self.executor))
         put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
         prefetch: Any = self.prefetch
-        put("window_grows", prefetch is None)
+        put("prefetch_given", prefetch is not None)
         if prefetch is None:
             put("prefetch", PREFETCH * self.max_in_flight)
         else:

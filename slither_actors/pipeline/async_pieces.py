@@ -105,7 +105,7 @@ class AsyncPieces:
         produce: Callable[..., Any] = (
             AsyncProducer if hasattr(type(consumer.items), "__aiter__") else ProducerActor.start
         )
-        self._steps = consumer.steps(plays=small, produce=produce, feed_batches=1)
+        self._steps = consumer.steps(plays=small, produce=produce, feed_batches=1, grows=False)
         self._turn_began = monotonic()
         return self._steps
 

@@ -95,6 +95,7 @@ class Consumer:
         plays: Callable[[Iterable[Any]], bool] = in_memory,
         produce: Callable[[Run, Any, deque[Any]], object] = ProducerActor.start,
         feed_batches: int = FEED_BATCHES,
+        grows: bool = True,
     ) -> Steps:
         """The consumer itself, which never waits: it gives pieces, and asks for what it needs.
 
@@ -103,6 +104,7 @@ class Consumer:
             produce: makes the Producer (as ``run.producer``) of another source: of the run, the source, and the buffer
                 where it puts down the items.
             feed_batches: batches that it pulls, encodes and hands over between two steps, where it plays the roles.
+            grows: whether the window may grow then, unless the caller of the run has said how large it is.
 
         Raises:
             DispatchError: the run failed.
@@ -116,6 +118,8 @@ class Consumer:
         self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
         try:
             self._start(plays, produce)
+            if grows and self._feeding is not None and not options.prefetch_given:
+                self.run.credit.may_grow()
             yield from self._loop()
         finally:
             self.close()

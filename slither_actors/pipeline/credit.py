@@ -23,17 +23,14 @@ class Credit:
         batches: how many batches the window holds: ``max_in_flight + prefetch``.
         batch_size: items in a batch, None where only the strategy knows.
         unbounded: a strategy that must see the whole input has no window.
-        grows: the window may grow by itself, as nobody has said how much may be pulled ahead.
     """
 
     __slots__ = ("_batches", "_grown_at", "_least", "_size", "_waited_at", "fixed", "grows", "limit", "pulled",
                  "returned", "unbounded")  # fmt: skip
 
-    def __init__(
-        self, batches: int, batch_size: int | None, *, unbounded: bool = False, grows: bool = False
-    ) -> None:
+    def __init__(self, batches: int, batch_size: int | None, *, unbounded: bool = False) -> None:
         self._batches = self._least = batches
-        self.grows = grows and batch_size is not None and not unbounded and batches < GROW_BATCHES
+        self.grows = False
         self._grown_at = self._waited_at = 0
         self.fixed = batch_size is not None  # else `made` is to be told how large batches turn out
         # 64 as FixedBatch: where batches turn out larger the window grows with them.
@@ -58,6 +55,13 @@ class Credit:
         if not self.fixed and size > self._size:
             self._size = size
             self.limit = self._batches * size
+
+    def may_grow(self) -> None:
+        """The source is in memory, and nobody has said how many batches of it may be under way.
+
+        What a lazy source has given is held for the run alone, so its window stays as it is.
+        """
+        self.grows = self.fixed and not self.unbounded and self._batches < GROW_BATCHES
 
     def waits(self, size: int, work: float) -> None:
         """The consumer has taken all there was, and waits: where batches are small and short, more of them might help.

@@ -82,7 +82,6 @@ class Run:
             options.max_in_flight + options.prefetch,
             options.batch_size or strategy.batch_size,
             unbounded=strategy.whole_input,
-            grows=options.window_grows,
         )
         self.lane: Lane = None  # type: ignore[assignment]  # set with the collector, before anything runs
         self.collector: Any = None

@@ -103,7 +103,7 @@ class Lane:
 
     __slots__ = (
         "affinity", "ahead", "average", "cancelling", "closed", "collector", "describe", "in_pipes", "in_ring",
-        "max_in_flight", "occupied", "open", "peak", "queue", "served_by", "session", "timeout",
+        "max_in_flight", "occupied", "open", "over", "peak", "queue", "served_by", "session", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +131,7 @@ class Lane:
         self.average: float | None = None
         self.peak = 0.0
         self.cancelling = False  # jobs of it have been cancelled
+        self.over = False  # it ends with an error that its collector is being told of: nothing more of it is begun
         self.closed = False
         self.in_ring = False
 

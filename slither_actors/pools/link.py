@@ -56,8 +56,9 @@ class PoolLink:
         self._why = "it has not started yet"
 
     def open_arena(self) -> None:
-        """Make memory for its workers to share. No memory is used before there is a large payload."""
-        self.arena = RequestArena()
+        """Make memory for its workers to share, if there is none. None is used before there is a large payload."""
+        if self.arena is None:
+            self.arena = RequestArena()
 
     def close_arena(self) -> None:
         """Its workers are gone."""

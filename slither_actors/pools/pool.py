@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from slither_actors import telemetry
-from slither_actors.errors import PoolUnavailable, WorkerCrashed
+from slither_actors.errors import LoadError, PoolUnavailable, WorkerCrashed
 from slither_actors.pools.affinity import BINDING, lost
 from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job, Lane
@@ -132,7 +132,7 @@ class Pool(LightActor):
 
     def _submit(self, message: Submit) -> None:
         lane = message.lane
-        if lane.closed:
+        if lane.closed or lane.over:
             return
         self._lanes.add(lane)
         self._wait_turn(lane)
@@ -278,6 +278,9 @@ class Pool(LightActor):
             job.avoid = slot.index
             if seconds is not None:
                 lane.took(seconds)
+            if type(outcome) is LoadError:
+                lane.over = True
+                lane.queue.clear()
             by_lane.setdefault(lane, []).append((job, outcome))
         for lane, outcomes in by_lane.items():
             lane.collector.tell(Outcomes(outcomes))

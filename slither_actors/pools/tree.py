@@ -58,6 +58,8 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
         name=f"{link.name} executors",
     )
     hello = _hello(link.name, spec)
+    if spec.shares:
+        link.open_arena()
     for index in range(spec.size):
         supervisor.tell(StartChild(_executor_child(index, link, spec, spawner, hello)))
     return supervisor

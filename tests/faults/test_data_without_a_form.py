@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.drivers import WAYS, outcome
 from support.hosts import EVIL
 from support.worker import FUNCTIONS

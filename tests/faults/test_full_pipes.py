@@ -22,16 +22,17 @@ def test_a_reply_of_4_mib_is_written_while_the_request_of_4_mib_is_half_written(
     start: Start, tmp_path: Path
 ) -> None:
     """Its worker reads nothing until all of its reply is taken, and the request pipe is full."""
-    system = start(1, python=stand_in(tmp_path, "early"))
+    system = start(1, python=stand_in(tmp_path, "early"), shared_memory=False)
     results = system.dispatch.run([b"x" * BIG] * 3, module="tasks", function="double", batch_size=1, timeout=60)
     assert [len(item.payload) >= BIG and set(item.payload) == set(b"y") for item in results] == [True] * 3
     assert works(system)
     assert (counts(system).kills, counts(system).exits, counts(system).protocol_errors) == ({}, {}, {})
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["shared memory", "pipes"])
 @pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
-def test_many_large_requests_and_replies_with_several_workers(start: Start, lazy: bool) -> None:
-    system = start(2)
+def test_many_large_requests_and_replies_with_several_workers(start: Start, lazy: bool, shared: bool) -> None:
+    system = start(2, shared_memory=shared)
     source = itertools.repeat(b"x" * BIG, 12)
     stream = system.dispatch.stream(
         source if lazy else list(source), module="tasks", function="double", batch_size=1, timeout=60
@@ -40,8 +41,9 @@ def test_many_large_requests_and_replies_with_several_workers(start: Start, lazy
     assert (counts(system).kills, stream.statistics().failed) == ({}, 0)
 
 
-def test_with_full_pipes_a_small_run_on_another_worker_is_not_held_up(start: Start) -> None:
-    system = start(2)
+@pytest.mark.parametrize("shared", [True, False], ids=["shared memory", "pipes"])
+def test_with_full_pipes_a_small_run_on_another_worker_is_not_held_up(start: Start, shared: bool) -> None:
+    system = start(2, shared_memory=shared)
 
     def large() -> None:
         source = itertools.repeat(b"x" * BIG, 8)

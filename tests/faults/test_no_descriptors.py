@@ -35,7 +35,8 @@ def test_wherever_a_start_runs_out_of_descriptors_it_fails_alone_leaves_none_and
                 # Each that died or could not be made was counted, and started again.
                 assert now.deaths - counts.deaths == now.restarts[0] - counts.restarts.get(0, 0) >= 3
                 assert descriptors() == open_before, (descriptors(), open_before)
-                assert system.statistics().descriptors == 3 + 1 + 2 * 5  # scheduler, guardian, and five a worker
+                # Scheduler, guardian, the pool's memory, and six a worker.
+                assert system.statistics().descriptors == 3 + 1 + 1 + 2 * 6
             serve()
             assert pool().counts.started == counts.started + 1
             assert pool().counts.deaths == counts.deaths + 1
@@ -127,8 +128,8 @@ def test_a_system_that_starts_without_any_says_so_and_leaves_none(tmp_path: Path
         print(started[0], started == list(range(started[0], ROOM)))
         """,
     )
-    # The scheduler's three, the guardian's pipe, and a worker's start on top of them.
-    assert told in [[f"{4 + needed} True"] for needed in range(9, 14)]
+    # The scheduler's three, the guardian's pipe, the pool's memory, and a worker's start on top of them.
+    assert told in [[f"{5 + needed} True"] for needed in range(9, 15)]
 
 
 def test_no_processes_and_no_threads(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_no_processes_and_no_threads(tmp_path: Path) -> None:
         """,
     )
     assert told == [
-        "made 0 -5",
+        "made 0 -6",
         "in memory [1, 2]",
         "lazy RuntimeError can't start new thread",
         "inline RuntimeError can't start new thread",

@@ -33,9 +33,9 @@ def wait_until_full():
 
 while True:
     _, _, kind, _, _, request_id, side, body, buffers, count, _ = HEADER.unpack(read_exactly(HEADER_SIZE))
-    if kind == frames.CALL and body > LARGE:
+    if kind == frames.CALL and body + buffers > LARGE:
         wait_until_full()
-        say(pack_frame(frames.REPLY, request_id, encode([b"y" * body] * count), count=count))
+        say(pack_frame(frames.REPLY, request_id, encode([b"y" * (body + buffers)] * count), count=count))
         read_exactly(side + body + buffers)
         continue
     rest = read_exactly(side + body + buffers)
@@ -44,7 +44,7 @@ while True:
     elif kind == frames.LOAD:
         say(pack_frame(frames.LOADED, request_id))
     elif kind == frames.CALL:
-        results = [2 * payload for payload in decode(rest[side : side + body])]
+        results = [2 * payload for payload in decode(rest[side : side + body], rest[side + body :])]
         say(pack_frame(frames.REPLY, request_id, encode(results), count=count))
     elif kind == frames.STOP:
         break

@@ -35,5 +35,5 @@ def lengths(payloads):
 
 
 def makes(sizes):
-    """Results of these sizes: one may be there, and yet there is no room to encode it."""
-    return [b"x" * size for size in sizes]
+    """Text of these sizes: one may be there, and yet there is no room to encode it."""
+    return ["x" * size for size in sizes]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slither_actors.pipeline.credit import GROW_LIMIT, Credit
+from slither_actors.pipeline.credit import GROW_BATCHES, GROW_BYTES, GROW_LIMIT, GROW_SECONDS, Credit
 
 STEPS = st.lists(st.tuples(st.sampled_from(["pull", "return", "made", "widen"]), st.integers(1, 300)), max_size=60)
 
@@ -60,3 +62,59 @@ def test_an_unbounded_run_always_has_room(pulled: int, returned: int) -> None:
     credit.pulled, credit.returned = pulled, returned
     assert credit.room() > 0
     assert not credit.used_up()
+
+
+GROWTH = st.lists(
+    st.one_of(
+        st.tuples(st.just("pull"), st.integers(0, 2000)),
+        st.tuples(st.just("return"), st.integers(0, 2000)),
+        st.tuples(st.just("waits"), st.tuples(st.integers(0, 1 << 21), st.floats(0, 0.1))),
+        st.tuples(st.just("lags"), st.none()),
+    ),
+    max_size=200,
+)
+
+
+@given(st.integers(1, 300), st.integers(1, 100), GROWTH)
+def test_a_window_that_may_grow_stays_within_its_bounds_and_above_what_was_asked_for(
+    batches: int, size: int, steps: list[tuple[str, Any]]
+) -> None:
+    credit = Credit(batches, size)
+    credit.may_grow()
+    assert credit.grows == (batches < GROW_BATCHES)
+    grown_at = 0
+    for what, how in steps:
+        before = credit.limit
+        if what == "pull":
+            credit.pulled += max(0, min(how, credit.room()))
+        elif what == "return":
+            credit.returned += min(how, credit.pulled - credit.returned)
+        elif what == "waits":
+            nbytes, work = how
+            credit.waits(nbytes, work)
+            if credit.limit > before:
+                # As much was taken as the window held since it last grew, and what it holds now is small and short.
+                assert credit.returned - grown_at >= before
+                assert credit.limit // size * nbytes <= GROW_BYTES
+                assert before // size * work < GROW_SECONDS
+        else:
+            credit.lags()
+            assert credit.limit <= before
+        if credit.limit != before:
+            grown_at = credit.returned
+        assert batches * size <= credit.limit <= max(batches, GROW_BATCHES) * size
+
+
+def test_a_window_shrinks_again_when_the_consumer_never_waits() -> None:
+    credit = Credit(4, 1)
+    credit.may_grow()
+    for _ in range(20):
+        credit.pulled += credit.room()
+        credit.returned = credit.pulled
+        credit.waits(100, 0.00001)
+    assert credit.limit == GROW_BATCHES
+    for _ in range(100):
+        credit.pulled += credit.room()
+        credit.returned = credit.pulled
+        credit.lags()
+    assert credit.limit == 4

@@ -65,6 +65,7 @@ def test_the_defaults_are_these():
     assert values == {
         "max_in_flight": 8, "prefetch": 24, "max_in_flight_bytes": None, "ordering": "preserve", "on_error": HALT,
         "timeout": 30.0, "timeout_given": False, "linger": None, "pool": None, "affinity": None, "inline": False,
+        "prefetch_given": False,
     }  # fmt: skip
     assert options.batch_size == 64
 

@@ -291,6 +291,20 @@ def test_a_function_that_cannot_be_loaded_is_the_error_of_its_batches_and_the_wo
     assert [frame.kind for frame in it.host.requests][-2:] == [wire.LOAD, wire.CALL]
 
 
+def test_nothing_more_of_a_run_is_begun_once_its_function_cannot_be_loaded(bench: Make) -> None:
+    it = bench()
+    it.loads = False
+    it.start()
+    lane = it.lane(ahead=False)
+    target = Target("module", "function")
+    it.submit(lane, 1, 2, target=target)
+    it.do(it.host.say, failure_of(it.host.requests[1].request_id, "load"))
+    it.do(it.host.say, failure_of(it.host.calls()[0].request_id, "load"))
+    it.submit(lane, 3, target=target)
+    assert [frame.kind for frame in it.host.requests[1:]] == [wire.LOAD, wire.CALL]
+    assert isinstance(lane.collector.of(1), LoadError)  # which ends the run: it waits for nothing else
+
+
 def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False

@@ -232,7 +232,7 @@ def test_results_that_cannot_be_encoded_within_the_memory_limit_fail_their_batch
         found = failure(worker.receive(), "encode")
         assert "MemoryError" in found.message
         worker.request(1, [3])
-        assert results(worker.receive()) == [b"xxx"]
+        assert results(worker.receive()) == ["xxx"]
 
 
 @linux
