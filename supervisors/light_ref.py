@@ -12,7 +12,7 @@ from pykka._envelope import Envelope
 from supervisors.exits import ExitReason, Killed
 from supervisors.futures import check_may_block
 from supervisors.life import Down, DownNotice, Life
-from supervisors.recipient import Recipient, special_types
+from supervisors.recipient import Recipient, Sure, special_types
 
 if TYPE_CHECKING:
     from supervisors.process import LightActor
@@ -139,9 +139,11 @@ class _LightLife(Life):
         if scheduler.stopped:
             watcher(down)
         else:
-            scheduler._ready.append((scheduler._poster, (watcher, (down,))))
+            scheduler._ready.append((scheduler._poster, Sure(watcher, down)))
             if scheduler._asleep:
                 scheduler._wake()
+            if scheduler._closed:
+                scheduler._drain()  # perhaps it came too late for the scheduler's own last look
 
 
 class LightInbox:

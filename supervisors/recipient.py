@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from supervisors.scheduler import Scheduler
     from supervisors.timers import Timer
 
-__all__ = ["Poster", "Recipient", "special_types"]
+__all__ = ["Poster", "Recipient", "Sure", "special_types"]
 
 # Types of messages that are not for on_receive (Pykka's own, and ours); light_ref.py fills it.
 special_types: set[type] = set()
@@ -42,6 +42,19 @@ class Recipient:
         raise NotImplementedError
 
 
+class Sure:
+    """A posted call that is made in any case: in its turn, or at the scheduler's end if that comes before it."""
+
+    __slots__ = ("argument", "fn")
+
+    def __init__(self, fn: Callable[[Any], object], argument: Any) -> None:
+        self.fn = fn
+        self.argument = argument
+
+
+special_types.add(Sure)
+
+
 class Poster(Recipient):
     """The recipient of posted functions: makes them messages like all others, and so cheap."""
 
@@ -57,6 +70,11 @@ class Poster(Recipient):
             self._scheduler.run_guarded(None, fn, *args)
         elif owner._alive:  # nothing of an actor runs after its on_exit
             self._scheduler.run_guarded(owner, fn, *args)
+
+    def _special(self, message: Sure) -> None:
+        message.fn(message.argument)
+
+    _refuse = _special
 
     def _crashed(self, exception: BaseException) -> None:
         self._scheduler.log_exception("a posted function", exception)

@@ -345,7 +345,7 @@ class Scheduler:
         self._ended.set()
 
     def _drain(self) -> None:
-        """After the end: answer what waits with ActorDeadError, drop the rest."""
+        """After the end: answer what waits with ActorDeadError, call watchers of what has ended, drop the rest."""
         ready = self._ready
         while ready:
             try:

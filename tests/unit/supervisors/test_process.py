@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any
 
 import pykka
@@ -270,6 +271,52 @@ def test_monitors_set_while_the_actor_ends_hear_exactly_once(scheduler: Schedule
         for _ in range(20):
             assert seen.acquire(timeout=10)
         assert len(heard) == 20
+
+
+@pytest.mark.fault(24)
+def test_a_monitor_hears_though_the_scheduler_ends_at_that_moment() -> None:
+    scheduler = Scheduler("ends")
+    scheduler.start()
+    ref = Probe.start(scheduler=scheduler)
+    heard: list[Down] = []
+    ended = threading.Event()
+    monitor(ref, lambda down: ended.set())
+    ref.tell(lambda actor: actor.exit(Normal()))
+    assert ended.wait(10)
+
+    class TooLate(deque[Any]):
+        """Its first entry comes behind the scheduler's last look."""
+
+        def append(self, entry: Any) -> None:
+            assert scheduler.stop(10)
+            super().append(entry)
+
+    scheduler._ready = TooLate()
+    monitor(ref, heard.append)
+    assert [down.reason for down in heard] == [Normal()]
+
+
+@pytest.mark.fault(24)
+def test_all_monitors_hear_though_the_first_of_them_has_the_scheduler_stop() -> None:
+    scheduler = Scheduler("ends")
+    scheduler.start()
+    ref = Probe.start(scheduler=scheduler)
+    heard: list[int] = []
+    stop = threading.Event()
+
+    def first(down: Down) -> None:
+        heard.append(1)
+        stop.set()
+        while not scheduler.stopped:  # its last turn is this one
+            pass
+
+    monitor(ref, first)
+    for number in (2, 3):
+        monitor(ref, lambda down, number=number: heard.append(number))
+    ref.tell(lambda actor: actor.exit(Normal()))
+    assert stop.wait(10)
+    assert scheduler.stop(10)
+    assert heard == [1, 2, 3]
 
 
 def test_a_plain_pykka_actor_cannot_be_monitored() -> None:
