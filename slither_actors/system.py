@@ -129,7 +129,7 @@ class System:
         self._scheduler = Scheduler(name)
         self._scheduler.on_event = self._tell
         self._processes = Processes()
-        self._scheduler.on_end = self._at_the_end
+        self._scheduler.on_end = self._processes.end
         self._spawner: Any = None
         self._spawner_actor: Spawner | None = None
         self._runs: Any = None
@@ -302,12 +302,6 @@ class System:
             self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
             return False
         return done
-
-    def _at_the_end(self) -> None:
-        """Nothing runs in the scheduler any more: what its actors have left behind."""
-        self._processes.end()
-        for link in self._links.values():
-            link.close_arena()
 
     def _may_wait(self) -> bool:
         """Whether this thread may wait for the System: it is not one that the System itself needs for going on."""

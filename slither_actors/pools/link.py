@@ -10,8 +10,11 @@ from slither_actors.errors import PoolUnavailable
 from slither_actors.pools.arena import RequestArena
 from slither_actors.pools.counters import PoolCounters, PoolCounts
 from slither_actors.pools.executor import Executor, ExecutorStatistics
+from supervisors import monitor
 
 if TYPE_CHECKING:
+    import pykka
+
     from slither_actors.pools.pool import PoolStatistics
     from supervisors import ExitReason
 
@@ -55,16 +58,19 @@ class PoolLink:
         self.counters = PoolCounters()
         self._why = "it has not started yet"
 
-    def open_arena(self) -> None:
-        """Make memory for its workers to share, if there is none. None is used before there is a large payload."""
-        if self.arena is None:
-            self.arena = RequestArena()
+    def share(self, workers: pykka.ActorRef[Any]) -> None:
+        """Make memory for workers to share, for as long as their supervisor lives.
 
-    def close_arena(self) -> None:
-        """Its workers are gone."""
-        if self.arena is not None:
-            self.arena.close()
-            self.arena = None
+        No memory is used before there is a large payload.
+        """
+        arena = self.arena = RequestArena()
+
+        def close(down: object) -> None:
+            arena.close()
+            if self.arena is arena:
+                self.arena = None
+
+        monitor(workers, close)
 
     def up(self, pool: Any) -> None:
         """A Pool lives."""

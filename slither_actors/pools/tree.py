@@ -59,7 +59,7 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
     )
     hello = _hello(link.name, spec)
     if spec.shares:
-        link.open_arena()
+        link.share(supervisor)
     for index in range(spec.size):
         supervisor.tell(StartChild(_executor_child(index, link, spec, spawner, hello)))
     return supervisor

@@ -154,7 +154,7 @@ class Bench:
         self.spawn_error: Exception | None = None
         self.hosts: list[FakeHost] = []
         self._pids = 1000
-        self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, "shared_memory": False, **spec})
+        self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, **spec})
         self.link = PoolLink("p")
 
         def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, log: Any, made: Any, *_: Any) -> FakeHost:
