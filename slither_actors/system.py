@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from types import TracebackType
 from typing import Any, Self
 
@@ -217,15 +217,7 @@ class System:
                 cause = cause.__cause__
             raise cause from None
         deadline = time.monotonic() + patience
-        answers = []
-        for name, link in self._links.items():
-            answer: Future[Exception | None] = Future()
-            pool = link.ref
-            if pool is None:
-                raise link.unavailable()
-            pool.tell(WhenReady(answer.set_result))
-            answers.append((name, answer))
-        for name, answer in answers:
+        for name, answer in [(name, _when_ready(link)) for name, link in self._links.items()]:
             try:
                 error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
             except TimeoutError:
@@ -534,3 +526,20 @@ class System:
         for fd in self._descriptors():
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+def _when_ready(link: PoolLink) -> Future[Exception | None]:
+    """Done once all workers of the pool are ready, with None; or one cannot be started, with the reason."""
+    answer: Future[Exception | None] = Future()
+
+    def done(error: Exception | None) -> None:
+        with contextlib.suppress(InvalidStateError):
+            answer.set_result(error)
+
+    pool = link.ref
+    if pool is None:
+        done(link.unavailable())
+    else:
+        pool.tell(WhenReady(done))
+        monitor(pool, lambda down: done(link.unavailable()))  # it may end before it has heard this
+    return answer

@@ -18,6 +18,7 @@ from support.gates import SECONDS, Gates, alive, pids_in, wait_gone
 from support.leaks import held, left_behind
 from support.worker import FUNCTIONS
 
+import supervisors
 from slither_actors import DispatchError, PoolSpec, Retry, StreamClosed, System, SystemStopped
 from slither_actors.pools.counters import PoolCounts
 from supervisors import ChildSpec, LightActor, abandoned_threads, supervise_threading
@@ -147,6 +148,25 @@ def test_while_it_starts(make_spec: Callable[..., PoolSpec], tmp_path: Path, mom
     assert sum(counts(system).exits.values()) == counts(system).started
     with pytest.raises(SystemStopped):
         system.start()
+
+
+@pytest.mark.timeout(20)
+def test_when_all_has_started_and_the_pool_has_not_yet_been_asked_whether_it_is_ready(
+    make_spec: Callable[..., PoolSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = System({"default": make_spec(1, start_timeout=60.0)})
+
+    def wait_started(root: Any, patience: float) -> None:
+        supervisors.wait_started(root, patience)
+        link = made._links["default"]
+        pool = link.ref
+        with ThreadPoolExecutor() as threads:
+            assert threads.submit(made.stop).result(SECONDS)
+        link.ref = pool  # what the starting thread had in its hand
+
+    monkeypatch.setattr("slither_actors.system.wait_started", wait_started)
+    with pytest.raises(SystemStopped):
+        made.start()
 
 
 @pytest.fixture
