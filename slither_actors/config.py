@@ -107,7 +107,7 @@ _POOL: dict[str, Schema] = {
     "timeout": or_null(seconds("Seconds a batch may take unless its run says; null: no limit.")),
     "max_frame": {"description": "Bytes that one frame may have, on both sides of the pipe.", "type": "integer",
                   "minimum": 1024},
-    "shared_memory": {"description": "Whether large arrays and bytes go through memory shared with the workers, where "
+    "shared_memory": {"description": "Whether large bytes go through memory shared with the workers, where "
                       "the system has such, and not through the pipes.", "type": "boolean"},
     "max_batches": _limit("Batches after which a worker is replaced by a new one; null: never."),
     "max_rss": _limit("Bytes of resident memory; a worker that has more after a batch is replaced before the next one; "
@@ -207,7 +207,8 @@ _DISPATCH: dict[str, Schema] = {
                    "type": "integer", "minimum": 1, "maximum": MAX_BATCH},
     "max_in_flight": {"description": "Workers that a run may occupy at a time.", "type": "integer", "minimum": 1,
                       "maximum": _MOST_IN_FLIGHT, "default": 8},
-    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`.",
+    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`, "
+                 "and of a list, whose items are in memory anyway, more while batches are short.",
                  "type": "integer", "minimum": 0, "maximum": 3 * _MOST_IN_FLIGHT},
     "max_in_flight_bytes": {"description": "Nothing new is encoded while requests and held replies exceed it; null: "
                             "no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},

@@ -41,8 +41,8 @@ class PoolSpec:
         timeout: seconds a batch may take unless its run says; None for no bound.
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
-        shared_memory: whether large buffers (arrays and bytes of 64 KiB and more) go through memory that host and
-            workers share, where the system has such (Linux); else, and with `memory_limit`, they go through the pipes.
+        shared_memory: whether large `bytes` (of 64 KiB and more) go through memory that host and workers share, where
+            the system has such (Linux); else, and with `memory_limit`, they go through the pipes, as arrays do.
         max_batches: batches after which a worker is replaced by a new one; None: never.
         max_rss: bytes of resident memory; a worker that has more after a batch is replaced before the next one. (On
             macOS, which tells no process its present size without a library, its largest size counts.)
