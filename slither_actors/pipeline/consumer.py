@@ -85,6 +85,7 @@ class Consumer:
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
         self._closed = False
+        self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._over = False  # the consumer has heard that all went well, and has taken everything
         self._watched = False
@@ -191,6 +192,8 @@ class Consumer:
             if self._closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
+                if waits:
+                    self._burst = len(message.deliveries)
                 if self._together is not None and self._broken is None and not self._held:
                     done = self._together(message.deliveries, self._next)
                     if done is not None:
@@ -256,7 +259,7 @@ class Consumer:
             return
         lane = self.run.lane
         if lane.average is not None:
-            self.run.credit.waits(self._size, lane.average / max(1, len(lane.occupied)))
+            self.run.credit.waits(self._size, lane.average / max(1, len(lane.occupied)), self._burst)
 
     def _in_order(self, positions: Sequence[int], items: list[Item]) -> list[Item]:
         """The items whose turn it is, a delivery's and those that waited for it."""

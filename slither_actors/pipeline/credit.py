@@ -63,7 +63,7 @@ class Credit:
         """
         self.grows = self.fixed and not self.unbounded and self._batches < GROW_BATCHES
 
-    def waits(self, size: int, work: float) -> None:
+    def waits(self, size: int, work: float, burst: int = 0) -> None:
         """The consumer has taken all there was, and waits: where batches are small and short, more of them might help.
 
         A window's worth has to be taken between one growth and the next. So a slow first batch, and a source that gives
@@ -72,14 +72,18 @@ class Credit:
         Args:
             size: bytes of request and reply of a batch, about.
             work: seconds that a batch takes, for each worker that there is for it, about.
+            burst: batches that came at once when it waited last. If that was a quarter of a window, they were held back
+                by one that took as long as all of them, and soon the workers will have had nothing to do: however long
+                batches take, more of them help.
         """
         self._waited_at = self.returned
-        batches = min(2 * self._batches, GROW_BATCHES)
+        held_back = 4 * burst >= self._batches
+        batches = min((4 if held_back else 2) * self._batches, GROW_BATCHES)
         if (
             batches > self._batches
             and self.returned - self._grown_at >= self.limit
             and batches * size <= GROW_BYTES
-            and self._batches * work < GROW_SECONDS
+            and (held_back or self._batches * work < GROW_SECONDS)
         ):
             self._set(batches)
 

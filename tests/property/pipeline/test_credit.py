@@ -68,7 +68,7 @@ GROWTH = st.lists(
     st.one_of(
         st.tuples(st.just("pull"), st.integers(0, 2000)),
         st.tuples(st.just("return"), st.integers(0, 2000)),
-        st.tuples(st.just("waits"), st.tuples(st.integers(0, 1 << 21), st.floats(0, 0.1))),
+        st.tuples(st.just("waits"), st.tuples(st.integers(0, 1 << 21), st.floats(0, 0.1), st.integers(0, 300))),
         st.tuples(st.just("lags"), st.none()),
     ),
     max_size=200,
@@ -90,13 +90,13 @@ def test_a_window_that_may_grow_stays_within_its_bounds_and_above_what_was_asked
         elif what == "return":
             credit.returned += min(how, credit.pulled - credit.returned)
         elif what == "waits":
-            nbytes, work = how
-            credit.waits(nbytes, work)
+            nbytes, work, burst = how
+            credit.waits(nbytes, work, burst)
             if credit.limit > before:
                 # As much was taken as the window held since it last grew, and what it holds now is small and short.
                 assert credit.returned - grown_at >= before
                 assert credit.limit // size * nbytes <= GROW_BYTES
-                assert before // size * work < GROW_SECONDS
+                assert before // size * work < GROW_SECONDS or 4 * burst >= before // size
         else:
             credit.lags()
             assert credit.limit <= before
