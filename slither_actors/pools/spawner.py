@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from msgspec import Struct
@@ -207,7 +206,7 @@ class GuardianLink:
         with _Pipes() as pipes:
             ours = pipes.make()
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(guardian.__file__)), str(ours[0])],
+                [sys.executable, "-I", "-S", os.path.abspath(guardian.__file__), str(ours[0])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

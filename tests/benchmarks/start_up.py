@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,10 +68,14 @@ def _program(script: str, env: Env) -> tuple[float, float]:
         process = subprocess.Popen(
             [sys.executable, str(SCRIPTS / script)], stdout=out, env=env, start_new_session=True
         )
+        # Not `wait` with a timeout, which looks every 50 ms.
+        watchdog = threading.Timer(CEILING, kill_group, [process])
+        watchdog.start()
         try:
-            code = process.wait(CEILING)
+            code = process.wait()
             end = time.monotonic()
         finally:
+            watchdog.cancel()
             kill_group(process)
         pipes.close(out)
         if code:
