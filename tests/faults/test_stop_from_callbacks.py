@@ -61,10 +61,11 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         assert self.called.wait(20)
+        self._hung.join(20)  # told of the stop: before that the worker's end would be a crash like any other
+        assert not self._hung.is_alive()
         if self._killed:
             os.kill(self._pid, signal.SIGKILL)
         assert self.system.stop()  # the one that was asked for is under way
-        self._hung.join(20)
         assert not alive(self._pid)
         counts = self.system._links["hung"].counters.snapshot()
         assert (counts.exits, counts.kills) == ({"SIGKILL": 1}, {} if self._killed else {"shutdown": 1})
