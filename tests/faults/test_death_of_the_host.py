@@ -93,7 +93,8 @@ def test_a_forked_child_of_the_host_lives_on_and_keeps_nobody_alive(tmp_path: Pa
                 kwargs=dict(module="family", function="hangs_in_c", timeout=None),
             )
             run.start()
-            while not os.path.exists({str(pids)!r}) or open({str(pids)!r}).read().count("\\n") < 3:
+            from pathlib import Path
+            while not os.path.exists({str(pids)!r}) or Path({str(pids)!r}).read_text().count("\\n") < 3:
                 time.sleep(0.01)
             child = os.fork()
             if not child:

@@ -228,7 +228,8 @@ def test_the_groups_ctrl_c_reaches_the_host_and_not_the_workers(tmp_path: Path) 
 
 def test_ctrl_c_during_the_start_leaves_nobody(tmp_path: Path) -> None:
     (tmp_path / "slow_start.py").write_text(
-        f"import os, time\nopen({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(3600)\n"
+        f"import os, time\nwith open({str(tmp_path / 'pids')!r}, 'a') as file:\n"
+        "    file.write(f'{os.getpid()}\\n')\ntime.sleep(3600)\n"
     )
     with host(
         tmp_path,

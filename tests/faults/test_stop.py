@@ -135,7 +135,8 @@ def test_while_a_pool_that_gave_up_waits_to_come_back(
 @pytest.mark.parametrize("moment", range(5))
 def test_while_it_starts(make_spec: Callable[..., PoolSpec], tmp_path: Path, moment: int) -> None:
     (tmp_path / "slow_start.py").write_text(
-        f"import os, time\nopen({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(3600)\n"
+        f"import os, time\nwith open({str(tmp_path / 'pids')!r}, 'a') as file:\n"
+        "    file.write(f'{os.getpid()}\\n')\ntime.sleep(3600)\n"
     )
     system = System({"default": make_spec(3, path=[tmp_path], preload=["slow_start"], shutdown=0.2)})
     with ThreadPoolExecutor() as threads:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -23,6 +22,11 @@ def _inherit_all():
             pass
 
 
+def _start(script, setsid=False):
+    """Not a Popen, whose end it would be warned of."""
+    return os.posix_spawn(sys.executable, [sys.executable, "-c", script], os.environ, setsid=setsid)
+
+
 def _note(path, pid):
     with open(path + ".new", "w") as file:
         file.write(f"{pid}\n")
@@ -31,13 +35,13 @@ def _note(path, pid):
 
 def _program(path):
     _inherit_all()
-    _note(path, subprocess.Popen([sys.executable, "-c", WAIT], close_fds=False).pid)
+    _note(path, _start(WAIT))
 
 
 def _in_a_session_of_its_own(path):
     """It left the worker's group, so that no signal to the group reaches it."""
     _inherit_all()
-    _note(path, subprocess.Popen([sys.executable, "-c", WAIT], close_fds=False, start_new_session=True).pid)
+    _note(path, _start(WAIT, setsid=True))
 
 
 def _forked_in_c(path):
@@ -52,7 +56,7 @@ def _forked_in_c(path):
 def _that_prints_for_ever(path):
     script = "import os\nwhile True: os.write(2, b'x' * 65536)"
     _inherit_all()
-    _note(path, subprocess.Popen([sys.executable, "-c", script], close_fds=False, start_new_session=True).pid)
+    _note(path, _start(script, setsid=True))
 
 
 KINDS = {

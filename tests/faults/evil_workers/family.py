@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import sys
 import time
 
@@ -26,7 +25,7 @@ time.sleep(3600)
 def _found_a_family(path):
     with open(path, "a") as file:
         file.write(f"{os.getpid()}\n")
-    subprocess.Popen([sys.executable, "-c", CHILD, path], close_fds=False)
+    os.posix_spawn(sys.executable, [sys.executable, "-c", CHILD, path], os.environ)
     while True:
         with open(path) as file:
             if file.read().count("\n") >= 3:

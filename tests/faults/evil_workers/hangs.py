@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -60,11 +59,14 @@ def catches_everything(payloads):
 def with_children(payloads):
     """A child and a child of that child, all of whose pids are written to the file."""
     script = (
-        "import os, sys, time; pid = os.fork(); "
-        "pid and open(sys.argv[1], 'a').write(f'{os.getpid()}\\n{pid}\\n'); time.sleep(3600)"
+        "import os, sys, time\n"
+        "if pid := os.fork():\n"
+        "    with open(sys.argv[1], 'a') as file:\n"
+        "        file.write(f'{os.getpid()}\\n{pid}\\n')\n"
+        "time.sleep(3600)\n"
     )
     note(payloads)
-    subprocess.Popen([sys.executable, "-c", script, payloads[0]], close_fds=False)
+    os.posix_spawn(sys.executable, [sys.executable, "-c", script, payloads[0]], os.environ)
     time.sleep(3600)
 
 
