@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,11 +84,20 @@ class Unprintable(Exception):
     __repr__ = __str__
 
 
+def recurse() -> Any:
+    return recurse()
+
+
 def raising(cause: type[BaseException]) -> Any:
     def function(*arguments: Any) -> Any:
-        if cause is RecursionError:
-            return function(*arguments)  # the real one
-        raise cause
+        if cause is not RecursionError:
+            raise cause
+        # The real one. What others left to the collector would find no stack for its finalizers down there.
+        gc.disable()
+        try:
+            return recurse()
+        finally:
+            gc.enable()
 
     return function
 
