@@ -119,7 +119,7 @@ class Consumer:
         self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
         try:
             self._start(plays, produce)
-            if grows and self._feeding is not None and not options.prefetch_given:
+            if grows and self._feeding is not None and not options.prefetch_given and self.run.budget is None:
                 self.run.credit.may_grow()
             yield from self._loop()
         finally:
@@ -255,7 +255,7 @@ class Consumer:
     def _adapt(self, waits: bool) -> None:
         """Have the window follow how fast results come and are taken."""
         if not waits:
-            self.run.credit.lags()
+            self.run.credit.lags(self._size)
             return
         lane = self.run.lane
         if lane.average is not None:

@@ -77,6 +77,8 @@ class Credit:
                 batches take, more of them help.
         """
         self._waited_at = self.returned
+        if self._too_large(size):
+            return
         held_back = 4 * burst >= self._batches
         batches = min((4 if held_back else 2) * self._batches, GROW_BATCHES)
         if (
@@ -87,11 +89,24 @@ class Credit:
         ):
             self._set(batches)
 
-    def lags(self) -> None:
-        """The consumer has taken something and does not wait: where it never does, a small window is enough."""
+    def lags(self, size: int = 0) -> None:
+        """The consumer has taken something and does not wait: where it never does, a small window is enough.
+
+        Args:
+            size: as of `waits`.
+        """
+        if self._too_large(size):
+            return
         if self._batches > self._least and self.returned - self._waited_at >= 2 * self.limit:
             self._waited_at = self.returned
             self._set(max(self._least, self._batches // 2))
+
+    def _too_large(self, size: int) -> bool:
+        """Whether batches have become so large that it had to shrink."""
+        if self._batches <= self._least or self._batches * size <= GROW_BYTES:
+            return False
+        self._set(max(self._least, GROW_BYTES // size))
+        return True
 
     def _set(self, batches: int) -> None:
         self._batches = batches

@@ -93,15 +93,16 @@ def together(run: Run) -> Together | None:
                 size += last
                 if size > TOGETHER_BYTES or frame.flags:
                     return None
-                payloads += decode(body) if last < LEAST else decode_frame(frame)
+                results = decode(body) if last < LEAST else decode_frame(frame)
+                if type(results) is not list or len(results) != len(batch.positions):
+                    return None
+                payloads += results
                 places.append(batch.positions)
                 refs.append(batch.ref)
                 last += batch.encoded
         except (DecodeError, TypeError):
             return None  # the one that is not as it should be is found when they are unpacked one by one
         positions = places[0] if len(places) == 1 else list(chain.from_iterable(places))
-        if len(positions) != len(payloads):
-            return None
         if ordered and (positions[0] != due or positions[-1] - due + 1 != len(positions)):
             return None
         return list(map(Item, positions, payloads)), refs, last

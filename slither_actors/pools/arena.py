@@ -63,6 +63,13 @@ class RequestArena:
 
     def __init__(self, size: int = REQUESTS) -> None:
         self._fd = memory_file(size)
+        self._read_only = -1
+        if self._fd >= 0:
+            try:
+                self._read_only = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:  # no /proc, or no descriptor left: then nothing is shared
+                os.close(self._fd)
+                self._fd = -1
         self._arena: Arena | None = None
         self._freed: deque[tuple[int, int]] = deque()
         self._lock = threading.Lock()
@@ -76,16 +83,16 @@ class RequestArena:
 
     def descriptors(self) -> list[int]:
         """For a forked child to close."""
-        return [self._fd] if self._fd >= 0 else []
+        return [fd for fd in (self._fd, self._read_only) if fd >= 0]
 
     def for_workers(self) -> int:
-        """A new descriptor, which cannot be written by way of, for a worker to inherit; -1 if there is none."""
-        if self._fd < 0:
-            return -1
-        try:
-            return os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # no /proc
-            return -1
+        """A new descriptor, for reading, that a worker inherits; -1 where nothing is shared, for any worker.
+
+        Raises:
+            OSError: no descriptor is left.
+        """
+        with self._lock:
+            return os.dup(self._read_only) if self._read_only >= 0 else -1
 
     def put(self, buffers: Sequence[Any], size: int) -> Lease | None:
         """Copy buffers, `size` bytes together, to where workers find them; None where there is no room for them."""
@@ -119,8 +126,9 @@ class RequestArena:
         self._closed = True
         with self._lock:
             self._arena = None
-            fd, self._fd = self._fd, -1
-        if fd >= 0:
+            fds = self.descriptors()
+            self._fd = self._read_only = -1
+        for fd in fds:
             os.close(fd)
 
     def _take_back(self, arena: Arena) -> None:
@@ -160,7 +168,10 @@ class ReplyArena:
         if self._mapped is None:
             if self._fd < 0:
                 raise ProtocolError("body", "a frame with shared buffers, and no memory is shared with this worker")
-            self._mapped = Mapped(self._fd)
+            try:
+                self._mapped = Mapped(self._fd)
+            except (OSError, ValueError) as error:  # no address space left, say
+                raise ProtocolError("too_large", f"shared memory cannot be mapped: {error}") from error
         offset = self._mapped.look_up(frame)
         frame.lease = Lease(offset, frame.shared_size, self._freed)
 

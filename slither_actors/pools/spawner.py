@@ -8,6 +8,7 @@ scheduler does not have.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import subprocess
@@ -152,8 +153,11 @@ class Spawner(DaemonActor):
             theirs = [request[0], reply[1], lifeline[0]]
             replies = -1
             if message.arena is not None and (requests := message.arena.for_workers()) >= 0:
+                pipes.own(requests)
                 replies = pipes.own(memory_file(REPLIES))
-                theirs += (pipes.own(requests), replies)
+                if replies < 0:
+                    raise OSError(errno.EMFILE, "no memory to share with a worker")
+                theirs += (requests, replies)
             popen = subprocess.Popen(
                 message.argv(*theirs),
                 stdin=subprocess.DEVNULL,

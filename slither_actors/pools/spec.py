@@ -42,7 +42,7 @@ class PoolSpec:
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
         shared_memory: whether large `bytes` (of 64 KiB and more) go through memory that host and workers share, where
-            the system has such (Linux); else, and with `memory_limit`, they go through the pipes, as arrays do.
+            the system has such (Linux); else, and with `memory_limit` or `max_rss`, through the pipes, as arrays do.
         max_batches: batches after which a worker is replaced by a new one; None: never.
         max_rss: bytes of resident memory; a worker that has more after a batch is replaced before the next one. (On
             macOS, which tells no process its present size without a library, its largest size counts.)
@@ -120,8 +120,8 @@ class PoolSpec:
 
     @property
     def shares(self) -> bool:
-        """Whether memory is shared with the workers: what is mapped counts against their `memory_limit`."""
-        return self.shared_memory and self.memory_limit is None
+        """Whether memory is shared with the workers: what is mapped counts against their limits."""
+        return self.shared_memory and self.memory_limit is None and self.max_rss is None
 
     @classmethod
     def of(cls, value: PoolSpec | Mapping[str, Any], name: str) -> PoolSpec:

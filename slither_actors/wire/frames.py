@@ -396,8 +396,7 @@ class _Spares:
             return _memory(size)
         kept = self._kept
         for spare in kept:
-            # What a frame gives out are views, each of which refers to the memory: here it is only the list, the loop,
-            # and the argument. (An interpreter that counts otherwise finds no spare, which is slower and not wrong.)
+            # What a frame gives out are views, each of which refers to the memory.
             if size <= len(spare) <= 2 * size and sys.getrefcount(spare) == _UNUSED:
                 return spare
         made = _memory(size)
@@ -407,4 +406,21 @@ class _Spares:
         return made
 
 
-_UNUSED: Final = 3
+def _references(kept: list[Any]) -> int:
+    """How many references an entry has that only this list, a loop and an argument have: not the same everywhere."""
+    for spare in kept:
+        return sys.getrefcount(spare)
+    return 0
+
+
+def _unused() -> int:
+    """The number of references of a spare that nothing looks into; -1 where the number does not tell."""
+    kept = [bytearray(1)]
+    alone = _references(kept)
+    view = memoryview(kept[0])
+    told = _references(kept) > alone
+    view.release()
+    return alone if told else -1
+
+
+_UNUSED: Final = _unused()

@@ -35,8 +35,8 @@ def test_wherever_a_start_runs_out_of_descriptors_it_fails_alone_leaves_none_and
                 # Each that died or could not be made was counted, and started again.
                 assert now.deaths - counts.deaths == now.restarts[0] - counts.restarts.get(0, 0) >= 3
                 assert descriptors() == open_before, (descriptors(), open_before)
-                # Scheduler, guardian, the pool's memory, and six a worker.
-                assert system.statistics().descriptors == 3 + 1 + 1 + 2 * 6
+                # Scheduler, guardian, two of the pool's memory, and six a worker.
+                assert system.statistics().descriptors == 3 + 1 + 2 + 2 * 6
             serve()
             assert pool().counts.started == counts.started + 1
             assert pool().counts.deaths == counts.deaths + 1
@@ -128,8 +128,8 @@ def test_a_system_that_starts_without_any_says_so_and_leaves_none(tmp_path: Path
         print(started[0], started == list(range(started[0], ROOM)))
         """,
     )
-    # The scheduler's three, the guardian's pipe, the pool's memory, and a worker's start on top of them.
-    assert told in [[f"{5 + needed} True"] for needed in range(9, 15)]
+    # The scheduler's three, the guardian's pipe, two of the pool's memory, and a worker's start on top of them.
+    assert told in [[f"{6 + needed} True"] for needed in range(9, 15)]
 
 
 def test_no_processes_and_no_threads(tmp_path: Path) -> None:

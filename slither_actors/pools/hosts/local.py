@@ -199,6 +199,7 @@ class LocalHost:
         except ProtocolError as error:
             self._stop_reading()
             if whole := parser.salvage():
+                self._replies.resolve(whole)  # what it complains of comes before the first complaint, and ends with it
                 with contextlib.suppress(ProtocolError):  # the first complaint is the one to report
                     self._sink.on_frames(whole)
             self._sink.on_broken(error)

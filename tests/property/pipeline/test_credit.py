@@ -105,6 +105,20 @@ def test_a_window_that_may_grow_stays_within_its_bounds_and_above_what_was_asked
         assert batches * size <= credit.limit <= max(batches, GROW_BATCHES) * size
 
 
+@given(st.integers(1, 100), st.integers(1, 1 << 24))
+def test_a_window_that_has_grown_shrinks_at_once_when_batches_become_large(batches: int, nbytes: int) -> None:
+    for ask in (lambda credit: credit.waits(nbytes, 0.0), lambda credit: credit.lags(nbytes)):
+        credit = Credit(batches, 1)
+        credit.may_grow()
+        for _ in range(20):
+            credit.pulled += credit.room()
+            credit.returned = credit.pulled
+            credit.waits(1, 0.0)
+        assert credit.limit == GROW_BATCHES
+        ask(credit)
+        assert batches <= credit.limit <= max(batches, GROW_BYTES // nbytes)
+
+
 def test_a_window_shrinks_again_when_the_consumer_never_waits() -> None:
     credit = Credit(4, 1)
     credit.may_grow()

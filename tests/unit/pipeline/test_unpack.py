@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from slither_actors import Item, ProtocolError, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.options import parse_options
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.messages import Results, Skipped, Whole
-from slither_actors.pipeline.unpack import unpacker
+from slither_actors.pipeline.unpack import together, unpacker
 from slither_actors.pools.job import Lane
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import REPLY, Frame, FrameParser, pack_frame
@@ -63,6 +65,27 @@ def test_results_become_items(executor: Any, wrap: Any) -> None:
 def test_a_body_that_is_not_what_the_header_said_is_a_protocol_error(executor: Any, value: Any) -> None:
     with pytest.raises(ProtocolError):
         unpacker(executor)(results(value))
+
+
+def pair(first: Any, second: Any) -> list[Any]:
+    """The deliveries of two batches side by side, with these bodies."""
+    made = [
+        Batch(LANE, ref, 2, positions=range(2 * ref, 2 * ref + 2), entries=[0, 0], bare=True, reply=reply(body))
+        for ref, body in enumerate((first, second))
+    ]
+    return list(made)
+
+
+def test_several_replies_are_unpacked_together_if_each_is_what_its_header_said() -> None:
+    options = parse_options({"module": "m", "function": "f"})
+    unpack = together(types.SimpleNamespace(options=options, budget=None))  # type: ignore[arg-type]
+    assert unpack is not None
+    done = unpack(pair(["a", "b"], ["c", "d"]), 0)
+    assert done is not None
+    assert done[:2] == ([Item(0, "a"), Item(1, "b"), Item(2, "c"), Item(3, "d")], [0, 1])
+    # As many as there should be in all, and yet not each: nobody's results may become another's.
+    for wrong in [(["a", "b", "c"], ["d"]), (["a"], ["b", "c", "d"]), ("ab", ["c", "d"]), ({1: 2, 3: 4}, [5, 6])]:
+        assert unpack(pair(*wrong), 0) is None
 
 
 def test_a_skipped_item_is_unchanged_but_for_its_meta() -> None:

@@ -6,13 +6,17 @@ import gc
 import os
 import sys
 import threading
+import types
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from slither_actors import PoolSpec
 from slither_actors.pools import arena as arenas
 from slither_actors.pools.arena import Lease, ReplyArena, RequestArena, memory_file
-from slither_actors.wire.frames import REPLY, SHARED, Frame, ProtocolError
+from slither_actors.pools.hosts.local import LocalHost
+from slither_actors.wire.frames import REPLY, SHARED, Frame, ProtocolError, pack_header
 from slither_actors.wire.shared import Arena, Mapped, freed_body, freed_parts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are no such files elsewhere")
@@ -105,14 +109,63 @@ def test_what_is_trimmed_can_be_used_again(requests: RequestArena) -> None:
 
 def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:
     arena = RequestArena(MIB)
-    (fd,) = arena.descriptors()
+    fds = arena.descriptors()
+    assert len(fds) == 2
     arena.close()
     arena.close()
     assert arena.put([b"x"], 1) is None
     assert arena.for_workers() == -1
     assert arena.descriptors() == []
-    with pytest.raises(OSError):  # noqa: PT011
-        os.fstat(fd)
+    for fd in fds:
+        with pytest.raises(OSError):  # noqa: PT011
+            os.fstat(fd)
+
+
+def test_where_no_worker_could_open_it_for_reading_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_proc(path: str, flags: int) -> int:
+        raise FileNotFoundError(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", no_proc)
+        arena = RequestArena(MIB)
+    assert arena.descriptors() == []
+    assert arena.for_workers() == -1
+    assert arena.put([b"x"], 1) is None
+
+
+def test_a_reply_in_memory_that_cannot_be_mapped_is_a_protocol_error() -> None:
+    read, write = os.pipe()  # which nobody can map
+    try:
+        frames = [reply(0, 1)]
+        error = ReplyArena(read).resolve(frames)
+        assert isinstance(error, ProtocolError)
+        assert frames == []
+    finally:
+        os.close(read), os.close(write)
+
+
+def test_what_came_before_the_broken_place_is_looked_up_too(worker_file: int) -> None:
+    heard: list[Any] = []
+    sink = types.SimpleNamespace(
+        on_frames=lambda frames: heard.extend(bytes(frame.buffers) for frame in frames), on_broken=heard.append
+    )
+    executor = types.SimpleNamespace(scheduler=None, remove_reader=lambda fd: None)
+    host = LocalHost(executor, sink, None, PoolSpec(), None, None, None)  # type: ignore[arg-type]
+    worker = Arena(worker_file)
+    offset = worker.put([b"abc"], 3)
+    assert offset is not None
+    read, write = os.pipe()
+    try:
+        header = pack_header(REPLY, 7, flags=SHARED, count=1, body_len=1, buffers_len=3)
+        os.write(write, header + b"\x90" + offset.to_bytes(8, "little") + b"a stray word")
+        host._worker, host._reading = types.SimpleNamespace(reply=read), True  # type: ignore[assignment]
+        host._replies = ReplyArena(worker_file)
+        host.read()
+    finally:
+        os.close(read), os.close(write)
+    assert heard[0] == b"abc"
+    assert isinstance(heard[1], ProtocolError)
+    assert heard[1].reason == "magic"
 
 
 def test_where_the_system_has_no_such_files_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
