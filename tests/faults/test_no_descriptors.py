@@ -137,22 +137,26 @@ def test_no_processes_and_no_threads(tmp_path: Path) -> None:
         tmp_path,
         """
         import errno, subprocess
+        STARTS = ["_start_joinable_thread", "_start_new_thread"]  # the first from CPython 3.13 on
         class Nothing:
             # The superuser has no such limit: there it is where the kernel is asked that it says no.
             def __enter__(self):
                 self.limits = resource.getrlimit(resource.RLIMIT_NPROC)
-                self.calls = subprocess._fork_exec, threading._start_new_thread
+                self.thread = next(name for name in STARTS if hasattr(threading, name))
+                self.calls = subprocess._fork_exec, getattr(threading, self.thread)
                 if os.getuid():
                     resource.setrlimit(resource.RLIMIT_NPROC, (0, self.limits[1]))
                     return
                 def no_process(*arguments):
                     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-                def no_thread(*arguments):
+                def no_thread(*arguments, **named):
                     raise RuntimeError("can't start new thread")
-                subprocess._fork_exec, threading._start_new_thread = no_process, no_thread
+                subprocess._fork_exec = no_process
+                setattr(threading, self.thread, no_thread)
             def __exit__(self, *_):
                 resource.setrlimit(resource.RLIMIT_NPROC, self.limits)
-                subprocess._fork_exec, threading._start_new_thread = self.calls
+                subprocess._fork_exec = self.calls[0]
+                setattr(threading, self.thread, self.calls[1])
         class Inline:
             def execute_batch(self, batch, context, options):
                 return batch
