@@ -48,10 +48,11 @@ def run_until_signal(system: System, drain_timeout: float, signals: Sequence[int
 
     before: dict[int, Any] = {}
     try:
-        for number in signals:
-            before[number] = signal.signal(number, heard)
+        # First, so that whoever sees the handlers in place may already end the System, and that is heard, too.
         watch = system.when_ended(lambda: heard(0, None))
         try:
+            for number in signals:
+                before[number] = signal.signal(number, heard)
             first = os.read(reader, 1)[0]
         finally:
             watch.cancel()

@@ -258,6 +258,7 @@ class Scheduler:
                     turn(True)
             finally:
                 self._finish()
+                self._ident = None  # the next thread may get the same one
 
     def _turn(self, block: bool) -> bool:
         """One turn. Returns True if anything was done."""

@@ -368,3 +368,19 @@ def test_a_message_storm_does_not_starve_timers_and_descriptors(scheduler: Sched
     assert done.wait(10)
     os.close(read)
     os.close(write)
+
+
+@pytest.mark.fault(24)
+def test_a_thread_that_gets_the_number_of_one_that_has_ended_is_not_the_schedulers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = Scheduler("ended")
+    scheduler.start()
+    number: list[int] = []
+    known = threading.Event()
+    scheduler.post(lambda: (number.append(threading.get_ident()), known.set()))
+    assert known.wait(10)
+    assert scheduler.stop(10)
+    monkeypatch.setattr("supervisors.scheduler.get_ident", lambda: number[0])
+    assert not scheduler.on_thread()
+    assert not scheduler.owns_thread()
