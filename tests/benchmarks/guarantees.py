@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slither_actors import PoolSpec, Retry, System, attach
+from slither_actors import PoolSpec, Retry, System, telemetry
 
 from .rounds import run_rounds
 from .workloads import WORKLOADS
 
 DEFAULT = "as it comes"
+TELEMETRY = "a telemetry handler"
 VARIANTS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
     "ordering=as_completed": {"ordering": "as_completed"},
@@ -25,9 +26,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "prefetch=24": {"prefetch": 24},
     "prefetch=0": {"prefetch": 0},
     "a generator": {},
-    "a telemetry handler": {},
+    TELEMETRY: {},
 }
-EVENT = "slither_actors.batch.stop"
+
 
 
 def _measure(system: System, letter: str, rounds: int) -> dict[str, list[float]]:
@@ -39,12 +40,12 @@ def _measure(system: System, letter: str, rounds: int) -> dict[str, list[float]]
 
         def once() -> float:
             source: Any = (payload for payload in data) if name == "a generator" else data
-            detach = attach(EVENT, lambda event: None) if name == "a telemetry handler" else None
+            handle = telemetry.attach(telemetry.BATCH_STOP, lambda event: None) if name == TELEMETRY else None
             begin = time.perf_counter()
             count = sum(1 for _ in system.dispatch.stream(source, **options))
             seconds = time.perf_counter() - begin
-            if detach is not None:
-                detach()
+            if handle is not None:
+                handle.detach()
             if count != len(data):
                 raise RuntimeError(f"{name}: {count} results of {len(data)}")
             return seconds
