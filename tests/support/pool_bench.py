@@ -236,3 +236,14 @@ class Bench:
     def do(self, what: Any, *arguments: Any) -> None:
         what(*arguments)
         self.scheduler.run_until_idle()
+
+
+def busy(bench: Bench, *refs: int, **lane: Any) -> tuple[Any, list[Frame]]:
+    """A started pool with these jobs in one worker's pipe; its lane and the calls."""
+    bench.start()
+    made = bench.lane(**lane)
+    bench.warm(made)
+    bench.submit(made, *refs)
+    calls = bench.host.calls()
+    assert len(calls) == len(refs)
+    return made, calls

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from support.pool_bench import Bench, failure_of, frame_of, reply_to
+from support.pool_bench import Bench, busy, failure_of, frame_of, reply_to
 
 from slither_actors import BatchTimeout, LoadError, PoolUnavailable, ProtocolError, StartTimeout, WorkerCrashed
 from slither_actors.pools.job import Target
@@ -14,17 +13,6 @@ from slither_actors.wire import frames as wire
 from slither_actors.wire.messages import Hello, Load
 
 Make = Callable[..., Bench]
-
-
-def busy(bench: Bench, *refs: int, **lane: Any) -> tuple[Any, Any]:
-    """A started pool with these jobs in one worker's pipe; its lane and the calls."""
-    bench.start()
-    made = bench.lane(**lane)
-    bench.warm(made)
-    bench.submit(made, *refs)
-    calls = bench.host.calls()
-    assert len(calls) == len(refs)
-    return made, calls
 
 
 # --- handshake

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from support.pool_bench import Bench, frame_of, reply_to
+from support.pool_bench import Bench, busy, frame_of, reply_to
 
 from slither_actors import BatchTimeout, ProtocolError, SessionLost, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.job import Target
@@ -20,17 +19,6 @@ Make = Callable[..., Bench]
 
 def retire(reason: object = "max_batches") -> Frame:
     return frame_of(wire.RETIRE, 0, encode(reason))
-
-
-def busy(bench: Bench, *refs: int, **lane: Any) -> tuple[Any, Sequence[Frame]]:
-    """A started pool with these jobs in one worker's pipe; its lane and the calls."""
-    bench.start()
-    made = bench.lane(**lane)
-    bench.warm(made)
-    bench.submit(made, *refs)
-    calls = bench.host.calls()
-    assert len(calls) == len(refs)
-    return made, calls
 
 
 def served(bench: Bench) -> Bench:

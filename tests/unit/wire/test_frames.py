@@ -7,6 +7,7 @@ import pickle
 import tracemalloc
 
 import pytest
+from support.parsing import read_in
 
 from slither_actors.wire import frames
 from slither_actors.wire.frames import (
@@ -20,7 +21,6 @@ from slither_actors.wire.frames import (
     HEADER_SIZE,
     PING,
     REPLY,
-    Frame,
     FrameParser,
     ProtocolError,
     pack_frame,
@@ -34,19 +34,6 @@ def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: i
         side_len=len(side), body_len=len(body), buffers_len=len(buffers),
     )  # fmt: skip
     return header + side + body + buffers
-
-
-def read_in(parser: FrameParser, data: bytes, step: int) -> list[Frame]:
-    """As a host reads: into the parser's buffer, at most ``step`` bytes at a time."""
-    found = []
-    rest = memoryview(data)
-    while rest:
-        room = parser.buffer()
-        n = min(step, len(room), len(rest))
-        room[:n] = rest[:n]
-        found += parser.received(n)
-        rest = rest[n:]
-    return found
 
 
 def test_the_header_is_laid_out_as_the_protocol_says() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support.parsing import read_in
 
 from slither_actors.wire import frames
 from slither_actors.wire.frames import (
     CALL,
     HEADER_SIZE,
-    Frame,
     FrameParser,
     LostFrame,
     ProtocolError,
@@ -27,18 +27,6 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError
 
     monkeypatch.setattr(frames, "_memory", none)
-
-
-def read_in(parser: FrameParser, data: bytes, step: int) -> list[Frame]:
-    found = []
-    rest = memoryview(data)
-    while rest:
-        room = parser.buffer()
-        n = min(step, len(room), len(rest))
-        room[:n] = rest[:n]
-        found += parser.received(n)
-        rest = rest[n:]
-    return found
 
 
 @pytest.mark.parametrize("step", [999, 65_536, 1 << 30])
