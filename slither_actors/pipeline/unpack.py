@@ -100,7 +100,7 @@ def together(run: Run) -> Together | None:
                 places.append(batch.positions)
                 refs.append(batch.ref)
                 last += batch.encoded
-        except (DecodeError, TypeError):
+        except DecodeError:
             return None  # the one that is not as it should be is found when they are unpacked one by one
         positions = places[0] if len(places) == 1 else list(chain.from_iterable(places))
         if ordered and (positions[0] != due or positions[-1] - due + 1 != len(positions)):
