@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from support.elsewhere import take_warnings
 from support.leaks import held, left_behind
 from support.ledger import Books
+from support.processor import settle
 
 # How long an example takes says more of what else the machine does than of the code: an example that hangs fails by the
 # suite's timeout, and what is meant to be quick says so in a test of its own.
@@ -22,6 +23,10 @@ settings.load_profile("suite")
 # A shell starts what it puts into the background with SIGINT ignored, and so would be all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    settle()
 
 
 @pytest.fixture(autouse=True)

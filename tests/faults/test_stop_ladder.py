@@ -27,8 +27,8 @@ def stops_in_time(system: System) -> None:
     victims = pids(system)
     began = time.monotonic()
     assert system.stop()
-    # A ceiling against hangs; twice the allowance, for a machine that is busy with other things.
-    assert time.monotonic() - began < 2 * (SHUTDOWN + 1)
+    # A ceiling against hangs, many times the allowance, for a machine that is busy with other things.
+    assert time.monotonic() - began < 10 * (SHUTDOWN + 1)
     assert not any(map(alive, victims))
 
 
@@ -114,7 +114,7 @@ def test_a_worker_that_is_still_starting(make: Start, tmp_path: Path) -> None:
         victims = pids_of(system)
         began = time.monotonic()
         assert system.stop()
-        assert time.monotonic() - began < 2 * (SHUTDOWN + 1)
+        assert time.monotonic() - began < 10 * (SHUTDOWN + 1)
     assert not any(map(alive, victims))
 
 

@@ -116,9 +116,9 @@ DOCUMENTS: Final[dict[str, str]] = {
         "pools: {a: {path: [", lambda n: "." + f"{n:b}".replace("0", "/.").replace("1", "/") + ",", "]}}", 1
     ),
     "one folder many times": filled("pools: {a: {path: [", ".,", "]}}", 1),
-    "modules that are none": filled("pools: {a: {preload: [", lambda n: f"m{n},", "]}}", 1),
-    "adapters that are none": filled("pools: {", lambda n: f"{n}: {{adapter: 'm{n}:X'}},", "}", 4),
-    "programs that are none": filled("pools: {", lambda n: f"{n}: {{python: p{n}}},", "}", 4),
+    "modules that are none": filled("pools: {a: {preload: [", lambda n: f"_m{n},", "]}}", 1),
+    "adapters that are none": filled("pools: {", lambda n: f"{n}: {{adapter: '_m{n}:X'}},", "}", 4),
+    "programs that are none": filled("pools: {", lambda n: f"{n}: {{python: _p{n}}},", "}", 4),
     "arguments of an adapter": filled("pools: {a: {adapter: 'a:b', init: {", lambda n: f"{n}: 1,", "}}}", 2),
     "a pool that is none among many": filled("dispatch: {pool: pooll}\npools: {", lambda n: f"pool{n}: {{}},", "}", 2),
     "wrong options of runs": filled("dispatch: {on_error: {", lambda n: f"retry{n}: 1,", "}}", 2),
@@ -131,7 +131,7 @@ DOCUMENTS: Final[dict[str, str]] = {
     "a child with wrong keys": filled(
         "tree: [{kind: actor, id: a, class: 'a:b', ", lambda n: f"restar{n}: 1,", "}]", 2
     ),
-    "actors that are none": filled("tree: [", lambda n: f"{{kind: actor, id: a{n}, class: 'm{n}:X'}},", "]", 7),
+    "actors that are none": filled("tree: [", lambda n: f"{{kind: actor, id: a{n}, class: '_m{n}:X'}},", "]", 7),
     "actors of modules": filled("tree: [", lambda n: f"{{kind: actor, id: a{n}, class: 'pykka:Actor'}},", "]", 7),
     "names that a module has not": filled(
         "tree: [", lambda n: f"{{kind: actor, id: a{n}, class: 'pykka:X{n}'}},", "]", 7

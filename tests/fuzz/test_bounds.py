@@ -1,21 +1,19 @@
 """No 64 KiB take an entry point more than 100 ms of processor time, or make it take memory out of all proportion.
 
-The inputs are made to cost as much as they can. The 100 ms are those of a machine that does `_spin` in 6 ms; one that
-is slower, or busy, gets as much more as it takes longer for that.
+The inputs are made to cost as much as they can.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from functools import cache, partial
 
 import pytest
+from support.processor import MOST_SECONDS, processor_time, settle
 
 from fuzz import targets
 from fuzz.hostile_wire import ANNOUNCING, BODIES, MESSAGES, SIZE, STREAMS
@@ -31,10 +29,6 @@ from supervisors.loader import parse_document
 from supervisors.problems import ConfigError
 from supervisors.validation import validate
 
-MOST_SECONDS = 0.1
-SPIN_SECONDS = 0.006
-TRIES = 10
-
 # What the dearest values take for each byte of a body (an empty dict is 64 bytes and a place in a list); and the room
 # that msgpack makes for lists that never come, 80 kB at each of 1,024 levels.
 MOST_FOR_A_BODY = 100 * SIZE
@@ -42,37 +36,10 @@ MOST_FOR_ANNOUNCEMENTS = 84_000_000
 MOST_FOR_A_CONFIGURATION = 500 * SIZE
 
 
-def _spin() -> None:
-    total = 0
-    for number in range(200_000):
-        total += number
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.thread_time()
-    call()
-    return time.thread_time() - began
-
-
-def processor_time(call: Callable[[], object]) -> float:
-    """In seconds of the machine that the bound is for: the best of some tries, or the first one within the bound."""
-    taken = 9e9
-    for _ in range(TRIES):
-        slower = max(1.0, _seconds(_spin) / SPIN_SECONDS)
-        taken = min(taken, _seconds(call) / slower)
-        if taken <= MOST_SECONDS:
-            break
-    return taken
-
-
 def slow(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Those that exceed the bound, and what they take."""
-    gc.collect()
-    gc.freeze()  # what other tests have left is not to be gone through again and again on the input's account
-    try:
-        times = {name: processor_time(call) for name, call in calls.items()}
-    finally:
-        gc.unfreeze()
+    settle()
+    times = {name: processor_time(call) for name, call in calls.items()}
     return {name: taken for name, taken in times.items() if taken > MOST_SECONDS}
 
 

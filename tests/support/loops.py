@@ -47,15 +47,13 @@ class AsyncSource:
 
 
 class Heart:
-    """Beats while its block runs: how often the loop went round, and for how long others had no turn at most.
+    """Beats while its block runs, once each time that the loop goes round: others have their turn when it has.
 
-    A context manager for a running loop. `longest` is in seconds of the processor that the loop's thread used: what the
-    machine does beside it does not count, and neither does time in which the loop is blocked, where nothing beats.
+    A context manager for a running loop.
     """
 
     def __init__(self) -> None:
         self.beats = 0
-        self.longest = 0.0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._beat())
@@ -67,10 +65,6 @@ class Heart:
         await asyncio.wait([self._task])
 
     async def _beat(self) -> None:
-        last = time.thread_time()
         while True:
-            await asyncio.sleep(0.001)
-            now = time.thread_time()
             self.beats += 1
-            self.longest = max(self.longest, now - last)
-            last = now
+            await asyncio.sleep(0)

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -14,11 +15,10 @@ from support.gates import Gates
 from support.loops import AsyncSource, Heart, until
 
 from slither_actors import DispatchError, Item, System
+from slither_actors.pipeline import async_pieces, async_producer
 from slither_actors.strategies import Strategy
 
 DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
-HELD_UP = 0.25
-"""Seconds of work at a time in the loop's thread that others would notice."""
 
 
 @pytest.mark.parametrize("size", [1, 100, 2048])
@@ -66,17 +66,40 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(system: System, source: Any) -> None:
-    async def main() -> tuple[Heart, int]:
-        count = 0
-        async with Heart() as heart:
-            async for _ in system.dispatch.astream(source(), **DOUBLE):
-                count += 1
-        return heart, count
+def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(
+    system: System, source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 5  # at the clock, until a turn is over
+    ticks = itertools.count(0.0, async_pieces.TURN / looks)
+    monkeypatch.setattr(async_pieces, "monotonic", lambda: next(ticks))
+    pieces: Counter[int] = Counter()
+    pulled: Counter[int] = Counter()
+    original = async_pieces.AsyncPieces.next
+    heart = Heart()
 
-    heart, count = asyncio.run(main())
-    assert heart.longest < HELD_UP
-    assert heart.beats >= count / 4000
+    async def counted(self: async_pieces.AsyncPieces) -> Any:
+        piece = await original(self)
+        pieces[heart.beats] += 1
+        return piece
+
+    monkeypatch.setattr(async_pieces.AsyncPieces, "next", counted)
+
+    async def counting(items: AsyncSource) -> AsyncIterator[Any]:
+        async for item in items:
+            pulled[heart.beats] += 1
+            yield item
+
+    async def main() -> None:
+        items = source()
+        if isinstance(items, AsyncSource):
+            items = counting(items)
+        async with heart:
+            async for _ in system.dispatch.astream(items, **DOUBLE):
+                pass
+
+    asyncio.run(main())
+    assert 0 < max(pieces.values()) <= looks + 2
+    assert max(pulled.values(), default=0) <= async_producer.TURN
 
 
 def test_a_sync_source_that_blocks_holds_up_its_own_run_only(system: System) -> None:
@@ -117,7 +140,7 @@ def test_a_source_that_is_stuck_when_its_run_fails_is_waited_for_without_blockin
 
 
 def test_a_run_that_waits_for_a_worker_holds_up_nobody(system: System, gates: Gates) -> None:
-    async def main() -> Heart:
+    async def main() -> None:
         async with Heart() as heart:
             run = asyncio.create_task(
                 system.dispatch.arun([(0, gates["shut"])], module="tasks", function="through_gates")
@@ -127,9 +150,8 @@ def test_a_run_that_waits_for_a_worker_holds_up_nobody(system: System, gates: Ga
             await until(lambda: heart.beats > beats + 20)
             gates.open("shut")
             assert (await run)[0].payload == 0
-        return heart
 
-    assert asyncio.run(main()).longest < HELD_UP
+    asyncio.run(main())
 
 
 def test_a_strategy_for_a_large_source_is_called_in_a_thread_of_the_run(system: System) -> None:

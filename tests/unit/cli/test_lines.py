@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,9 +81,7 @@ def test_a_reader_that_waits_ends_when_it_is_stopped(pipe: tuple[int, int]) -> N
     assert next(lines) == (1, b"1")
     timer = threading.Timer(0.02, source.stop)
     timer.start()
-    began = time.monotonic()
-    assert list(lines) == []
-    assert time.monotonic() - began < 2
+    assert list(lines) == []  # and does not wait for ever
     timer.join()
 
 
