@@ -74,6 +74,7 @@ class RequestArena:
         self._freed: deque[tuple[int, int]] = deque()
         self._lock = threading.Lock()
         self._closed = self._fd < 0
+        self._touched = False  # since it was trimmed
 
     @property
     def used(self) -> int:
@@ -106,6 +107,7 @@ class RequestArena:
                 except (OSError, ValueError):  # no address space left, say: the pipe will do
                     self._closed = True
                     return None
+            self._touched = True
             self._take_back(arena)
             offset = arena.extents.take(size)
         if offset is None:
@@ -117,9 +119,10 @@ class RequestArena:
     def trim(self) -> None:
         """Give the memory back that nothing is in."""
         with self._lock:
-            if self._arena is not None:
+            if self._arena is not None and self._touched:
                 self._take_back(self._arena)
                 self._arena.trim()
+                self._touched = self._arena.extents.used > 0
 
     def close(self) -> None:
         """Nothing more is put; what is in use stays until it is not."""
@@ -147,6 +150,8 @@ class ReplyArena:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._mapped: Mapped | None = None
+        self.touched = False
+        """Whether the worker has used it, until whoever has it trimmed says otherwise."""
         self._freed: deque[tuple[int, int]] = deque()
 
     def resolve(self, frames: list[Frame]) -> ProtocolError | None:
@@ -172,6 +177,7 @@ class ReplyArena:
                 self._mapped = Mapped(self._fd)
             except (OSError, ValueError) as error:  # no address space left, say
                 raise ProtocolError("too_large", f"shared memory cannot be mapped: {error}") from error
+        self.touched = True
         offset = self._mapped.look_up(frame)
         frame.lease = Lease(offset, frame.shared_size, self._freed)
 

@@ -16,6 +16,7 @@ from slither_actors.pools.messages import (
     Cancel,
     Forget,
     Send,
+    Trim,
     WorkerDone,
     WorkerGone,
     WorkerReplied,
@@ -175,6 +176,9 @@ class Executor(LightActor):
             self._died(message)
         elif kind is Forget:
             self._forget(message.session)
+        elif kind is Trim:
+            if self._state is State.READY and self._host is not None:
+                self._host.trim()
         else:
             super().on_receive(message)
 

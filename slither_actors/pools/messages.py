@@ -73,6 +73,12 @@ class WhenReady:
         self.answer = answer
 
 
+class Trim:
+    """Pool → Executor: no run has been there for a while, so the memory of large payloads is to be given back."""
+
+    __slots__ = ()
+
+
 class Send:
     """Pool → Executor: put these jobs into the worker's pipe."""
 

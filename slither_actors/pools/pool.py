@@ -23,6 +23,7 @@ from slither_actors.pools.messages import (
     Replies,
     Send,
     Submit,
+    Trim,
     WhenReady,
     WorkerDone,
     WorkerGone,
@@ -36,7 +37,10 @@ from supervisors import Crashed, Down, ExitReason, LightActor, monitor
 
 if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
+    from supervisors import Timer
 
+TRIM_AFTER = 1.0
+"""Seconds without a run after which the memory of large payloads is given back."""
 ASKED_AT_LEAST = 8
 """Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
 hundreds of runs waiting, asking all of them for each reply costs more than it is worth. The ring goes on turning, and
@@ -90,6 +94,8 @@ class Pool(LightActor):
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._outbox: dict[Slot, list[Job]] = {}
         self._counters = link.counters
+        self._resting_since = 0.0
+        self._alarm: Timer | None = None
 
     def on_start(self) -> None:
         """Be found."""
@@ -168,14 +174,34 @@ class Pool(LightActor):
         lane.closed = True
         lane.queue.clear()
         self._lanes.discard(lane)
-        if not self._lanes and self._link.arena is not None:
-            self._link.arena.trim()
+        if not self._lanes:
+            self._rest()
         self._cancel_in_pipes(lane, None)
         if message.forget_session and lane.session is not None:
             self._slots.sessions.forget(lane.session)
             for slot in lane.served_by:
                 if slot.ready:
                     self._executor(slot).tell(Forget(lane.session))
+
+    def _rest(self) -> None:
+        """There is no run. Memory is given back if that stays so for a while: the next one would need it again."""
+        self._resting_since = self.scheduler.now()
+        if self._alarm is None:
+            self._alarm = self.call_later(TRIM_AFTER, self._rested)
+
+    def _rested(self) -> None:
+        self._alarm = None
+        if self._lanes:
+            return
+        left = self._resting_since + TRIM_AFTER - self.scheduler.now()
+        if left > 0:
+            self._alarm = self.call_later(left, self._rested)
+            return
+        if self._link.arena is not None:
+            self._link.arena.trim()
+        for slot in self._slots.all:
+            if slot.ready:
+                self._executor(slot).tell(Trim())
 
     # -- assignment
 

@@ -23,6 +23,10 @@ class Extents:
         self.used = 0
         self._free: list[tuple[int, int]] = [(0, self.size)] if self.size else []  # (offset, size), by offset
 
+    def free(self) -> list[tuple[int, int]]:
+        """The parts (offset, size) that are not in use, by offset."""
+        return self._free.copy()
+
     def take(self, size: int) -> int | None:
         """The offset of ``size`` bytes that are now in use; None if there is no place for them."""
         size = rounded(size)

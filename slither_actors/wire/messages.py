@@ -18,7 +18,8 @@ ping       to worker   none
 pong       to host     none
 stop       to worker   none
 forget     to worker   body: session id
-freed      to worker   body: pairs of u64, see :mod:`.shared`: parts of its arena that it may use again
+freed      to worker   body: pairs of u64, see :mod:`.shared`: parts of its arena that it may use again; empty:
+                       nobody wants anything, the arena is to be trimmed
 retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
 =========  ==========  ================================================================================================
 """

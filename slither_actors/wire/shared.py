@@ -6,7 +6,8 @@ worker inherits; it is gone with the last of those who hold it. Its size is seal
 other's feet.
 
 The side that writes into an arena keeps its :class:`Extents`. It may use a part again once the other side has copied
-out of it: for a request that is when its reply comes, for a reply when the host says so (kind ``freed``).
+out of it: for a request that is when its reply comes, for a reply when the host says so (kind ``freed``). What was used
+stays with the arena, for the next batch; once no run is there for a while both sides trim theirs.
 """
 
 from __future__ import annotations
@@ -82,10 +83,9 @@ class Arena:
             at = end
 
     def trim(self) -> None:
-        """Give the memory of an arena in which nothing is in use back to the system."""
-        if not self.extents.used:
-            # Linux only, as are these arenas.
-            self._map.madvise(_MADV_REMOVE)
+        """Give the memory of what is not in use back to the system."""
+        for part in self.extents.free():
+            self._map.madvise(_MADV_REMOVE, *part)  # Linux only, as are these arenas
 
 
 _MADV_REMOVE: Final = 9

@@ -125,15 +125,14 @@ class Channel:
                 self._shared.look_up(frame)
 
     def freed(self, frame: Frame) -> None:
-        """The host has copied out what was there. :raises ProtocolError: the frame is malformed."""
-        if self._arena is not None:
-            for offset, size in freed_parts(frame.body):
-                self._arena.extents.give(offset, size)
-
-    def trim(self) -> None:
-        """Give back the memory of replies, if none is under way."""
-        if self._arena is not None:
-            self._arena.trim()
+        """The host has copied out what was there, or wants nothing. :raises ProtocolError: the frame is malformed."""
+        arena = self._arena
+        if arena is None:
+            return
+        for offset, size in freed_parts(frame.body):
+            arena.extents.give(offset, size)
+        if not frame.body:
+            arena.trim()
 
     def _put(self, buffers: Sequence[Buffer], size: int) -> int | None:
         """Put large buffers where the host finds them: their offset; None: into the pipe with them."""

@@ -61,7 +61,6 @@ class Execution:
             self._load(frame)
         else:
             sessions.forget(decode(frame.body))
-            self._channel.trim()  # often the end of a run
 
     def _lost(self, frame: Frame) -> None:
         """A request that does not fit into what memory is left has failed; those around it have not."""

@@ -61,6 +61,9 @@ class FakeHost:
                 if frame.kind == wire.LOAD:
                     self.bench.scheduler.post(self.say, frame_of(wire.LOADED, frame.request_id))
 
+    def trim(self) -> None:
+        self.log.append(f"trim at {self.bench.scheduler.clock.now:g}")
+
     def read(self) -> None:
         self.log.append("read")
         late, self.late = self.late, []

@@ -19,7 +19,7 @@ from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.processes import WorkerProcess
 from slither_actors.pools.spawner import Reaped, Spawn
 from slither_actors.pools.spec import PoolSpec
-from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame
+from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame, pack_header
 from slither_actors.wire.shared import freed_body
 from slither_actors.worker import boot
 
@@ -163,6 +163,13 @@ class LocalHost:
         if self._writing:
             self._writing = False
             self._executor.remove_writer(worker.request)
+
+    def trim(self) -> None:
+        """Have the worker give back the memory of its replies, if it has used any."""
+        if self._replies.touched:
+            self._replies.touched = False
+            self.send([pack_header(FREED, 0)])
+            self.flush()
 
     # -- reading
 

@@ -92,7 +92,7 @@ def test_leases_may_end_in_any_thread_also_inside_a_put(requests: RequestArena) 
 
 def test_what_is_trimmed_can_be_used_again(requests: RequestArena) -> None:
     lease = requests.put([b"abc"], 3)
-    requests.trim()  # something is in use: nothing happens
+    requests.trim()  # that is in use, and stays
     fd = requests.for_workers()
     mapped = Mapped(fd)
     os.close(fd)
@@ -105,6 +105,17 @@ def test_what_is_trimmed_can_be_used_again(requests: RequestArena) -> None:
     assert bytes(frame.buffers) == b"\0\0\0"  # the memory is the system's again
     assert requests.put([b"def"], 3) is not None
     assert bytes(frame.buffers) == b"def"
+
+
+def test_what_is_not_in_use_is_trimmed_between_what_is(worker_file: int) -> None:
+    arena = Arena(worker_file)
+    places = [arena.put([bytes([number]) * MIB], MIB) for number in range(1, 4)]
+    assert None not in places
+    held = os.fstat(worker_file).st_blocks
+    arena.extents.give(places[1] or 0, MIB)
+    arena.trim()
+    assert os.fstat(worker_file).st_blocks * 3 == held * 2
+    assert [os.pread(worker_file, MIB, place or 0) for place in places] == [b"\1" * MIB, b"\0" * MIB, b"\3" * MIB]
 
 
 def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:

@@ -1,0 +1,68 @@
+"""What a pool does once no run is there for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from support.pool_bench import Bench
+
+from slither_actors.pools.pool import TRIM_AFTER
+
+
+def trims(bench: Bench) -> list[str]:
+    return [line for host in bench.hosts for line in host.log if line.startswith("trim")]
+
+
+def test_a_second_after_the_last_run_each_worker_gives_memory_back_and_once(bench: Callable[..., Bench]) -> None:
+    it = bench(size=2).start()
+    first, second = it.lane(), it.lane()
+    it.submit(first)
+    it.submit(second)
+    it.close(first)
+    it.scheduler.advance(5 * TRIM_AFTER)
+    assert trims(it) == []
+    it.close(second)
+    it.scheduler.advance(TRIM_AFTER / 2)
+    assert trims(it) == []
+    it.scheduler.advance(TRIM_AFTER / 2)
+    assert trims(it) == [f"trim at {it.scheduler.clock.now:g}"] * 2
+    it.scheduler.advance(100 * TRIM_AFTER)
+    assert len(trims(it)) == 2
+
+
+def test_runs_that_come_and_go_keep_it(bench: Callable[..., Bench]) -> None:
+    it = bench().start()
+    for _ in range(10):
+        lane = it.lane()
+        it.submit(lane)
+        it.close(lane)
+        it.scheduler.advance(0.9 * TRIM_AFTER)
+    assert trims(it) == []
+    it.scheduler.advance(0.1 * TRIM_AFTER)
+    assert len(trims(it)) == 1
+
+
+def test_a_run_that_is_there_when_the_time_is_over_keeps_it(bench: Callable[..., Bench]) -> None:
+    it = bench().start()
+    first, second = it.lane(), it.lane()
+    it.submit(first)
+    it.close(first)
+    it.scheduler.advance(TRIM_AFTER / 2)
+    it.submit(second)
+    it.scheduler.advance(5 * TRIM_AFTER)
+    assert trims(it) == []
+    it.close(second)
+    it.scheduler.advance(TRIM_AFTER)
+    assert len(trims(it)) == 1
+
+
+def test_a_worker_that_is_not_there_yet_is_left_alone(bench: Callable[..., Bench]) -> None:
+    it = bench()
+    it.greets = False
+    it.start()
+    lane = it.lane()
+    it.submit(lane)
+    it.close(lane)
+    it.scheduler.advance(TRIM_AFTER)
+    assert trims(it) == []
+    assert it.pool.ready == 0
