@@ -43,13 +43,13 @@ class Timer:
         """Do not run it. True if it was still pending."""
         if self._take() is None:
             return False
-        self.args = ()
+        self.args, self.owner = (), None  # its entry may stay in the heap for long, and is to hold nobody
         if self._heap is not None:
             self._heap._cancelled_one()
         return True
 
     def _cancel_owned(self) -> None:
-        """Its owner ends, and iterates over its set."""
+        """Its owner ends, and iterates over its set: it is not to be taken out of that."""
         self.owner = None
         self.cancel()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -90,6 +91,19 @@ def test_a_timer_cancelled_by_one_that_is_due_at_the_same_time_does_not_run(manu
     manual.advance(1.0)
     assert ran == []
     assert not second.cancel()
+
+
+def test_a_cancelled_timer_holds_its_owner_no_longer(manual: ManualScheduler) -> None:
+    ref = Recorder.start(scheduler=manual)
+    manual.run_until_idle()
+    owner = weakref.ref(actor_of(ref))
+    owner().call_later(1000.0, print).cancel()
+    assert len(manual._timers) == 1  # its entry is still there
+    ref.stop(block=False)
+    manual.run_until_idle()
+    del ref
+    gc.collect()
+    assert owner() is None
 
 
 def test_mostly_cancelled_timers_do_not_pile_up(manual: ManualScheduler) -> None:
@@ -306,8 +320,6 @@ def test_an_actor_that_has_ended_is_garbage_though_its_reference_is_kept(manual:
     manual.run_until_idle()
     gone().exit(Shutdown())  # type: ignore[union-attr]
     manual.run_until_idle()
-    import gc
-
     gc.collect()
     assert gone() is None
     assert not ref.is_alive()
