@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slither_actors import DispatchError
+from slither_actors import DispatchError, LoadError
 from slither_actors.pipeline.statistics import RunStatistics
 
 PATIENCE = 20.0
@@ -93,6 +93,17 @@ class Books:
         if doubled:
             self.add(duplicates=doubled)
             raise Wrong(f"doubled: {[each for each, number in counted.items() if number > 1][:10]}")
+
+
+def of_a_load(error: DispatchError) -> DispatchError:
+    """The error of a run that no policy could have gone on: its function was not loaded in time, by a stopped worker.
+
+    Raises:
+        Wrong: it has another reason.
+    """
+    if not isinstance(error.reason, LoadError):
+        raise Wrong(f"a run that goes on after errors ended with {error!r}") from error
+    return error
 
 
 def check(items: Iterable[Any], payloads: Sequence[tuple[str, int]], allowed: tuple[type[Exception], ...]) -> None:

@@ -20,7 +20,7 @@ from slither_actors import (
     WorkerError,
 )
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
-from support.soak.books import Books, Wrong, check
+from support.soak.books import Books, Wrong, check, of_a_load
 
 HARM = (WorkerCrashed, BatchTimeout, ProtocolError)
 """What the killer does to batches that are not at fault."""
@@ -147,7 +147,12 @@ class Client:
             context=Context.new(session_id=f"session {self.rng.randrange(1 << 60)}"),
         )  # fmt: skip
         before, told = 0, False
-        got = list(stream)
+        got: list[Item] = []
+        try:
+            got.extend(stream)
+        except DispatchError as error:
+            self.books.failed([item.id for item in got], of_a_load(error), stream.statistics())
+            return
         for item in got:
             if "skipped" in item.meta:
                 if not isinstance(item.meta["error"], (*HARM, SessionLost)):
@@ -167,11 +172,15 @@ class Client:
             self.source(payloads), **{**self.options(opaque=True), "timeout": 1.0}, on_error="skip"
         )
         got: list[Item] = []
-        with stream:
-            for item in stream:
-                got.append(item)
-                if len(got) > wanted:
-                    break
+        try:
+            with stream:
+                for item in stream:
+                    got.append(item)
+                    if len(got) > wanted:
+                        break
+        except DispatchError as error:
+            self.books.failed([item.id for item in got], of_a_load(error), stream.statistics())
+            return
         check(got, payloads, HARM)
         self.books.closed([item.id for item in got], stream.statistics)
 
@@ -179,7 +188,11 @@ class Client:
         """Nobody closes it: it is let go of."""
         payloads = payloads_of(self.rng)
         stream = self.system.dispatch.stream(self.source(payloads), **self.options(opaque=True), on_error="skip")
-        item = next(stream)
+        try:
+            item = next(stream)
+        except DispatchError as error:
+            self.books.failed([], of_a_load(error), stream.statistics())
+            return
         check([item], payloads, HARM)
         del stream
         self.books.add(items=1, dropped_streams=1)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from slither_actors import DispatchError, Item, Retry, System, WorkerError
-from support.soak.books import Books, Wrong, check
+from support.soak.books import Books, Wrong, check, of_a_load
 from support.soak.clients import HARM, RETRY, TIMEOUT, payloads_of
 
 OPTIONS: dict[str, Any] = {"module": "mixed", "function": "all_at_once", "batch_size": 8, "timeout": TIMEOUT}
@@ -59,7 +59,13 @@ class LoopClient:
     async def streamed(self) -> None:
         payloads = payloads_of(self.rng, ["fails"], most=200)
         stream = self.system.dispatch.astream(self.source(payloads), **OPTIONS, on_error="skip")
-        got = [item async for item in stream]
+        got: list[Item] = []
+        try:
+            async for item in stream:
+                got.append(item)  # noqa: PERF401 - what came before an error counts
+        except DispatchError as error:
+            self.books.failed([item.id for item in got], of_a_load(error), stream.statistics())
+            return
         check(got, payloads, (*HARM, WorkerError))
         self.books.finished([item.id for item in got], len(payloads), stream.statistics())
 
@@ -72,6 +78,9 @@ class LoopClient:
         except TimeoutError:
             self.books.add(cancelled=1)
             return
+        except DispatchError as error:
+            self.books.failed([], of_a_load(error), None)
+            return
         check(got, payloads, HARM)
         self.books.finished([item.id for item in got], len(payloads), None)
 
@@ -79,11 +88,16 @@ class LoopClient:
         payloads = payloads_of(self.rng, most=400)
         wanted = self.rng.randrange(len(payloads))
         got: list[Item] = []
-        async with self.system.dispatch.astream(self.source(payloads), **OPTIONS, on_error="skip") as stream:
-            async for item in stream:
-                got.append(item)
-                if len(got) > wanted:
-                    break
+        stream = self.system.dispatch.astream(self.source(payloads), **OPTIONS, on_error="skip")
+        try:
+            async with stream:
+                async for item in stream:
+                    got.append(item)
+                    if len(got) > wanted:
+                        break
+        except DispatchError as error:
+            self.books.failed([item.id for item in got], of_a_load(error), stream.statistics())
+            return
         check(got, payloads, HARM)
         await asyncio.to_thread(self.books.closed, [item.id for item in got], stream.statistics)
 

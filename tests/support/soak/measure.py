@@ -12,8 +12,8 @@ from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 MORE_MEMORY = 24 << 20
-"""Bytes by which the memory of the last window may exceed that of the first: caches that fill, a heap in pieces. A leak
-of a few kilobytes a run would be several times as much."""
+"""Bytes by which the memory of the last window may exceed that of the first. What glibc's arenas keep of what was freed
+grows for some minutes (`malloc_trim` gives it back); a leak of a few kilobytes a run would be several times as much."""
 MORE_OF_OTHERS = 12
 """By so many a window's median of the others may exceed that of the first: runs come and go, and have threads."""
 
