@@ -8,40 +8,27 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
 from types import TracebackType
 from typing import Any, Self
 
-from msgspec import Struct
 from pykka import ActorDeadError
 
 from slither_actors import running, telemetry
 from slither_actors.dispatch import Dispatcher
-from slither_actors.errors import (
-    ForkedSystemError,
-    OptionTypeError,
-    SlitherError,
-    StartTimeout,
-    SystemStopped,
-    UnknownCommand,
-    UnknownPool,
-)
-from slither_actors.executors import Snakepit
+from slither_actors.errors import ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
 from slither_actors.health import DrainReport, Health, judge
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
-from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.processes import Processes
-from slither_actors.pools.spawner import Spawner
 from slither_actors.pools.spec import PoolSpec
-from slither_actors.pools.tree import SHUTDOWN_MARGIN, pool_child
+from slither_actors.pools.tree import SHUTDOWN_MARGIN
 from slither_actors.signals import SIGNALS, run_until_signal
+from slither_actors.snapshot import Snapshots, SystemStatistics
+from slither_actors.tree import SystemTree, child_at
 from supervisors import (
-    Backoff,
     ChildSpec,
-    DynamicSupervisor,
     LightRef,
     Monitor,
     Scheduler,
@@ -52,41 +39,11 @@ from supervisors import (
     WouldDeadlock,
     monitor,
     tree,
-    wait_started,
-    which_children,
 )
-from supervisors import (
-    stop as stop_actor,
-)
-
-POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
-"""A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
 
 # A library is silent unless the application configures logging; a worker's crash is in the error that reports it, too.
 for _name in ("slither_actors", "supervisors"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
-STATISTICS_POLL = 0.5
-"""Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
-
-
-class SystemStatistics(Struct, frozen=True):
-    """What a System holds, at one moment.
-
-    Args:
-        pools: by name.
-        runs: runs under way.
-        stuck_threads: threads of closed runs that were still inside user code after the grace; counted, never fewer.
-        dropped_events: log records and telemetry events dropped because their handlers were too slow.
-        pids: of the processes that it has: workers, and the guardian that ends them should this process be killed.
-        descriptors: open descriptors of its own in this process.
-    """
-
-    pools: Mapping[str, PoolSnapshot]
-    runs: int
-    stuck_threads: int
-    dropped_events: int
-    pids: tuple[int, ...]
-    descriptors: int
 
 
 class System:
@@ -130,16 +87,15 @@ class System:
         self._scheduler.on_event = self._tell
         self._processes = Processes()
         self._scheduler.on_end = self._processes.end
-        self._spawner: Any = None
-        self._spawner_actor: Spawner | None = None
-        self._runs: Any = None
-        self._root: LightRef[Supervisor] | None = None
+        self._tree = SystemTree(self._scheduler, self._processes, self._links, self._specs, children)
         self._state = "new"
         self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
         self._start_lock = threading.Lock()
         self._stopper: threading.Thread | None = None
-        self._opener = RunOpener(self._scheduler, lambda: self._runs, lambda: self.stopped)
-        self._children = tuple(children)
+        self._opener = RunOpener(
+            self._scheduler, self._links, self._specs, lambda: self._tree.runs, lambda: self.stopped
+        )
+        self._snapshots = Snapshots(self._scheduler, self._tree, self._links, self._opener)
         self.dispatch = Dispatcher(self, dispatch)
         running.known.add(self)
 
@@ -182,7 +138,8 @@ class System:
                     raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
                 self._state = "starting"
             try:
-                self._start()
+                self._scheduler.start()
+                self._tree.start()
             except BaseException as error:
                 if self.stopped and isinstance(error, (SlitherError, StartFailed, SchedulerStopped)):
                     raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
@@ -194,62 +151,6 @@ class System:
                 self._state = "running"
             running.started(self)
         return self
-
-    def _start(self) -> None:
-        self._scheduler.start()
-        self._root = Supervisor.start(
-            [
-                ChildSpec(id="spawner", start=self._start_spawner),
-                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
-                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
-                *([ChildSpec(id="tree", start=self._start_children, type="supervisor")] if self._children else []),
-            ],
-            strategy="rest_for_one",
-            name=self._name,
-            scheduler=self._scheduler,
-        )
-        patience = max(spec.start_timeout for spec in self._specs.values()) + SHUTDOWN_MARGIN
-        try:
-            wait_started(self._root, patience)
-        except StartFailed as error:
-            cause: BaseException = error
-            while isinstance(cause, StartFailed) and cause.__cause__ is not None:
-                cause = cause.__cause__
-            raise cause from None
-        deadline = time.monotonic() + patience
-        for name, answer in [(name, _when_ready(link)) for name, link in self._links.items()]:
-            try:
-                error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
-                error_or_none = StartTimeout(patience)
-                error_or_none.__cause__ = self._links[name].last_error
-            if error_or_none is not None:
-                if isinstance(error_or_none, SlitherError):
-                    error_or_none.add_note(f"while pool {name!r} was started")
-                raise error_or_none
-
-    def _start_spawner(self) -> Any:
-        self._spawner = Spawner.start(self._scheduler, self._note_spawner, self._processes)
-        return self._spawner
-
-    def _note_spawner(self, actor: Spawner) -> None:
-        self._spawner_actor = actor
-
-    def _start_pools(self) -> Any:
-        # One pool's end never ends another: no budget here, each comes back after its own back-off.
-        return Supervisor.start(
-            [pool_child(link, self._specs[name], lambda: self._spawner) for name, link in self._links.items()],
-            max_restarts=None,
-            restart_backoff=POOL_RESTART,
-            name="pools",
-        )
-
-    def _start_runs(self) -> Any:
-        self._runs = DynamicSupervisor.start(max_restarts=None, name="runs")
-        return self._runs
-
-    def _start_children(self) -> Any:
-        return Supervisor.start(self._children, name="tree")
 
     def stop(self, timeout: float | None = None) -> bool:
         """End all runs (SystemStopped), then workers, then the rest. From any thread; may be repeated.
@@ -282,14 +183,13 @@ class System:
                 try:
                     self._stopper.start()
                 except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
-                    if self._root is not None:
-                        self._root.stop(block=False)
+                    self._tree.begin_stop()
         return False
 
     def _stop(self, timeout: float) -> bool:
         # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
         deadline = time.monotonic() + timeout
-        done = self._root is None or stop_actor(self._root, timeout=timeout)
+        done = self._tree.stop(timeout)
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
             self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
             return False
@@ -358,7 +258,7 @@ class System:
         state = self._state
         if os.getpid() != self._pid:
             state = "forked"
-        elif state in ("running", "draining") and self._root is not None and not self._root.is_alive():
+        elif state in ("running", "draining") and self._tree.has_ended:
             state = "ended"
         return judge(state, pools)
 
@@ -384,16 +284,7 @@ class System:
             LookupError: there is none, or it does not run; the message names those there are.
             SystemStopped: the System does not run.
         """
-        ref: Any = self._living_root()
-        for child_id in ("tree", *path):
-            children = {info.id: info.child for info in which_children(ref)}
-            if child_id not in children:
-                known = ", ".join(map(str, children)) or "none"
-                raise LookupError(f"there is no child {child_id!r} of {ref}; known: {known}")
-            ref = children[child_id]
-            if ref is None or isinstance(ref, str):
-                raise LookupError(f"the child {child_id!r} does not run at the moment")
-        return ref
+        return child_at(self._living_root(), ("tree", *path))
 
     def __enter__(self) -> Self:
         return self.start()
@@ -422,9 +313,10 @@ class System:
 
     def _living_root(self) -> LightRef[Supervisor]:
         self._check_fork()
-        if self._root is None or self._state == "stopped":
+        root = self._tree.root
+        if root is None or self._state == "stopped":
             raise SystemStopped(f"system {self._name!r} does not run")
-        return self._root
+        return root
 
     # -- runs
 
@@ -442,24 +334,7 @@ class System:
                 self._state, "was not started"
             )
             raise SystemStopped(f"system {self._name!r} {why}")
-        if options.inline:
-            return self._opener.inline(items, options)
-        link = self._link(options.pool)
-        executor = options.executor
-        if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
-            raise UnknownCommand(executor.command, link.commands, link.name)
-        return self._opener.pooled(items, options, link, self._specs[link.name])
-
-    def _link(self, pool: str | None) -> PoolLink:
-        links = self._links
-        if pool is None:
-            if "default" in links:
-                pool = "default"
-            elif len(links) == 1:
-                (pool,) = links
-        if pool not in links:
-            raise UnknownPool(pool, links)
-        return links[pool]
+        return self._opener.open(items, options)
 
     def statistics(self, timeout: float = 10.0) -> SystemStatistics:
         """A frozen snapshot of what it holds.
@@ -473,46 +348,15 @@ class System:
         """
         self._check_fork()
         if self._scheduler.on_thread():
-            return self._snapshot()
-        answer: Future[SystemStatistics] = Future()
+            return self._snapshots.take()
         if self._state not in ("running", "starting", "draining"):
             raise SystemStopped(f"system {self._name!r} does not run")
-        self._scheduler.post(lambda: answer.set_result(self._snapshot()))
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                return answer.result(min(timeout, STATISTICS_POLL))
-            except TimeoutError:
-                if self._scheduler.stopped:
-                    raise SystemStopped(f"system {self._name!r} was stopped") from None
-                if time.monotonic() >= deadline:
-                    raise
-
-    def _snapshot(self) -> SystemStatistics:
-        pools = {name: link.snapshot() for name, link in self._links.items()}
-        pids = [executor.pid for pool in pools.values() for executor in pool.executors if executor.pid is not None]
-        guardian = self._spawner_actor.statistics().guardian if self._spawner_actor is not None else None
-        return SystemStatistics(
-            pools=pools,
-            runs=self._opener.live,
-            stuck_threads=self._opener.stuck,
-            dropped_events=self._scheduler.side.dropped,
-            pids=(*pids, guardian) if guardian is not None else tuple(pids),
-            descriptors=self._scheduler.descriptors + len(self._descriptors()),
-        )
+        return self._snapshots.ask(timeout)
 
     @property
     def stopped(self) -> bool:
         """Whether it was stopped; it cannot be started again."""
         return self._state == "stopped"
-
-    def _descriptors(self) -> list[int]:
-        """Of the pipes to workers and guardian."""
-        descriptors = self._spawner_actor.descriptors() if self._spawner_actor is not None else []
-        for link in self._links.values():
-            if link.arena is not None:
-                descriptors += link.arena.descriptors()
-        return descriptors + self._processes.descriptors()
 
     # -- forks
 
@@ -523,23 +367,6 @@ class System:
     def forked(self) -> None:
         """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""
         self._scheduler.abandon_after_fork()
-        for fd in self._descriptors():
+        for fd in self._tree.descriptors():
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-def _when_ready(link: PoolLink) -> Future[Exception | None]:
-    """Done once all workers of the pool are ready, with None; or one cannot be started, with the reason."""
-    answer: Future[Exception | None] = Future()
-
-    def done(error: Exception | None) -> None:
-        with contextlib.suppress(InvalidStateError):
-            answer.set_result(error)
-
-    pool = link.ref
-    if pool is None:
-        done(link.unavailable())
-    else:
-        pool.tell(WhenReady(done))
-        monitor(pool, lambda down: done(link.unavailable()))  # it may end before it has heard this
-    return answer

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from slither_actors.errors import SystemStopped
+from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
+from slither_actors.executors import Snakepit
 from slither_actors.options import RunOptions
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
@@ -28,12 +29,23 @@ class RunOpener:
 
     Args:
         scheduler: the System's.
+        links: to its pools.
+        specs: of its pools.
         supervisor: its supervisor of runs, asked for whenever a run starts.
         stopped: whether the System was stopped: then that is why a run has no pool any more.
     """
 
-    def __init__(self, scheduler: Scheduler, supervisor: Callable[[], Any], stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        links: dict[str, PoolLink],
+        specs: Mapping[str, PoolSpec],
+        supervisor: Callable[[], Any],
+        stopped: Callable[[], bool],
+    ) -> None:
         self._scheduler = scheduler
+        self._links = links
+        self._specs = specs
         self._supervisor = supervisor
         self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
@@ -55,7 +67,32 @@ class RunOpener:
         finished = self._finished
         return self._started - finished
 
-    def pooled(self, items: Source, options: RunOptions, link: PoolLink, spec: PoolSpec) -> Consumer:
+    def open(self, items: Source, options: RunOptions) -> Consumer:
+        """Prepare a run; nothing is pulled and nothing started.
+
+        Raises:
+            UnknownPool, UnknownCommand: naming the known ones.
+        """
+        if options.inline:
+            return self._inline(items, options)
+        link = self._link(options.pool)
+        executor = options.executor
+        if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
+            raise UnknownCommand(executor.command, link.commands, link.name)
+        return self._pooled(items, options, link, self._specs[link.name])
+
+    def _link(self, pool: str | None) -> PoolLink:
+        links = self._links
+        if pool is None:
+            if "default" in links:
+                pool = "default"
+            elif len(links) == 1:
+                (pool,) = links
+        if pool not in links:
+            raise UnknownPool(pool, links)
+        return links[pool]
+
+    def _pooled(self, items: Source, options: RunOptions, link: PoolLink, spec: PoolSpec) -> Consumer:
         """A run on a pool."""
         run = self._run(options)
 
@@ -78,7 +115,7 @@ class RunOpener:
 
         return Consumer(run, items, batcher, start)
 
-    def inline(self, items: Source, options: RunOptions) -> Consumer:
+    def _inline(self, items: Source, options: RunOptions) -> Consumer:
         """A run with an inline executor, on threads of its own."""
         run = self._run(options)
 

@@ -16,6 +16,8 @@ LAYERS = [
     ["cli"],
     ["demos"],
     ["dispatch", "system", "running", "signals", "health", "config"],
+    ["snapshot"],
+    ["tree"],
     ["pipeline", "pools", "options"],
     ["executors", "strategies"],
     ["telemetry", "policies", "context", "item", "worker"],

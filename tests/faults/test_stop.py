@@ -165,7 +165,7 @@ def test_when_all_has_started_and_the_pool_has_not_yet_been_asked_whether_it_is_
             assert threads.submit(made.stop).result(SECONDS)
         link.ref = pool  # what the starting thread had in its hand
 
-    monkeypatch.setattr("slither_actors.system.wait_started", wait_started)
+    monkeypatch.setattr("slither_actors.tree.wait_started", wait_started)
     with pytest.raises(SystemStopped):
         made.start()
 
@@ -336,7 +336,7 @@ def test_a_run_that_begins_when_all_has_ended_but_the_scheduler_is_told_of_the_s
     monkeypatch.setattr(system._scheduler, "stop", lambda timeout: go_on.wait(SECONDS) and really_stop(timeout))
     with ThreadPoolExecutor(1) as threads:
         stopping = threads.submit(system.stop)
-        eventually(lambda: system._root is not None and not system._root.is_alive(), SECONDS)
+        eventually(lambda: system._tree.has_ended, SECONDS)
         try:
             for stream in streams:
                 with pytest.raises(DispatchError) as caught:

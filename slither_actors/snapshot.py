@@ -1,0 +1,90 @@
+"""What a System holds, at one moment: made on its scheduler's thread, asked for from any."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from msgspec import Struct
+
+from slither_actors.errors import SystemStopped
+from slither_actors.pipeline.open import RunOpener
+from slither_actors.pools.link import PoolLink, PoolSnapshot
+from slither_actors.tree import SystemTree
+from supervisors import Scheduler
+
+POLL = 0.5
+"""Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
+
+
+class SystemStatistics(Struct, frozen=True):
+    """What a System holds, at one moment.
+
+    Args:
+        pools: by name.
+        runs: runs under way.
+        stuck_threads: threads of closed runs that were still inside user code after the grace; counted, never fewer.
+        dropped_events: log records and telemetry events dropped because their handlers were too slow.
+        pids: of the processes that it has: workers, and the guardian that ends them should this process be killed.
+        descriptors: open descriptors of its own in this process.
+    """
+
+    pools: Mapping[str, PoolSnapshot]
+    runs: int
+    stuck_threads: int
+    dropped_events: int
+    pids: tuple[int, ...]
+    descriptors: int
+
+
+class Snapshots:
+    """Takes the statistics of one System.
+
+    Args:
+        scheduler: the System's.
+        tree: its actors.
+        links: to its pools.
+        opener: of its runs.
+    """
+
+    def __init__(
+        self, scheduler: Scheduler, tree: SystemTree, links: Mapping[str, PoolLink], opener: RunOpener
+    ) -> None:
+        self._scheduler = scheduler
+        self._tree = tree
+        self._links = links
+        self._opener = opener
+
+    def ask(self, timeout: float) -> SystemStatistics:
+        """Have them taken by the scheduler, and wait for that. Not on its own thread.
+
+        Raises:
+            SystemStopped: the scheduler has ended.
+            TimeoutError: it did not answer.
+        """
+        answer: Future[SystemStatistics] = Future()
+        self._scheduler.post(lambda: answer.set_result(self.take()))
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return answer.result(min(timeout, POLL))
+            except TimeoutError:
+                if self._scheduler.stopped:
+                    raise SystemStopped(f"system {self._scheduler.name!r} was stopped") from None
+                if time.monotonic() >= deadline:
+                    raise
+
+    def take(self) -> SystemStatistics:
+        """They as they are now. Scheduler's thread only."""
+        pools = {name: link.snapshot() for name, link in self._links.items()}
+        pids = [executor.pid for pool in pools.values() for executor in pool.executors if executor.pid is not None]
+        guardian = self._tree.guardian
+        return SystemStatistics(
+            pools=pools,
+            runs=self._opener.live,
+            stuck_threads=self._opener.stuck,
+            dropped_events=self._scheduler.side.dropped,
+            pids=(*pids, guardian) if guardian is not None else tuple(pids),
+            descriptors=self._scheduler.descriptors + len(self._tree.descriptors()),
+        )
