@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from .extensions import Hook, Nesting
+    from .decoders import Hook
+    from .extensions import Nesting
 
 
 def _description(dtype: np.dtype[Any]) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import extensions
-from .extensions import MAX_NESTING, MOST_KEYS, DecodeError, EncodeError, RefusedError
+from .decoders import MOST_KEYS, BesideBody, Hook
+from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
 from .pack import ExtType, exceeded, packer, unpackb
 
 TYPE_CHECKING = False
@@ -160,7 +161,7 @@ def encode(value: object) -> bytes:
     return Encoder(out_of_band=None).encode(value)[0]
 
 
-_hook = extensions.Hook(0, extensions.BesideBody(b""))
+_hook = Hook(0, BesideBody(b""))
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
@@ -174,7 +175,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     hook = _hook
     try:
         if buffers:
-            hook = extensions.Hook(0, extensions.BesideBody(buffers))
+            hook = Hook(0, BesideBody(buffers))
         return unpackb(body, strict_map_key=False, max_map_len=MOST_KEYS, ext_hook=hook)
     except DecodeError:
         raise
@@ -184,7 +185,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     from .large import decode_large
 
     try:
-        return decode_large(body, extensions.BesideBody(buffers))
+        return decode_large(body, BesideBody(buffers))
     except DecodeError:
         raise
     except Exception as error:

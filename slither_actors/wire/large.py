@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 
-from .extensions import BesideBody, DecodeError, Hook
+from .decoders import BesideBody, Hook
+from .extensions import DecodeError
 from .pack import check_announced, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
