@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 
 from .header import (
     CALL,
@@ -39,6 +38,7 @@ from .header import (
     pack_frame,
     pack_header,
 )
+from .memory import Spares
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,27 +87,10 @@ __all__ = [
 BUFFER_SIZE: Final = 256 * 1024
 # Below this much room what is held is moved to the front, so that no read is a small one for want of room.
 MIN_ROOM: Final = 64 * 1024
-# Memory that a mere announcement may cost. Larger frames are mapped: pages that nothing has come for cost nothing, and
-# nothing is copied while the frame grows, which would hold up the thread that reads for all the others.
-AHEAD: Final = 16 * 1024 * 1024
 # Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
 ALIGNMENT: Final = 16
-# Large frames whose memory is kept for the next ones: some are being unpacked while others come.
-SPARES: Final = 4
 
 _unpack: Final = struct.Struct("<IHHQIQQII").unpack_from
-
-
-def _memory(size: int) -> bytearray | mmap:
-    """Memory for the sections of a large frame, all zero. :raises MemoryError: the system has not so much."""
-    if size <= AHEAD:
-        return bytearray(size)
-    from mmap import mmap
-
-    try:
-        return mmap(-1, size)
-    except (OSError, ValueError, OverflowError) as error:
-        raise MemoryError(str(error)) from error
 
 
 class FrameParser:
@@ -169,7 +152,7 @@ class FrameParser:
         self._large_size = 0
         self._error: ProtocolError | None = None
         self._salvage: list[Frame] = []
-        self._spares = _Spares()
+        self._spares = Spares()
         # The first four bytes of a header that may come here, as a number: magic, version and kind in one look.
         self._kinds = {int.from_bytes(MAGIC + bytes((VERSION, kind)), "little"): kind for kind in accepts}
 
@@ -374,53 +357,3 @@ class FrameParser:
             frame.shared_size = beside
             self.shared = True
         return [frame]
-
-
-class _Spares:
-    """Memory of earlier large frames, to be used again once nothing looks into it any more.
-
-    Fresh memory has to be zeroed and mapped by the kernel page by page, which takes longer than reading into it.
-    """
-
-    __slots__ = ("_kept",)
-
-    def __init__(self) -> None:
-        self._kept: list[bytearray | mmap] = []
-
-    def take(self, size: int) -> bytearray | mmap:
-        """Memory of at least ``size`` bytes, whose content is of no interest.
-
-        :raises MemoryError: the system has not so much.
-        """
-        if size > AHEAD:
-            return _memory(size)
-        kept = self._kept
-        for spare in kept:
-            # What a frame gives out are views, each of which refers to the memory.
-            if size <= len(spare) <= 2 * size and sys.getrefcount(spare) == _UNUSED:
-                return spare
-        made = _memory(size)
-        if len(kept) == SPARES:
-            kept.pop(0)
-        kept.append(made)
-        return made
-
-
-def _references(kept: list[Any]) -> int:
-    """How many references an entry has that only this list, a loop and an argument have: not the same everywhere."""
-    for spare in kept:
-        return sys.getrefcount(spare)
-    return 0
-
-
-def _unused() -> int:
-    """The number of references of a spare that nothing looks into; -1 where the number does not tell."""
-    kept = [bytearray(1)]
-    alone = _references(kept)
-    view = memoryview(kept[0])
-    told = _references(kept) > alone
-    view.release()
-    return alone if told else -1
-
-
-_UNUSED: Final = _unused()

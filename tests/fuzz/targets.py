@@ -20,7 +20,8 @@ import yaml as pyyaml
 
 from slither_actors.config import SYSTEM
 from slither_actors.wire.codec import DecodeError, EncodeError, decode, encode
-from slither_actors.wire.frames import AHEAD, BUFFER_SIZE, REPLY, Frame, FrameParser, ProtocolError
+from slither_actors.wire.frames import BUFFER_SIZE, REPLY, Frame, FrameParser, ProtocolError
+from slither_actors.wire.memory import AHEAD
 from slither_actors.wire.messages import (
     FAILURE_KINDS,
     Failure,

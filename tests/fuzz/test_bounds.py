@@ -21,7 +21,8 @@ from fuzz.hostile_yaml import DOCUMENTS
 from fuzz.seeds import ROOT
 from slither_actors.config import SYSTEM
 from slither_actors.wire.codec import DecodeError, decode
-from slither_actors.wire.frames import AHEAD, FrameParser, ProtocolError
+from slither_actors.wire.frames import FrameParser, ProtocolError
+from slither_actors.wire.memory import AHEAD
 from supervisors.config import TREE
 from supervisors.findings import Findings
 from supervisors.formats import Format

@@ -9,9 +9,8 @@ import tracemalloc
 import pytest
 from support.parsing import read_in
 
-from slither_actors.wire import frames
+from slither_actors.wire import frames, memory
 from slither_actors.wire.frames import (
-    AHEAD,
     ALIGNMENT,
     BUFFER_SIZE,
     CALL,
@@ -26,6 +25,7 @@ from slither_actors.wire.frames import (
     pack_frame,
     pack_header,
 )
+from slither_actors.wire.memory import AHEAD
 
 
 def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: int = 7) -> bytes:
@@ -177,7 +177,7 @@ def test_a_frame_that_there_is_no_memory_for_is_a_protocol_error(size: int, monk
         raise MemoryError
 
     parser = FrameParser()
-    monkeypatch.setattr(frames, "bytearray", no_memory, raising=False)
+    monkeypatch.setattr(memory, "bytearray", no_memory, raising=False)
     monkeypatch.setattr(mmap, "mmap", no_memory)
     with pytest.raises(ProtocolError) as caught:
         parser.feed(pack_header(CALL, 1, body_len=size))
