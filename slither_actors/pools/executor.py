@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.deadline import Deadline
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
@@ -45,7 +46,6 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
-    from supervisors import Timer
 
 
 class State(enum.Enum):
@@ -108,9 +108,7 @@ class Executor(LightActor):
         self._state = State.SPAWNING
         self._requests = Requests()
         self._head_since = 0.0
-        self._deadline: float | None = None
-        self._alarm: Timer | None = None
-        self._alarm_at = 0.0
+        self._deadline = Deadline(self, self._overdue)
         self._why: Exception | None = None
         self._was_ready = False
         self._answered = False
@@ -144,7 +142,7 @@ class Executor(LightActor):
         self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
         host.flush()
-        self._set_deadline(self.scheduler.now() + self._spec.start_timeout)
+        self._deadline.set(self.scheduler.now() + self._spec.start_timeout)
         self.started()
 
     def _spawn_failed(self, message: SpawnFailed) -> None:
@@ -250,7 +248,7 @@ class Executor(LightActor):
         """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
         self._counters.recycled[reason] += 1
         self._state = State.RETIRING
-        self._set_deadline(None)
+        self._deadline.set(None)
         self._requests.clear()
         self._pool.tell(WorkerGone(self._index, [], WorkerRecycled(reason), True))
         self._ladder()
@@ -263,7 +261,7 @@ class Executor(LightActor):
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
-                self._set_deadline(None)
+                self._deadline.set(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
                 if rest := frames[number + 1 :]:
@@ -274,7 +272,7 @@ class Executor(LightActor):
             self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
             # It ends by itself, unless a thread that its imports have started keeps it from that.
             self._state = State.KILLING
-            self._set_deadline(None)
+            self._deadline.set(None)
             self._ladder()
 
     def on_broken(self, error: Exception) -> None:
@@ -282,7 +280,7 @@ class Executor(LightActor):
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
             self._state = State.KILLING
-            self._set_deadline(None)
+            self._deadline.set(None)
         if isinstance(error, ProtocolError):
             self._counters.protocol_errors[error.reason] += 1
         self._kill("protocol")
@@ -293,40 +291,22 @@ class Executor(LightActor):
         self._head_since = now
         head = self._requests.head
         if head is None:
-            self._deadline = None
+            self._deadline.at = None
         elif isinstance(head, Job):
             head.began = now
             timeout = head.lane.timeout
-            self._set_deadline(None if timeout is None else now + timeout)
+            self._deadline.set(None if timeout is None else now + timeout)
         else:
-            self._set_deadline(now + self._spec.start_timeout)
+            self._deadline.set(now + self._spec.start_timeout)
 
-    def _set_deadline(self, deadline: float | None) -> None:
-        """One alarm serves all deadlines: it stays set when a deadline moves away, and looks again when it rings."""
-        self._deadline = deadline
-        if deadline is None:
-            return
-        if self._alarm is not None:
-            if self._alarm_at <= deadline:
-                return
-            self._alarm.cancel()
-        self._alarm_at = deadline
-        self._alarm = self.call_later(max(0.0, deadline - self.scheduler.now()), self._rings)
-
-    def _rings(self) -> None:
-        self._alarm = None
-        if self._deadline is None:
-            return
-        if self.scheduler.now() < self._deadline:
-            self._set_deadline(self._deadline)
-            return
+    def _overdue(self, missed: float) -> None:
+        """The deadline has come."""
         if self._host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
-            missed = self._deadline
             self._host.read()
             if self._moved_on(missed):
                 return
-        self._deadline = None
+        self._deadline.at = None
         if self._state is State.READY:
             self._why = self._requests.overdue(self._spec.start_timeout)
             self._state = State.KILLING
@@ -350,7 +330,7 @@ class Executor(LightActor):
 
     def _moved_on(self, deadline: float) -> bool:
         """Whether the last look at the pipe has answered the request with this deadline, or broken the worker off."""
-        return self._deadline != deadline or self._state is State.KILLING
+        return self._deadline.at != deadline or self._state is State.KILLING
 
     # -- death
 
@@ -358,7 +338,7 @@ class Executor(LightActor):
         if death.host is not self._host:
             return
         self._host = None
-        self._deadline = None
+        self._deadline.at = None
         if self._state is State.STOPPING:
             self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
             self.exit(self._stop_reason or Shutdown())
@@ -397,7 +377,7 @@ class Executor(LightActor):
             return
         self._stop_reason = reason
         before, self._state = self._state, State.STOPPING
-        self._set_deadline(None)
+        self._deadline.set(None)
         host = self._host
         if host is None:
             self.exit(reason)
