@@ -157,14 +157,6 @@ def test_no_processes_and_no_threads(tmp_path: Path) -> None:
                 resource.setrlimit(resource.RLIMIT_NPROC, self.limits)
                 subprocess._fork_exec = self.calls[0]
                 setattr(threading, self.thread, self.calls[1])
-        class Inline:
-            def execute_batch(self, batch, context, options):
-                return batch
-        def tell(what, use):
-            try:
-                print(what, use())
-            except DispatchError as error:
-                print(what, type(error.reason).__name__, error.reason)
         with System({"default": PoolSpec(size=2, max_restarts=None)}) as system:
             serve()
             counts, before = pool().counts, descriptors()
@@ -184,8 +176,8 @@ def test_no_processes_and_no_threads(tmp_path: Path) -> None:
     assert told == [
         "made 0 -6",
         "in memory [1, 2]",
-        "lazy RuntimeError can't start new thread",
-        "inline RuntimeError can't start new thread",
+        "lazy RuntimeError can't start new thread []",
+        "inline RuntimeError can't start new thread [0]",
         "made 1 0",
         "lazy [1, 2]",
         "inline 2",

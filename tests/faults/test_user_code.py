@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.drivers import WAYS, outcome, with_side_thread
+from support.failing import Failing
 from support.gates import SECONDS, Gates
 from support.worker import FUNCTIONS
 
@@ -100,34 +101,6 @@ def raising(cause: type[BaseException]) -> Any:
             gc.enable()
 
     return function
-
-
-class Failing(Strategy):
-    def __init__(self, where: str, fail: Callable[[], Any]) -> None:
-        self.where, self.fail = where, fail
-        self.held: list[Item] = []
-        if where == "release":  # asked for when credit is used up, which a batch size makes countable
-            self.batch_size = 4
-
-    def add(self, item: Item) -> Sequence[Sequence[Item]]:
-        if self.where == "add" and item.id == 10:
-            self.fail()
-        self.held.append(item)
-        return self._give() if len(self.held) == 3 and self.where != "release" else []
-
-    def _give(self) -> Sequence[Sequence[Item]]:
-        held, self.held = self.held, []
-        return [held] if held else []
-
-    def release(self) -> Sequence[Sequence[Item]]:
-        if self.where == "release":
-            self.fail()
-        return self._give()
-
-    def flush(self) -> Sequence[Sequence[Item]]:
-        if self.where == "flush":
-            self.fail()
-        return self._give()
 
 
 class Remote:

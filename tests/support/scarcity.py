@@ -50,6 +50,18 @@ def wait(condition, seconds=20):
 def numbers(items):
     return [item.payload for item in system.dispatch.run(items, module="tasks", function="naps", batch_size=1)]
 
+class Inline:
+    def execute_batch(self, batch, context, options):
+        return batch
+
+def tell(what, use):
+    try:
+        print(what, use())
+    except DispatchError as error:
+        print(what, type(error.reason).__name__, error.reason, error.unfinished[:1])
+    except RuntimeError as error:
+        print(what, error)
+
 def serve():
     # Until each worker has answered a batch: after that its next start needs no pause.
     before = [executor.done for executor in pool().executors]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from support.failing import Failing
 
 from slither_actors import Context, DispatchError, Item, Route, System
 from slither_actors.executors import Call
@@ -37,35 +38,6 @@ def given(lazy: bool) -> Any:
     return (payload for payload in payloads) if lazy else payloads
 
 
-class Failing(Strategy):
-    def __init__(self, cause: type[BaseException], where: str) -> None:
-        self.cause = cause
-        self.where = where
-        self.held: list[Item] = []
-        if where == "release":  # asked for when credit is used up, which a batch size makes countable
-            self.batch_size = 4
-
-    def add(self, item: Item) -> Sequence[Sequence[Item]]:
-        if self.where == "add" and item.id == 10:
-            raise self.cause
-        self.held.append(item)
-        return self._give() if len(self.held) == 3 and self.where != "release" else []
-
-    def _give(self) -> Sequence[Sequence[Item]]:
-        held, self.held = self.held, []
-        return [held] if held else []
-
-    def release(self) -> Sequence[Sequence[Item]]:
-        if self.where == "release":
-            raise self.cause
-        return self._give()
-
-    def flush(self) -> Sequence[Sequence[Item]]:
-        if self.where == "flush":
-            raise self.cause
-        return self._give()
-
-
 class Raising:
     """A RemoteExecutor that raises in one of its methods."""
 
@@ -91,10 +63,17 @@ def raising(cause: type[BaseException]) -> Any:
     return function
 
 
+def fails(cause: type[BaseException]) -> Callable[[], Any]:
+    def function() -> Any:
+        raise cause
+
+    return function
+
+
 PLACES = {
-    "strategy.add": lambda cause: {"strategy": Failing(cause, "add")},
-    "strategy.flush": lambda cause: {"strategy": Failing(cause, "flush")},
-    "strategy.release": lambda cause: {"strategy": Failing(cause, "release"), "max_in_flight": 1, "prefetch": 0},
+    "strategy.add": lambda cause: {"strategy": Failing("add", fails(cause))},
+    "strategy.flush": lambda cause: {"strategy": Failing("flush", fails(cause))},
+    "strategy.release": lambda cause: {"strategy": Failing("release", fails(cause)), "max_in_flight": 1, "prefetch": 0},
     "key_fn": lambda cause: {"strategy": KeyPartition, "key_fn": raising(cause)},
     "weight_fn": lambda cause: {"strategy": WeightedBatch, "weight_fn": raising(cause)},
     "route": lambda cause: {"on_error": Route(raising(cause)), "batch_size": 1},
@@ -229,6 +208,6 @@ def test_other_runs_do_not_notice(system: System) -> None:
             if item.id % 300 == 0:
                 with pytest.raises(DispatchError):
                     system.dispatch.run(
-                        given(True), module="tasks", function="double", strategy=Failing(SystemExit, "add")
+                        given(True), module="tasks", function="double", strategy=Failing("add", fails(SystemExit))
                     )
     assert count == 3000
