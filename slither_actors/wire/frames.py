@@ -162,6 +162,15 @@ class FrameParser:
         return self._large is not None or self._end > self._start
 
     @property
+    def spares(self) -> int:
+        """How many large frames' memory is kept for the next ones."""
+        return len(self._spares)
+
+    def trim(self) -> None:
+        """Keep none of it. What frames refer to stays with them."""
+        self._spares.clear()
+
+    @property
     def shared_buffer(self) -> bytearray:
         """What `buffer` gives a rear part of, unless `in_place`. It stays the same and keeps its size."""
         return self._buffer

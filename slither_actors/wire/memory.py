@@ -39,6 +39,9 @@ class Spares:
     def __init__(self) -> None:
         self._kept: list[bytearray | mmap] = []
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def take(self, size: int) -> bytearray | mmap:
         """Memory of at least ``size`` bytes, whose content is of no interest.
 
@@ -56,6 +59,11 @@ class Spares:
             kept.pop(0)
         kept.append(made)
         return made
+
+
+    def clear(self) -> None:
+        """Keep none."""
+        self._kept.clear()
 
 
 def _references(kept: list[Any]) -> int:

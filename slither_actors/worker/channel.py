@@ -127,12 +127,13 @@ class Channel:
     def freed(self, frame: Frame) -> None:
         """The host has copied out what was there, or wants nothing. :raises ProtocolError: the frame is malformed."""
         arena = self._arena
-        if arena is None:
-            return
-        for offset, size in freed_parts(frame.body):
-            arena.extents.give(offset, size)
+        if arena is not None:
+            for offset, size in freed_parts(frame.body):
+                arena.extents.give(offset, size)
+            if not frame.body:
+                arena.trim()
         if not frame.body:
-            arena.trim()
+            self._parser.trim()
 
     def _put(self, buffers: Sequence[Buffer], size: int) -> int | None:
         """Put large buffers where the host finds them: their offset; None: into the pipe with them."""

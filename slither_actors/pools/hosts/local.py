@@ -79,6 +79,7 @@ class LocalHost:
         self._out: deque[bytes | memoryview] = deque()
         self._writing = False
         self._reading = False
+        self._sent_large = False  # since the worker was told to trim
         self._parser = parser = FrameParser(spec.max_frame, FROM_WORKER)
         self._pinned = small_io.pinned(parser.shared_buffer)
         self._buffer_end = small_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
@@ -127,6 +128,8 @@ class LocalHost:
         if freed := self._replies.take_back():
             self._out.append(pack_frame(FREED, 0, freed_body(freed)))
         self._out.extend(filter(len, parts))
+        if not self._sent_large and max(map(len, parts)) >= small_io.LARGE:
+            self._sent_large = True
 
     def flush(self) -> None:
         """Write until all is gone or the pipe is full; then go on when it has room."""
@@ -165,11 +168,12 @@ class LocalHost:
             self._executor.remove_writer(worker.request)
 
     def trim(self) -> None:
-        """Have the worker give back the memory of its replies, if it has used any."""
-        if self._replies.touched:
-            self._replies.touched = False
+        """Give back what is kept for large frames, and have the worker do so, if there were any."""
+        if self._replies.touched or self._parser.spares or self._sent_large:
+            self._parser.trim()
             self.send([pack_header(FREED, 0)])
             self.flush()
+            self._replies.touched = self._sent_large = False
 
     # -- reading
 

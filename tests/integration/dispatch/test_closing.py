@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.gates import Gates
+from support.victims import beside
 
 from slither_actors import DispatchError, Retry, StreamClosed, System
 
@@ -118,7 +119,14 @@ def test_what_waits_in_the_pipe_is_cancelled_and_what_is_executed_runs_out(
     with system.dispatch.stream(given, **GATED, max_in_flight=1, prefetch=19) as stream:
         while next(stream).id < 59:
             pass
-        gates.wait_begun("shut")
+
+        def ask() -> None:  # what has come out makes room for the next ones only when there is somebody who wants one
+            with pytest.raises(StreamClosed):
+                next(stream)
+
+        with beside(ask):
+            gates.wait_begun("shut")
+            stream.close()
     # Closing waits for nothing, so: until the run is gone, and what its end made the Pool tell the Executor is written.
     eventually(lambda: system.statistics().runs == 0)
     for _ in range(3):

@@ -98,6 +98,21 @@ def test_a_large_frame_is_not_copied_once_it_has_come() -> None:
     assert peak < 1.1 * 4_000_000
 
 
+def test_the_memory_of_large_frames_is_kept_until_it_is_trimmed() -> None:
+    parser = FrameParser()
+    (first,) = read_in(parser, whole(b"1" * 1_000_000), 1 << 20)
+    read_in(parser, whole(b"2" * 1_000_000), 1 << 20)
+    assert parser.spares == 2
+    parser.trim()
+    assert parser.spares == 0
+    assert first.body == b"1" * 1_000_000
+    head, rest = whole(b"3" * 1_000_000)[:500_000], whole(b"3" * 1_000_000)[500_000:]
+    assert read_in(parser, head, 1 << 20) == []
+    parser.trim()  # in the middle of one
+    (third,) = read_in(parser, rest, 1 << 20)
+    assert third.body == b"3" * 1_000_000
+
+
 def test_half_a_frame_is_pending() -> None:
     parser = FrameParser()
     assert not parser.pending
