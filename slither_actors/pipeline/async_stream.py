@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from operator import length_hint
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,6 +97,9 @@ class AsyncStream(AsyncIterator[Item]):
         self._closed = True
         self._end_guard()
         if self._pieces is not None:
+            run = self._pieces.consumer.run
+            run.emitted -= length_hint(self._unread)
+            self._unread = run.reading = iter(())
             await self._pieces.aclose()
 
     def __del__(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Generator, Iterator
+from operator import length_hint
 from types import TracebackType
 from typing import Self
 
@@ -16,22 +16,27 @@ from slither_actors.pipeline.statistics import RunStatistics, snapshot
 class Stream(Iterator[Item]):
     """An iterator over results that is closed by ``with``, by `close`, or by being dropped.
 
-    Nothing is pulled from the source before the first result is asked for. One thread iterates; `close` and
-    `statistics` may be called from any. Iterating raises `DispatchError` when the run fails and `StreamClosed` after
-    `close`.
+    Nothing is pulled from the source before the first result is asked for. One thread at a time iterates: another one
+    gets a RuntimeError from ``next(stream)`` (in a ``for`` the interpreter's own ValueError, "generator already
+    executing"), and the first notices nothing. `close` and `statistics` may be called from any thread. Iterating raises
+    `DispatchError` when the run fails and `StreamClosed` after `close`.
     """
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        # An iterator of the interpreter's own, so that a `for` drives it without a Python call for each item. Dropping
-        # it, even by the garbage collector, drops the generator inside it, and that closes the run.
-        self._items = chain.from_iterable(_readings(consumer))
+        # Dropping it, even by the garbage collector, closes the run.
+        self._items = _items(consumer)
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator, so that a `for` drives it directly
         return self._items
 
     def __next__(self) -> Item:
-        return next(self._items)
+        try:
+            return next(self._items)
+        except ValueError:
+            if not getattr(self._items, "gi_running", False):
+                raise
+        raise RuntimeError("another thread is waiting for the next result of this stream; one at a time iterates")
 
     def __enter__(self) -> Self:
         return self
@@ -50,9 +55,15 @@ class Stream(Iterator[Item]):
         return snapshot(self._consumer.run)
 
 
-def _readings(consumer: Consumer) -> Iterator[Iterator[Item]]:
+def _items(consumer: Consumer) -> Generator[Item, None, None]:
+    # Not `itertools.chain`, which is faster: it is broken by a second thread, and takes the interpreter with it.
     run = consumer.run
     for piece in pieces(consumer):
         reading = run.reading = iter(piece)
         run.emitted += len(piece)
-        yield reading
+        for item in reading:
+            yield item
+            if consumer.closed:
+                run.emitted -= length_hint(reading)
+                run.reading = iter(())
+                break

@@ -55,6 +55,35 @@ def test_leaving_the_with_block(system: System, source: Any) -> None:
         list(stream)
 
 
+@pytest.mark.parametrize("lazy", [True, False])
+def test_what_has_come_and_was_not_taken_when_it_is_closed_is_dropped(system: System, lazy: bool) -> None:
+    given = range(100)
+    stream = system.dispatch.stream((x for x in given) if lazy else given, **DOUBLE)
+    items = iter(stream)
+    taken = [next(stream).payload, next(items).payload]
+    stream.close()
+    with pytest.raises(StreamClosed):
+        next(items)
+    assert taken == [0, 2]
+    ledger = stream.statistics()
+    assert (ledger.emitted, ledger.dropped_by_close) == (2, ledger.pulled - 2)
+
+
+def test_a_second_thread_that_iterates_is_refused_and_the_first_notices_nothing(system: System, gates: Gates) -> None:
+    given = [(0, gates["shut"]), *range(1, 10)]
+    stream = system.dispatch.stream(given, **GATED)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(list, stream)
+        gates.wait_begun("shut")
+        with pytest.raises(RuntimeError, match="one at a time iterates"):
+            next(stream)
+        with pytest.raises(ValueError, match="already executing"):
+            next(iter(stream))
+        gates.open("shut")
+        assert [item.payload for item in waiting.result(20)] == list(range(10))
+    assert stream.statistics().emitted == 10
+
+
 @sources
 def test_an_exception_in_the_consumer(system: System, source: Any) -> None:
     with pytest.raises(ZeroDivisionError):  # noqa: PT012
