@@ -34,6 +34,7 @@ class AsyncProducer:
     def __init__(self, run: Run, items: Any, buffer: deque[Any]) -> None:
         self._run = run
         self._items = items
+        self._credit = run.credit
         self._buffer = buffer
         self._loop = asyncio.get_running_loop()
         self._more = asyncio.Event()
@@ -59,8 +60,7 @@ class AsyncProducer:
 
     def statistics(self) -> ProducerStatistics:
         """What it is doing now. From any thread."""
-        credit = self._run.credit
-        return ProducerStatistics(credit.pulled, max(0, credit.room()), self.waiting)
+        return ProducerStatistics(self._credit.pulled, max(0, self._credit.room()), self.waiting)
 
     def wake(self) -> None:
         """There is more credit. Costs a message only if the Producer has run out of it."""
@@ -105,8 +105,9 @@ class AsyncProducer:
     async def _work(self) -> None:
         error: BaseException | None = None
         iterator: AsyncIterator[Any] | None = None
+        items = self._items
         try:
-            iterator = aiter(self._items)
+            iterator = aiter(items)
             await self._pull(iterator)
         except GeneratorExit:  # the loop is gone: nothing may be awaited any more
             self._end(asyncio.CancelledError())
@@ -114,10 +115,12 @@ class AsyncProducer:
         except BaseException as failure:  # CancelledError too: the source's own, or that of a loop that shuts down
             error = failure
         self._end(error)
-        if iterator is not None and iterator is not self._items:
+        interrupt = error if isinstance(error, KeyboardInterrupt) else None
+        error = None  # its traceback holds this frame, and with it the source
+        if iterator is not None and iterator is not items:
             await self._close(iterator)
-        if isinstance(error, KeyboardInterrupt):
-            raise error  # the person at the terminal: the run knows, and so must the loop
+        if interrupt is not None:
+            raise interrupt  # the person at the terminal: the run knows, and so must the loop
 
     async def _pull(self, iterator: AsyncIterator[Any]) -> None:
         run, put, batcher = self._run, self._buffer.append, self._run.batcher
@@ -163,9 +166,12 @@ class AsyncProducer:
         if self.ended:
             return
         self._pulling = False
-        run = self._run
+        run, self._run = self._run, None  # type: ignore[assignment]  # nothing follows but questions to `ended`
+        self._items = None
         if not run.over():
             run.source_done = True
             run.batcher.actor_ref.tell(SourceEnded(error))
         self.ended = True
+        if run.cut_short == "close":
+            self._buffer.clear()
         run.inbox.put(RoleEnded())

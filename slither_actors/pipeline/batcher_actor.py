@@ -96,12 +96,18 @@ class BatcherActor(RoleActor):
 
     def on_exit(self, reason: ExitReason) -> None:
         """Name what never became a batch, for the error that the consumer may be about to raise."""
-        if self._batcher is not None:
-            self._fed = self._run.batched + self._batcher.inside
+        run, batcher = self._run, self._batcher
+        if batcher is not None:
+            self._fed = run.batched + batcher.inside
             with contextlib.suppress(BaseException):  # a strategy that failed once may fail again
-                self._leftover.extend(self._batcher.held_ids())
+                self._leftover.extend(batcher.held_ids())
+        self._batcher = None  # and the strategy, with what it holds
+        if run.cut_short == "close":
+            self._buffer.clear()
         super().on_exit(reason)
 
     def leftover(self) -> list[Any]:
         """The ids of what was pulled and never became a batch; all of them once Producer and Batcher have ended."""
-        return self._leftover + name_entries(list(self._buffer), self._fed)
+        left = self._leftover + name_entries(list(self._buffer), self._fed)
+        self._buffer.clear()
+        return left

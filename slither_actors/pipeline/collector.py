@@ -128,6 +128,7 @@ class Collector(LightActor):
             self._finish(reason.exception if isinstance(reason, Crashed) else stopped, None)
         for watch in self._monitors:
             watch.cancel()  # the Pool outlives its runs, and must not keep them in memory
+        self._monitors.clear()
         self._when_ended(cut_off)
 
     def statistics(self) -> CollectorStatistics:

@@ -84,7 +84,8 @@ class Consumer:
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
-        self._closed = False
+        self.closed = False
+        """Nobody wants the rest, or there is none."""
         self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._over = False  # the consumer has heard that all went well, and has taken everything
@@ -111,7 +112,7 @@ class Consumer:
             DispatchError: the run failed.
             StreamClosed: it was closed meanwhile.
         """
-        if self._closed:
+        if self.closed:
             raise StreamClosed("this stream was closed before it was read")
         if getpid() != self.run.pid:
             raise ForkedSystemError
@@ -130,7 +131,7 @@ class Consumer:
 
         From any thread, never blocks, may be repeated.
         """
-        self._closed = True
+        self.closed = True
         self._let_go()
 
     def _let_go(self) -> None:
@@ -163,7 +164,7 @@ class Consumer:
             except RuntimeError as error:  # the system has no thread left
                 raise not_started(error) from error
         self._start_collector(run)
-        if self._closed:
+        if self.closed:
             self._let_go()
             raise StreamClosed("this stream was closed")
         if run.producer is not None:
@@ -184,12 +185,12 @@ class Consumer:
                     self._adapt(waits)
                 while self._refill():
                     yield PAUSE
-                    if self._closed:
+                    if self.closed:
                         raise StreamClosed("this stream was closed")
             if getpid() != run.pid:
                 raise ForkedSystemError
             message = yield FOREVER
-            if self._closed:
+            if self.closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
                 if waits:
@@ -203,7 +204,7 @@ class Consumer:
                         self._next += len(items)
                         yield items
                         owed += len(items)
-                        if self._closed:
+                        if self.closed:
                             raise StreamClosed("this stream was closed")
                         continue
                 for number, delivery in enumerate(message.deliveries):
@@ -233,7 +234,7 @@ class Consumer:
                     if items:
                         yield items
                         owed += len(items)
-                        if self._closed:
+                        if self.closed:
                             raise StreamClosed("this stream was closed")
             elif type(message) is Finished:
                 # The Collector may have been done before we could tell it that a result cannot be unpacked.
@@ -248,7 +249,10 @@ class Consumer:
                     leftover=self._leftover(), held=self._held, late=self._late, unpack=self._unpack,
                 )  # fmt: skip
                 run.emitted += len(failure.partial_results)
-                raise failure from cause
+                try:
+                    raise failure from cause
+                finally:  # its traceback holds this frame, which is not to hold it
+                    del failure, cause, message
             elif type(message) is Work:
                 self._guarded(message.message)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from slither_actors.pipeline.run import Run
+from supervisors import Scheduler
 
 logger = logging.getLogger("slither_actors")
 
@@ -23,14 +25,15 @@ def watch_the_end(run: Run) -> None:
 def _later(run: Run) -> None:
     roles = [role for role in (run.producer, run.batcher) if role is not None and role.busy()]
     if roles:
-        run.scheduler.call_later(GRACE, _look, run, roles)
+        # Not the run: nobody may want it any more, nor what it holds.
+        run.scheduler.call_later(GRACE, _look, run.id, run.scheduler, run.stuck, roles)
 
 
-def _look(run: Run, roles: list[Any]) -> None:
+def _look(run_id: int, scheduler: Scheduler, stuck: Callable[[Any], None], roles: list[Any]) -> None:
     for role in roles:
         if role.busy():
-            run.stuck(role)
-            run.scheduler.side.submit(_warn, run.id, type(role).__name__.removesuffix("Actor"), role.thread.ident)
+            stuck(role)
+            scheduler.side.submit(_warn, run_id, type(role).__name__.removesuffix("Actor"), role.thread.ident)
 
 
 def _warn(run_id: int, role: str, ident: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
@@ -131,7 +133,7 @@ class RunOpener:
     def _run(self, options: RunOptions) -> Run:
         run = Run(options, self._scheduler)
         if options.max_in_flight_bytes is not None:
-            run.budget = ByteBudget(options.max_in_flight_bytes, lambda: _room_for_bytes(run))
+            run.budget = ByteBudget(options.max_in_flight_bytes, partial(_room_for_bytes, weakref.ref(run)))
         run.stuck = self._count_stuck
         return run
 
@@ -194,7 +196,10 @@ class RunOpener:
             return target
 
 
-def _room_for_bytes(run: Run) -> None:
+def _room_for_bytes(known: weakref.ref[Run]) -> None:
+    run = known()
+    if run is None:  # the last to let go of it has given its bytes back
+        return
     if run.batcher is not None:
         run.batcher.actor_ref.tell(Look())
     else:

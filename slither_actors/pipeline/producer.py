@@ -50,6 +50,7 @@ class ProducerActor(RoleActor):
     def __init__(self, run: Run, items: Iterable[Any], buffer: deque[Any]) -> None:
         super().__init__(run)
         self._items: Any = items
+        self._credit = run.credit
         self._buffer = buffer
         self._iterator: Iterator[Any] | None = None
         self._done = False
@@ -67,8 +68,7 @@ class ProducerActor(RoleActor):
 
     def statistics(self) -> ProducerStatistics:
         """What it is doing now. From any thread."""
-        credit = self._run.credit
-        return ProducerStatistics(credit.pulled, max(0, credit.room()), self.waiting)
+        return ProducerStatistics(self._credit.pulled, max(0, self._credit.room()), self.waiting)
 
     def wake(self) -> None:
         """There is more credit. Costs a message only if the Producer has run out of it."""
@@ -109,17 +109,22 @@ class ProducerActor(RoleActor):
         if not run.over():
             run.source_done = True
             run.batcher.actor_ref.tell(SourceEnded(error))
+        error = None  # its traceback holds this frame, and with it the source
         self.stop()
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Close the iterator, in the thread that used it."""
+        """Close the iterator, in the thread that used it; and let go of the source, so that its end comes here, too."""
+        run = self._run
         super().on_exit(reason)
-        iterator, self._iterator = self._iterator, None
-        if iterator is not None and iterator is not self._items:
+        iterator, items = self._iterator, self._items
+        self._iterator = self._items = None
+        if run.cut_short == "close":
+            self._buffer.clear()
+        if iterator is not None and iterator is not items:
             close = getattr(iterator, "close", None)
             if close is not None:
                 try:
                     close()
                 except BaseException as error:
-                    if not self._run.closed and not self._done:
-                        self._run.collector.tell(Failed(error))
+                    if not run.closed and not self._done:
+                        run.collector.tell(Failed(error))

@@ -22,6 +22,7 @@ class RoleActor(DaemonActor):
         super().__init__()
         self._run = run
         self.ended = False
+        """It was the last to use what is its own, and has let go of that and of its run, which knows it."""
 
     def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
         """Remember the thread."""
@@ -30,9 +31,14 @@ class RoleActor(DaemonActor):
         return None
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Tell the consumer, which may be waiting for what it leaves behind."""
+        """Tell the consumer, which may be waiting for what it leaves behind.
+
+        The run is let go of: an actor and its reference hold each other, and all that the run holds would stay with
+        them until the garbage collector comes by.
+        """
+        run, self._run = self._run, None  # type: ignore[assignment]  # nothing follows but questions to `ended`
         self.ended = True
-        self._run.inbox.put(RoleEnded())
+        run.inbox.put(RoleEnded())
 
     def monitored_by(self, watcher: LightActor) -> Monitor | None:
         """Tell this one of its end."""

@@ -40,6 +40,7 @@ class Run:
     """
 
     __slots__ = (
+        "__weakref__",
         "awaiting_retry",
         "batched",
         "batcher",
