@@ -93,8 +93,8 @@ class Dispatcher:
         is pulled by a task of the loop, as results are taken. Results are decoded in the loop's thread, a batch at a
         time: very large batches are better made smaller.
 
-        Cancelling the task cancels the run: what waits is dropped at once, and the batch in execution runs out under
-        its timeout. `asyncio.timeout` works.
+        Cancelling the task cancels the run: what waits is dropped at once, and what is in execution runs out, under its
+        timeout; with ``timeout=None`` for however long it takes. `asyncio.timeout` works.
 
         Args:
             items: any iterable or asynchronous iterable of Items or bare payloads.
@@ -200,9 +200,11 @@ async def _adispatcher() -> Dispatcher:
 
 
 class Dispatch:
-    """Batched dispatch on the System that was started last, or else on a default one with a pool "default".
+    """Batched dispatch on the running System that was started last, or else on a default one with a pool "default".
 
-    `System.dispatch` has the same methods for exactly that System.
+    The default one is started on first use: also where another System has been stopped, and in a forked child.
+    `System.dispatch` has the same methods for exactly that System and raises SystemStopped or ForkedSystemError there;
+    it is what a service should use.
     """
 
     @staticmethod
@@ -231,7 +233,8 @@ class Dispatch:
             max_in_flight_bytes: nothing new is encoded while encoded requests and held replies exceed it (no bound).
             ordering: "preserve" (input order) or "as_completed".
             on_error: "halt", "skip", Retry(...) or Route(function).
-            timeout: seconds a batch may take before its worker is killed (30.0; None for no bound).
+            timeout: seconds a batch may take before its worker is killed (the pool's, 30.0 unless given; None for no
+                bound). It also bounds what is being executed when the run is left, which is not interrupted.
             linger: seconds after which a part-filled batch is sent (only full ones unless given).
             context: Context; its session id travels with each batch.
 

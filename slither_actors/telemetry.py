@@ -4,8 +4,8 @@ Handlers run one after the other on one side thread of the System, with a bounde
 loses events (counted in the System's statistics). What a handler raises is logged.
 
 ====================================  ==============================  ==============================================
-event                                 measurements (times: seconds)   metadata, beside batch_ref, attempt, executor,
-                                                                      pipe and stage
+event                                 measurements (times: seconds)   metadata, beside run, batch_ref, attempt,
+                                                                      executor, pipe and stage
 ====================================  ==============================  ==============================================
 ``slither.dispatch.batch.start``      size, queue_time                pool
 ``slither.dispatch.batch.stop``       size, queue_time, duration      outcome: "ok"
@@ -13,7 +13,7 @@ event                                 measurements (times: seconds)   metadata, 
 ====================================  ==============================  ==============================================
 
 ``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: no measurements, and as metadata what
-the log records of `supervisors` have (actor, reason, supervisor, child, delay).
+the log records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
 """
 
 from __future__ import annotations
