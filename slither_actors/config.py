@@ -210,8 +210,8 @@ _DISPATCH: dict[str, Schema] = {
     "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`, "
                  "and of a list, whose items are in memory anyway, more while batches are short.",
                  "type": "integer", "minimum": 0, "maximum": 3 * _MOST_IN_FLIGHT},
-    "max_in_flight_bytes": {"description": "Nothing new is encoded while requests and held replies exceed it; null: "
-                            "no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},
+    "max_in_flight_bytes": {"description": "Nothing new is pulled or encoded while requests and held replies exceed "
+                            "it; null: no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},
     "ordering": {"description": "preserve: results in the order of the input. as_completed: as they come.",
                  "enum": list(ORDERINGS), "default": "preserve"},
     "on_error": {

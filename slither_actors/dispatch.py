@@ -230,7 +230,8 @@ class Dispatch:
             batch_size: items in a batch (the strategy's own default unless given).
             max_in_flight: workers that this run may occupy at a time (8).
             prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
-            max_in_flight_bytes: nothing new is encoded while encoded requests and held replies exceed it (no bound).
+            max_in_flight_bytes: nothing new is pulled or encoded while encoded requests and held replies exceed it (no
+                bound). What was pulled before its size was known waits: batches that are not full, and a few items.
             ordering: "preserve" (input order) or "as_completed".
             on_error: "halt", "skip", Retry(...) or Route(function).
             timeout: seconds a batch may take before its worker is killed (the pool's, 30.0 unless given; None for no

@@ -38,7 +38,8 @@ class RunOptions:
         prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`, and
             of a list, range or the like, whose items are in memory anyway, as many more as help while batches are
             short (no more than 256 batches and 4 MiB of requests and replies in all).
-        max_in_flight_bytes: nothing new is encoded while requests and held replies exceed it; None: no such limit.
+        max_in_flight_bytes: nothing new is pulled or encoded while requests and held replies exceed it; None: no such
+            limit.
         ordering: "preserve" (results in the order of the input) or "as_completed".
         on_error: what becomes of a batch that failed: "halt", "skip", Retry(...) or Route(fn).
         timeout: seconds a batch may take on its worker; None: no limit.

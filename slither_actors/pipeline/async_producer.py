@@ -127,9 +127,11 @@ class AsyncProducer:
         credit = run.credit
         count = 0
         while not run.over():
-            if credit.room() <= 0:
+            if run.room() <= 0:
                 self.waiting = True  # before the last look, so that no credit comes unseen
-                if credit.room() <= 0:
+                if run.room() <= 0:
+                    if run.budget is not None:
+                        batcher.actor_ref.tell(Look())  # what all wait for may be inside the strategy
                     await self._more.wait()
                     self._more.clear()
                 self.waiting = False

@@ -84,6 +84,7 @@ class Batcher:
             self._take(strategy.extend(entries))
         else:
             self._take(strategy.extend(self._admit(entries)))
+        self._run.fed = self._fed
         self._starve()
 
     def finish(self, ended: SourceEnded) -> None:
@@ -225,7 +226,7 @@ class Batcher:
             batch = self._todo.pop(0)
             if self._encoder is not None:
                 self._encoder.encode([batch])
-                budget.change(batch.encoded)
+                budget.encoded(batch.count, batch.encoded)
             made.append(batch)
         return made
 
@@ -244,18 +245,19 @@ class Batcher:
     # -- a strategy never stalls a run
 
     def _starve(self) -> None:
-        """Credit is used up, and the oldest undelivered item is inside the strategy: nobody but us can get it out."""
+        """Nothing more is pulled, and the oldest undelivered item is inside the strategy: only we can get it out."""
         run = self._run
         while self._fed > run.batched and not run.source_done:
             run.starving = True  # before looking, so that who changes it after we looked tells us
-            if not run.credit.used_up():
+            used_up = run.credit.used_up()
+            if not used_up and (run.producer is None or run.budget is None or not run.budget.full()):
                 return
             if run.credit.pulled > self._fed:
                 return  # more is on its way to us
             oldest = self._oldest()
             if any(batch.positions[0] < oldest for batch in list(run.undelivered.values())):
                 return
-            if run.credit.widen(len(run.undelivered)):
+            if used_up and run.credit.widen(len(run.undelivered)):
                 self._wake_producer()
                 return
             before = run.batched

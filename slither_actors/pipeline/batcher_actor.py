@@ -78,6 +78,8 @@ class BatcherActor(RoleActor):
         while True:
             while buffer and not self._run.closed:
                 batcher.feed([buffer.popleft() for _ in range(len(buffer))])
+                if self._run.budget is not None:
+                    self._run.producer.wake()  # it may have waited for these to be looked at
             self.idle = True
             if not buffer or self._run.closed:
                 return

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+AHEAD = 8
+MOST_AHEAD = 512
+
 
 class ByteBudget:
     """Counts bytes over three threads, so it has a lock; a run without ``max_in_flight_bytes`` has no budget at all.
 
     Args:
-        limit: bytes above which nothing new is encoded.
+        limit: bytes above which nothing new is pulled or encoded.
         freed: called, without the lock, by whoever makes room again after `full` has said there is none.
     """
 
-    __slots__ = ("_freed", "_lock", "_waiting", "held", "limit")
+    __slots__ = ("_bytes", "_freed", "_items", "_lock", "_waiting", "held", "limit")
 
     def __init__(self, limit: int, freed: Callable[[], None]) -> None:
         self.limit = limit
@@ -22,6 +25,22 @@ class ByteBudget:
         self._lock = threading.Lock()
         self._freed = freed
         self._waiting = False
+        self._items = self._bytes = 0  # encoded so far
+
+    def encoded(self, items: int, size: int) -> None:
+        """A batch was encoded, to so many bytes."""
+        self._items += items
+        self._bytes += size
+        self.change(size)
+
+    def ahead(self) -> int:
+        """Items that may be pulled before anything is known of their size: as many as take a quarter of the limit.
+
+        Going by those that have been encoded; few as long as none has.
+        """
+        if not self._bytes:
+            return AHEAD
+        return min(MOST_AHEAD, max(1, self.limit * self._items // (4 * self._bytes)))
 
     def change(self, by: int) -> None:
         """Count `by` bytes more, or fewer if it is negative."""

@@ -202,6 +202,8 @@ def _room_for_bytes(known: weakref.ref[Run]) -> None:
         return
     if run.batcher is not None:
         run.batcher.actor_ref.tell(Look())
+        if run.producer is not None:
+            run.producer.wake()
     else:
         run.inbox.put(Work(None))
 

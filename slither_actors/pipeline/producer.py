@@ -85,10 +85,12 @@ class ProducerActor(RoleActor):
                 self._iterator = iter(self._items)
             put, batcher = buffer.append, run.batcher
             while not self._done and not run.over():
-                room = credit.room()
+                room = run.room()
                 if room <= 0:
                     self.waiting = True  # before the last look, so that no credit comes unseen
-                    if credit.room() <= 0:
+                    if run.room() <= 0:
+                        if run.budget is not None:
+                            batcher.actor_ref.tell(Look())  # what all wait for may be inside the strategy
                         return
                     self.waiting = False
                     continue

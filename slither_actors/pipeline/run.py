@@ -52,6 +52,7 @@ class Run:
         "cut_short",
         "emitted",
         "failed",
+        "fed",
         "id",
         "inbox",
         "lane",
@@ -101,8 +102,22 @@ class Run:
         self.source_done = False
         self.budget: ByteBudget | None = None
         # The ledger, in items. Each is written by one thread and only grows (awaiting_retry is a level).
+        self.fed = 0  # to the strategy
         self.batched = self.resolved = self.emitted = self.skipped = self.routed = 0
         self.retries = self.failed = self.awaiting_retry = 0
+
+    def room(self) -> int:
+        """Items that may be pulled now, by a Producer that has to be told to stop.
+
+        Where bytes are counted, what is pulled and was not fed to the strategy yet is of unknown size: little of it.
+        """
+        credit, budget = self.credit, self.budget
+        room = credit.room()
+        if budget is None or room <= 0:
+            return room
+        if budget.full():
+            return 0
+        return min(room, self.fed + budget.ahead() - credit.pulled)
 
     def over(self) -> bool:
         """Whether it has ended, for loops that watch for another thread's word."""
