@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final
 
-# msgpack packs 511 levels of lists and maps; what is nested deeper fails as a whole.
-_MAX_DEPTH: Final = 511
+# msgpack packs 1,024 levels of lists and maps (511 where it runs without its compiled half); what is nested deeper
+# fails as a whole.
+_MAX_DEPTH: Final = 1024
 _SHOWN: Final = 60
 
 

@@ -156,6 +156,19 @@ def nested(levels: int) -> Any:
     return value
 
 
+def test_lists_that_are_too_deep_are_told_from_what_cannot_be_sent_deep_inside() -> None:
+    def lists(levels: int, inside: Any) -> Any:
+        for _ in range(levels):
+            inside = [inside]
+        return inside
+
+    assert decode(encode(lists(500, 1))) == lists(500, 1)
+    with pytest.raises(EncodeError, match="nested more than 1024 levels deep"):
+        encode(lists(1025, 1))
+    with pytest.raises(EncodeError, match="objects of type object cannot be sent"):
+        encode(lists(600, object()))
+
+
 def test_extensions_nest_64_deep_and_no_deeper() -> None:
     assert decode(encode(nested(MAX_NESTING))) == nested(MAX_NESTING)
     with pytest.raises(EncodeError, match="64"):
