@@ -119,23 +119,30 @@ class LightRef(pykka.ActorRef[A]):
 class _LightLife(Life):
     """How a light actor is ended, and where its watchers are called."""
 
-    __slots__ = ("_ref",)
+    __slots__ = ("_ref", "_scheduler")
 
     def __init__(self, ref: LightRef[Any]) -> None:
         super().__init__()
-        self._ref = ref
+        self._ref: LightRef[Any] | None = ref  # which has this, so only as long as the actor lives
+        self._scheduler = ref._scheduler
 
     def ask_shutdown(self, reason: ExitReason) -> None:
-        self._ref.tell(AskShutdown(reason))
+        if (ref := self._ref) is not None:
+            ref.tell(AskShutdown(reason))
 
     def kill(self) -> None:
-        actor = self._ref._actor
-        if actor is not None:
+        ref = self._ref
+        if ref is not None and (actor := ref._actor) is not None:
             actor.scheduler.post(actor.exit, Killed())
+
+    def ended(self, reason: ExitReason) -> None:
+        """The actor is gone: tell its watchers, and hold its reference no longer."""
+        self._ref = None
+        self.exit.set(reason)
 
     def deliver(self, watcher: Callable[[Down], object], down: Down) -> None:
         # Not called right here, which may be the middle of some handler's exit().
-        scheduler = self._ref._scheduler
+        scheduler = self._scheduler
         if scheduler.stopped:
             watcher(down)
         else:

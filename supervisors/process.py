@@ -250,7 +250,7 @@ class LightActor(pykka.Actor, Recipient):
         scheduler.run_guarded(None, self.on_exit, reason)
         record_exit(scheduler, type(self).__name__, self.actor_urn, reason, started=started)
         life.start.set(reason)
-        life.exit.set(reason)
+        life.ended(reason)
 
     # -- Pykka's hooks for an actor type -------------------------------------------------------------------------
 

@@ -70,6 +70,11 @@ class Batcher:
         batched = self._run.batched  # first: it never exceeds what was fed
         return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
 
+    def close(self) -> None:
+        """It makes no more batches. By the thread whose role this is."""
+        if self._encoder is not None:
+            self._encoder.close()
+
     # -- items
 
     def feed(self, entries: list[Any]) -> None:

@@ -103,6 +103,7 @@ class BatcherActor(RoleActor):
             self._fed = run.batched + batcher.inside
             with contextlib.suppress(BaseException):  # a strategy that failed once may fail again
                 self._leftover.extend(batcher.held_ids())
+            batcher.close()
         self._batcher = None  # and the strategy, with what it holds
         if run.cut_short == "close":
             self._buffer.clear()

@@ -125,6 +125,8 @@ class Consumer:
             yield from self._loop()
         finally:
             self.close()
+            if self._batcher is not None:
+                self._batcher.close()
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.

@@ -62,6 +62,10 @@ class RequestEncoder:
         """Whether an Item among what was taken for bare payloads is noticed here, and the batch then mended."""
         return self.target is not None
 
+    def close(self) -> None:
+        """It encodes no more."""
+        self._encoder.close()
+
     def encode(self, batches: Iterable[Batch]) -> None:
         """Make the requests; where a payload has no form on the wire that is left as its batch's `error`.
 

@@ -61,6 +61,11 @@ class Encoder:
         self._buffers: list[Buffer] = []
         self._offset = 0
 
+    def close(self) -> None:
+        """It encodes no more. It and its packers hold each other, and with them 64 KiB: not until some collection."""
+        del self._pack
+        self._packs.clear()
+
     def encode(self, value: object) -> tuple[bytes, list[Buffer]]:
         """The body and the out-of-band buffers for ``value``. The buffers are views: leave the arrays alone until sent.
 
@@ -158,7 +163,11 @@ def encode(value: object) -> bytes:
 
     :raises EncodeError: as :meth:`Encoder.encode` does.
     """
-    return Encoder(out_of_band=None).encode(value)[0]
+    encoder = Encoder(out_of_band=None)
+    try:
+        return encoder.encode(value)[0]
+    finally:
+        encoder.close()
 
 
 _hook = Hook(0, BesideBody(b""))

@@ -122,6 +122,30 @@ def test_a_source_in_memory(system: System, eventually: Eventually) -> None:
     eventually(lambda: run() is None)
 
 
+@pytest.mark.parametrize("lazy", [True, False])
+def test_runs_leave_no_garbage_of_ours_at_all(system: System, lazy: bool, eventually: Eventually) -> None:
+    before = system.statistics().runs
+
+    def run() -> None:
+        given = list(range(100))
+        assert len(system.dispatch.run((x for x in given) if lazy else given, **DOUBLE)) == 100
+
+    run()  # what is made once is there
+    gc.collect()
+    for _ in range(5):
+        run()
+    eventually(lambda: system.statistics().runs == before)
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        left = [type(each) for each in gc.garbage]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    ours = [kind for kind in left if kind.__module__.partition(".")[0] in ("slither_actors", "supervisors", "msgpack")]
+    assert ours == []
+
+
 @pytest.mark.parametrize("end", ["closed", "to its end", "cancelled"])
 def test_an_asynchronous_source(system: System, end: str) -> None:
     async def use(source: Source) -> weakref.ref[Run]:

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import gc
 import pathlib
 import pickle
 import subprocess
@@ -154,6 +155,17 @@ def nested(levels: int) -> Any:
     for _ in range(levels - 1):
         value = (value,)
     return value
+
+
+def test_no_encoder_is_left_to_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            encode([1, (2,), {3}])
+        assert not [found for found in gc.get_objects() if type(found) is Encoder]
+    finally:
+        gc.enable()
 
 
 def test_lists_that_are_too_deep_are_told_from_what_cannot_be_sent_deep_inside() -> None:
