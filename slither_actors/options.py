@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors import checks
@@ -15,7 +16,7 @@ from slither_actors.executors.base import check_affinity, check_pool
 from slither_actors.policies import Policy, parse_on_error
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 from slither_actors.strategies.fixed import MAX_BATCH
-from slither_actors.wording import nearest, shown
+from slither_actors.wording import known_names, nearest, shown
 
 Executor = RemoteExecutor | InlineExecutor
 
@@ -182,12 +183,9 @@ def _like(name: str) -> list[str]:
 def _part(value: Any, what: str) -> Any:
     """The executor or strategy as given, if it is one: a class or an instance."""
     cls = value if isinstance(value, type) else type(value)
-    example = "SnakeBridge" if what == "executor" else "WeightedBatch"
     if isinstance(value, str):
-        raise OptionTypeError(
-            f"{what} must be a class or an instance, not the text {shown(value)}; "
-            f"from slither_actors.{_FOLDER[what]} import {value if value.isidentifier() else example}"
-        )
+        hint = _meant(what, value)
+        raise OptionTypeError(f"{what} must be a class or an instance, not the text {shown(value)}{hint}")
     if what == "strategy":
         if not issubclass(cls, Strategy):
             raise OptionTypeError(
@@ -198,7 +196,20 @@ def _part(value: Any, what: str) -> Any:
     return value
 
 
-_FOLDER = {"executor": "executors", "strategy": "strategies"}
+def _meant(what: str, text: str) -> str:
+    """Which of our own classes a text names, by its name or something like it, and how to say that."""
+    ours = (SnakeBridge, Snakepit) if what == "executor" else (FixedBatch, WeightedBatch, KeyPartition)
+    # A class is looked for by the name of its module, too, which is how one says it for short: weighted, keyed.
+    names = {name.lower(): cls.__name__ for cls in ours for name in (cls.__module__.rpartition(".")[2], cls.__name__)}
+    word = "".join(filter(str.isalnum, text.rpartition(".")[2])).lower()
+    close = [word] if word in names else get_close_matches(word, list(names), 1)
+    folder = "executors" if what == "executor" else "strategies"
+    if not close:
+        example = ours[1 if what == "strategy" else 0].__name__
+        known = known_names([cls.__name__ for cls in ours])
+        return f"; {known}; from slither_actors.{folder} import {example}, and say {what}={example}"
+    name = names[close[0]]
+    return f", did you mean {name}? from slither_actors.{folder} import {name}, and say {what}={name}"
 
 
 def _is_inline(executor: Any) -> bool:
