@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors import checks
 from slither_actors.context import Context
-from slither_actors.errors import OptionError, OptionTypeError, UnknownOption
+from slither_actors.errors import OptionError, OptionTypeError, UnknownOption, UnknownPool
 from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
 from slither_actors.executors.base import check_affinity, check_pool
 from slither_actors.policies import Policy, parse_on_error
@@ -154,6 +154,70 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
     result = RunOptions(executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own, **own)
     _take(result.strategy)
     return result
+
+
+def check_defaults(defaults: Any, pools: Collection[str]) -> dict[str, Any]:
+    """A System's defaults for the options of its runs, checked as far as that goes without what only a run gives.
+
+    An option that nobody knows may be one of a run's own executor or strategy; only if it looks much like one of ours
+    it is taken for a mistake.
+
+    Args:
+        defaults: by option; None: there are none.
+        pools: names of the System's pools.
+
+    Raises:
+        OptionError: as `parse_options`; the message says that it is about the defaults.
+    """
+    if defaults is None:
+        return {}
+    if not isinstance(defaults, Mapping):
+        raise OptionTypeError(
+            f"dispatch must be a mapping of defaults such as {{'batch_size': 100}}, not {shown(defaults)}"
+        )
+    try:
+        _check_defaults(dict(defaults), pools)
+    except OptionError as error:
+        error.args = (f"the System's defaults for runs (dispatch): {error}",)
+        raise
+    return dict(defaults)
+
+
+def _check_defaults(given: dict[str, Any], pools: Collection[str]) -> None:
+    executor, strategy = given.pop("executor", None), given.pop("strategy", None)
+    if executor is not None:
+        _part(executor, "executor")
+    elif "function" in given or "command" in given:
+        executor = _default_executor(given)
+    if strategy is not None and not isinstance(_part(strategy, "strategy"), type):
+        raise OptionError(
+            f"strategy must be a class, not an instance, which serves one run only; give {_name(strategy)} itself, and "
+            "its options as defaults beside it"
+        )
+    own = {name: given.pop(name) for name in list(given) if name in _RUN}
+    if given.get("batch_size", 0) is None:
+        del given["batch_size"]
+    parts = [part for part in (executor, strategy) if isinstance(part, type)]
+    takers = [*_OURS.values(), *map(_parameters, parts)]
+    known = sorted({"executor", "strategy", *_RUN, *(name for names in takers for name in names)} - {_ANYTHING})
+    for name in given:
+        if not isinstance(name, str):
+            raise OptionTypeError(f"an option's name must be text, not {shown(name)}")
+        if not any(name in names or _ANYTHING in names for names in takers) and get_close_matches(name, known, 1, 0.8):
+            raise UnknownOption(name, known)
+    if isinstance(given.get("function"), str):
+        given = {"module": "that_a_run_names", **given}
+    for cls, names in _OURS.items():
+        # Ours are made to have their options checked; a user's own may do anything in its constructor.
+        meant = cls in (executor, strategy) or (strategy is None and issubclass(cls, Strategy))
+        if meant and all(name in given for name, required in names.items() if required):
+            cls(**{name: given[name] for name in names if name in given})
+    if executor is None or isinstance(executor, type):
+        executor = SnakeBridge(module="that_a_run_names", function="that_too")
+    # Of its own batches a run may say more, so `linger` is not held against the strategy.
+    pool = RunOptions(executor=executor, strategy=FixedBatch(), **own).pool
+    if pool is not None and pool not in pools:
+        raise UnknownPool(pool, pools)
 
 
 _RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy", "timeout_given"}
