@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from slither_actors.errors import DispatchError, OptionError, OptionTypeError
+from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
 from slither_actors.options import RunOptions, parse_options
 from slither_actors.pipeline.consumer import Consumer, Source
@@ -132,7 +133,13 @@ class Dispatcher:
 
     def _open(self, items: Source, options: dict[str, Any], *, asynchronous: bool = False) -> Consumer:
         _check_source(items, asynchronous)
-        return self._engine.open_run(items, parse_options(self._with_defaults(options)))
+        given = self._with_defaults(options)
+        try:
+            parsed = parse_options(given)
+        except OptionError as error:
+            self._name_defaults(error, [name for name in given if name not in options])
+            raise
+        return self._engine.open_run(items, parsed)
 
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
         """What the call says, and the System's defaults for the rest."""
@@ -143,6 +150,16 @@ class Dispatcher:
             # Meant for batches by number; another strategy may have its own idea of what a batch is.
             defaults = {name: value for name, value in defaults.items() if name not in STRATEGY_OPTIONS}
         return {**defaults, **options}
+
+
+    def _name_defaults(self, error: OptionError, used: list[str]) -> None:
+        """Say of the options that an error is about which of them the call has not given."""
+        if isinstance(error, UnknownOption):  # which lists all that are known
+            named = [error.name] if error.name in used else []
+        else:
+            named = [name for name in used if re.search(rf"\b{re.escape(name)}\b", str(error))]
+        if named:
+            error.args = (f"{error}; {' and '.join(named)}: from the defaults of the System, System(dispatch=...)",)
 
 
 def _check_source(items: Source, asynchronous: bool) -> None:

@@ -161,11 +161,17 @@ class BatchTimeout(SlitherError):
 
     Args:
         timeout: seconds that it had.
+        inline: it was a thread of an inline executor, which nobody can kill.
     """
 
-    def __init__(self, timeout: float) -> None:
-        super().__init__(f"not done within its timeout of {timeout:g} s; the worker was killed and is replaced")
+    def __init__(self, timeout: float, *, inline: bool = False) -> None:
+        if inline:
+            end = "its thread cannot be killed: it runs on, another one takes its place, and what it gives is dropped"
+        else:
+            end = "the worker was killed and is replaced"
+        super().__init__(f"not done within its timeout of {timeout:g} s; {end}")
         self.timeout = timeout
+        self.inline = inline
 
 
 class WorkerCrashed(SlitherError):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors import checks
 from slither_actors.context import Context
-from slither_actors.errors import OptionError, OptionTypeError, UnknownOption
+from slither_actors.errors import OptionError, OptionTypeError, UnknownOption, UnknownPool
 from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
 from slither_actors.executors.base import check_affinity, check_pool
 from slither_actors.policies import Policy, parse_on_error
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 from slither_actors.strategies.fixed import MAX_BATCH
-from slither_actors.wording import nearest, shown
+from slither_actors.wording import known_names, nearest, shown
 
 Executor = RemoteExecutor | InlineExecutor
 
@@ -156,6 +157,70 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
     return result
 
 
+def check_defaults(defaults: Any, pools: Collection[str]) -> dict[str, Any]:
+    """A System's defaults for the options of its runs, checked as far as that goes without what only a run gives.
+
+    An option that nobody knows may be one of a run's own executor or strategy; only if it looks much like one of ours
+    it is taken for a mistake.
+
+    Args:
+        defaults: by option; None: there are none.
+        pools: names of the System's pools.
+
+    Raises:
+        OptionError: as `parse_options`; the message says that it is about the defaults.
+    """
+    if defaults is None:
+        return {}
+    if not isinstance(defaults, Mapping):
+        raise OptionTypeError(
+            f"dispatch must be a mapping of defaults such as {{'batch_size': 100}}, not {shown(defaults)}"
+        )
+    try:
+        _check_defaults(dict(defaults), pools)
+    except OptionError as error:
+        error.args = (f"the System's defaults for runs (dispatch): {error}",)
+        raise
+    return dict(defaults)
+
+
+def _check_defaults(given: dict[str, Any], pools: Collection[str]) -> None:
+    executor, strategy = given.pop("executor", None), given.pop("strategy", None)
+    if executor is not None:
+        _part(executor, "executor")
+    elif "function" in given or "command" in given:
+        executor = _default_executor(given)
+    if strategy is not None and not isinstance(_part(strategy, "strategy"), type):
+        raise OptionError(
+            f"strategy must be a class, not an instance, which serves one run only; give {_name(strategy)} itself, and "
+            "its options as defaults beside it"
+        )
+    own = {name: given.pop(name) for name in list(given) if name in _RUN}
+    if given.get("batch_size", 0) is None:
+        del given["batch_size"]
+    parts = [part for part in (executor, strategy) if isinstance(part, type)]
+    takers = [*_OURS.values(), *map(_parameters, parts)]
+    known = sorted({"executor", "strategy", *_RUN, *(name for names in takers for name in names)} - {_ANYTHING})
+    for name in given:
+        if not isinstance(name, str):
+            raise OptionTypeError(f"an option's name must be text, not {shown(name)}")
+        if not any(name in names or _ANYTHING in names for names in takers) and get_close_matches(name, known, 1, 0.8):
+            raise UnknownOption(name, known)
+    if isinstance(given.get("function"), str):
+        given = {"module": "that_a_run_names", **given}
+    for cls, names in _OURS.items():
+        # Ours are made to have their options checked; a user's own may do anything in its constructor.
+        meant = cls in (executor, strategy) or (strategy is None and issubclass(cls, Strategy))
+        if meant and all(name in given for name, required in names.items() if required):
+            cls(**{name: given[name] for name in names if name in given})
+    if executor is None or isinstance(executor, type):
+        executor = SnakeBridge(module="that_a_run_names", function="that_too")
+    # Of its own batches a run may say more, so `linger` is not held against the strategy.
+    pool = RunOptions(executor=executor, strategy=FixedBatch(), **own).pool
+    if pool is not None and pool not in pools:
+        raise UnknownPool(pool, pools)
+
+
 _RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy", "timeout_given"}
 _ANYTHING = "**"  # stands for **options among the names of parameters
 
@@ -183,12 +248,9 @@ def _like(name: str) -> list[str]:
 def _part(value: Any, what: str) -> Any:
     """The executor or strategy as given, if it is one: a class or an instance."""
     cls = value if isinstance(value, type) else type(value)
-    example = "SnakeBridge" if what == "executor" else "WeightedBatch"
     if isinstance(value, str):
-        raise OptionTypeError(
-            f"{what} must be a class or an instance, not the text {shown(value)}; "
-            f"from slither_actors.{_FOLDER[what]} import {value if value.isidentifier() else example}"
-        )
+        hint = _meant(what, value)
+        raise OptionTypeError(f"{what} must be a class or an instance, not the text {shown(value)}{hint}")
     if what == "strategy":
         if not issubclass(cls, Strategy):
             raise OptionTypeError(
@@ -199,7 +261,20 @@ def _part(value: Any, what: str) -> Any:
     return value
 
 
-_FOLDER = {"executor": "executors", "strategy": "strategies"}
+def _meant(what: str, text: str) -> str:
+    """Which of our own classes a text names, by its name or something like it, and how to say that."""
+    ours = (SnakeBridge, Snakepit) if what == "executor" else (FixedBatch, WeightedBatch, KeyPartition)
+    # A class is looked for by the name of its module, too, which is how one says it for short: weighted, keyed.
+    names = {name.lower(): cls.__name__ for cls in ours for name in (cls.__module__.rpartition(".")[2], cls.__name__)}
+    word = "".join(filter(str.isalnum, text.rpartition(".")[2])).lower()
+    close = [word] if word in names else get_close_matches(word, list(names), 1)
+    folder = "executors" if what == "executor" else "strategies"
+    if not close:
+        example = ours[1 if what == "strategy" else 0].__name__
+        known = known_names([cls.__name__ for cls in ours])
+        return f"; {known}; from slither_actors.{folder} import {example}, and say {what}={example}"
+    name = names[close[0]]
+    return f", did you mean {name}? from slither_actors.{folder} import {name}, and say {what}={name}"
 
 
 def _is_inline(executor: Any) -> bool:

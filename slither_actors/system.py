@@ -17,7 +17,7 @@ from slither_actors import running, telemetry
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
 from slither_actors.health import DrainReport, Health, judge
-from slither_actors.options import RunOptions
+from slither_actors.options import RunOptions, check_defaults
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
@@ -57,7 +57,7 @@ class System:
             System ends with them.
 
     Raises:
-        OptionError: a pool's spec is wrong; the message names pool and key.
+        OptionError: a pool's spec or a default is wrong; the message names pool and key, or the default.
 
     Example::
 
@@ -80,6 +80,7 @@ class System:
             if not isinstance(pool, str) or not pool:
                 raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}")
         self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in wanted.items()}
+        defaults = check_defaults(dispatch, self._specs)
         self._name = name
         self._pid = os.getpid()
         self._links = {pool: PoolLink(pool) for pool in self._specs}
@@ -96,7 +97,7 @@ class System:
             self._scheduler, self._links, self._specs, lambda: self._tree.runs, lambda: self.stopped
         )
         self._snapshots = Snapshots(self._scheduler, self._tree, self._links, self._opener)
-        self.dispatch = Dispatcher(self, dispatch)
+        self.dispatch = Dispatcher(self, defaults)
         running.known.add(self)
 
     @classmethod

@@ -102,6 +102,8 @@ class SystemTree:
             if error_or_none is not None:
                 if isinstance(error_or_none, SlitherError):
                     error_or_none.add_note(f"while pool {name!r} was started")
+                elif isinstance(error_or_none, OSError):
+                    raise _cannot_start(name, self._specs[name], error_or_none) from None
                 raise error_or_none
 
     def _start_spawner(self) -> Any:
@@ -171,6 +173,19 @@ def child_at(root: LightRef[Supervisor], path: Sequence[object]) -> Any:
         if ref is None or isinstance(ref, str):
             raise LookupError(f"the child {child_id!r} does not run at the moment")
     return ref
+
+
+def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
+    """The same error, which names the pool and, where it is about the interpreter, the option."""
+    if error.filename is None:  # no descriptors or processes left, say
+        error.add_note(f"while pool {name!r} was started")
+        return error
+    if error.filename == spec.python:
+        remedy = "PoolSpec(python=...) must be the path of a Python with msgpack, or its name on PATH"
+    else:
+        remedy = "it is this process's own, sys.executable; PoolSpec(python=...) names another one"
+    text = f"pool {name!r} cannot start its workers' python: {error.strerror}; {remedy}"
+    return OSError(error.errno, text, error.filename)
 
 
 def _when_ready(link: PoolLink) -> Future[Exception | None]:

@@ -79,11 +79,12 @@ class Mapping:
         self._display.say(
             format_summary(
                 ending,
-                self._results,
+                self._output.written,
                 self._failed + self._malformed,
                 self._stream.statistics().retries if self._stream is not None else 0,
                 time.monotonic() - self._began,
                 unfinished=self._unfinished,
+                unwritten=self._results - self._output.written,
             )
         )
         return code

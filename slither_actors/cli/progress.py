@@ -93,7 +93,16 @@ def format_progress(progress: Progress, width: int) -> str:
     return _joined(parts)[:width]
 
 
-def format_summary(ending: str, results: int, failed: int, retries: int, seconds: float, *, unfinished: int = 0) -> str:
+def format_summary(
+    ending: str,
+    results: int,
+    failed: int,
+    retries: int,
+    seconds: float,
+    *,
+    unfinished: int = 0,
+    unwritten: int = 0,
+) -> str:
     """The line that closes every run.
 
     Args:
@@ -103,15 +112,18 @@ def format_summary(ending: str, results: int, failed: int, retries: int, seconds
         retries: batches that were run again, or split.
         seconds: how long it took.
         unfinished: inputs that were read when the run failed and have neither a result nor a failure of their own.
+        unwritten: results that there were, and that did not get to the output.
     """
     parts = [counted(results, "result", "results")]
-    if failed or not unfinished:
+    if unwritten:
+        parts.append(f"{unwritten:,} not written")
+    if failed or not (unfinished or unwritten):
         parts.append(f"{failed:,} failed")
     if unfinished:
         parts.append(f"{unfinished:,} unfinished")
     if retries:
         parts.append(counted(retries, "retry", "retries"))
-    rate = f" ({format_rate((results + failed) / seconds)}/s)" if seconds > 0 else ""
+    rate = f" ({format_rate((results + unwritten + failed) / seconds)}/s)" if seconds > 0 else ""
     return f"{ending + ': ' if ending else ''}{', '.join(parts)} in {format_elapsed(seconds)}{rate}"
 
 

@@ -56,6 +56,8 @@ class LineWriter:
         self._lock = threading.Lock()
         self._gathered = bytearray()
         self._failure: OSError | None = None
+        self.written = 0
+        """Lines that have gone where they should, to their ends."""
 
     def write(self, line: bytes) -> None:
         """Add one line.
@@ -79,7 +81,7 @@ class LineWriter:
             return
         try:
             while self._gathered and self._failure is None and self._ready(0):
-                del self._gathered[: os.write(self._fd, self._gathered[:_ALWAYS_FITS])]
+                self._write_piece(_ALWAYS_FITS)
         except OSError as error:
             self._failure = error
         finally:
@@ -94,8 +96,7 @@ class LineWriter:
                 self._before_write()
             while self._gathered:
                 try:
-                    # What was written is taken off at once, so that a signal handler which raises doubles nothing.
-                    del self._gathered[: os.write(self._fd, self._gathered)]
+                    self._write_piece(FLUSH_BYTES)
                 except BlockingIOError:  # whoever shares the terminal or pipe with us made it non-blocking
                     self._ready(None)
         except OSError as error:
@@ -103,6 +104,12 @@ class LineWriter:
             self._gathered.clear()
             closed = error.errno == errno.EPIPE
             raise WriteFailed(self._name, closed, error.strerror or str(error)) from None
+
+    def _write_piece(self, most: int) -> None:
+        piece = self._gathered[:most]
+        # What was written is taken off at once, so that a signal handler which raises doubles nothing.
+        del self._gathered[: (size := os.write(self._fd, piece))]
+        self.written += piece.count(b"\n", 0, size)
 
     def _ready(self, timeout: float | None) -> bool:
         poll = select.poll()

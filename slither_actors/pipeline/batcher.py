@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slither_actors.errors import StrategyError
+from slither_actors.errors import StrategyError, WorkerError
 from slither_actors.item import Item
-from slither_actors.pipeline.batch import Batch, wrap_bare
+from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
 from slither_actors.pipeline.messages import (
@@ -27,6 +27,7 @@ from slither_actors.pipeline.messages import (
 )
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.statistics import BatcherStatistics
+from slither_actors.wording import shown
 
 CHUNK_BATCHES = 8
 """Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
@@ -85,16 +86,23 @@ class Batcher:
         if self._linger is not None and self._fed == self._run.batched:
             self._opened = self._clock()
         self._fed += len(entries)
-        if self._bare:
+        if not self._bare:
+            entries = self._admit(entries)
+        try:
             self._take(strategy.extend(entries))
-        else:
-            self._take(strategy.extend(self._admit(entries)))
+        except BaseException as error:
+            self._strategy_failed(error, "extend")
+            raise
         self._run.fed = self._fed
         self._starve()
 
     def finish(self, ended: SourceEnded) -> None:
         """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
-        self._take(self._strategy.flush())
+        try:
+            self._take(self._strategy.flush())
+        except BaseException as error:
+            self._strategy_failed(error, "flush")
+            raise
         if self._run.batched != self._fed:
             raise StrategyError(
                 f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items",
@@ -121,7 +129,8 @@ class Batcher:
                 places = inside.get(item.id)
             except TypeError:
                 self._unfed = name_entries(entries[len(items) :], position)
-                raise StrategyError(f"the id of item {position} cannot be hashed: {item.id!r}", [item.id]) from None
+                text = f"the id of item {position} cannot be hashed: {shown(item.id)}"
+                raise StrategyError(text, [item.id]) from None
             if places is None:
                 inside[item.id] = [(item, position)]
             else:
@@ -170,7 +179,7 @@ class Batcher:
 
     def _listed(self, group: Any) -> list[Any]:
         if not isinstance(group, (list, tuple)):
-            raise StrategyError(f"{type(self._strategy).__name__} gave {group!r} in place of a batch", [])
+            raise StrategyError(f"{type(self._strategy).__name__} gave {shown(group)} in place of a batch", [])
         return list(group)
 
     def _wrapped(self, entries: list[Any], start: int) -> tuple[bool, list[Any]]:
@@ -191,7 +200,7 @@ class Batcher:
                 for taken, place in zip(items, places, strict=False):
                     inside.setdefault(taken.id, []).append((taken, place))
                 raise StrategyError(
-                    f"{type(self._strategy).__name__} gave {item!r}, which it was not given, or gave it twice",
+                    f"{type(self._strategy).__name__} gave {_named(item)}, which it was not given, or gave it twice",
                     [getattr(item, "id", None)],
                 )
             # Usually the very object that the strategy was given; else one that it made of it, which has the same id.
@@ -266,7 +275,7 @@ class Batcher:
                 self._wake_producer()
                 return
             before = run.batched
-            self._take(self._strategy.release())
+            self._release()
             if run.batched == before:
                 raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
         run.starving = False
@@ -291,7 +300,20 @@ class Batcher:
         """Release what has waited too long."""
         until = self.lingers_until()
         if until is not None and until <= self._clock():
+            self._release()
+
+    def _release(self) -> None:
+        try:
             self._take(self._strategy.release())
+        except BaseException as error:
+            self._strategy_failed(error, "release")
+            raise
+
+    def _strategy_failed(self, error: BaseException, method: str) -> None:
+        failed = f"the strategy {type(self._strategy).__name__} failed"
+        if not isinstance(error, StrategyError):  # which says itself what was wrong with which items
+            failed = f"{failed} in {self._strategy._failed_in(error) or method}"
+        self._run.blame(error, failed)
 
     # -- batches made anew
 
@@ -327,17 +349,40 @@ class Batcher:
         items = batch.items()
         routed: list[Item] = []
         for index, error in zip(message.indexes, message.errors, strict=True):
-            item = message.route.fn(items[index], error)
-            if not isinstance(item, Item):
-                raise TypeError(f"the route function gave {item!r} for item {items[index].id!r}, not an Item")
+            try:
+                item = message.route.fn(items[index], error)
+                if not isinstance(item, Item):
+                    raise TypeError(
+                        f"the route function gave {shown(item)} for item {shown(items[index].id)}, not an Item"
+                    )
+            except BaseException as raised:
+                self._route_failed(raised, batch, items[index], error)
+                raise
             routed.append(item)
         self._run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
+
+    def _route_failed(self, raised: BaseException, batch: Batch, item: Item, failure: Exception) -> None:
+        """Say for what it was called: its own error, which becomes the run's, hides the one it was given."""
+        kind = type(failure).__name__
+        if isinstance(failure, WorkerError):
+            kind = f"{kind} ({failure.type.removeprefix('builtins.')})"
+        called = f"for item {shown(item.id)}, called because of {kind} in {describe(batch)}"
+        self._run.blame(raised, f"the route function failed {called}")
+        raised.add_note(f"raised by the route function, {called}")
+        alone = raised.__cause__ is None and raised.__context__ is None
+        if alone and raised is not failure and raised is not failure.__cause__:
+            raised.__context__ = failure  # as if the function had been called by an `except` for it
 
     def held_ids(self) -> list[Any]:
         """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
         if self._bare:
             return name_entries([entry for group in self._strategy.flush() for entry in group], self._run.batched)
         return [item_id for item_id, held in self._inside.items() for _ in held] + self._unfed
+
+
+def _named(item: Any) -> str:
+    """What a strategy gave for an item, without an Item's payload."""
+    return f"item {shown(item.id)}" if isinstance(item, Item) else shown(item)
 
 
 def name_entries(entries: Iterable[Any], start: int) -> list[Any]:

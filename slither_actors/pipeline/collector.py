@@ -104,6 +104,8 @@ class Collector(LightActor):
         elif kind is Ended:
             self._total = message.total
             self._source_error = message.error
+            if message.error is not None:
+                self._run.blame(message.error, _source_failed(message.total))
         elif kind is Routed:
             self._remaking.pop(message.batch.ref, None)
             self._run.routed += len(message.items)
@@ -386,3 +388,8 @@ class Collector(LightActor):
             if role is not None:
                 role.actor_ref.tell(Close())
         self.exit(Normal())
+
+
+def _source_failed(total: int) -> str:
+    after = f"after {total} item{'s' if total > 1 else ''}" if total else "before its first item"
+    return f"the source failed {after}"

@@ -78,7 +78,7 @@ class Consumer:
         self._feeding: Iterator[Any] | None = None
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
-        self._unpack = unpacker(run.options.executor)
+        self._unpack = unpacker(run.options.executor, run.blame)
         self._together = together(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave

@@ -138,7 +138,8 @@ class Crew(LightActor):
         self._busy.discard(thread)
         thread.end()
         job, thread.job = thread.job, None
-        job.lane.collector.tell(Outcomes([(job, BatchTimeout(self.options.timeout or 0.0))]))
+        error = BatchTimeout(self.options.timeout or 0.0, inline=True)
+        job.lane.collector.tell(Outcomes([(job, error)]))
         self._assign()
 
     def on_exit(self, reason: ExitReason) -> None:

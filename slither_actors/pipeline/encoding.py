@@ -9,12 +9,13 @@ from slither_actors.errors import PayloadError
 from slither_actors.executors import Call, Command, SnakeBridge, Snakepit
 from slither_actors.item import Item
 from slither_actors.options import RunOptions
-from slither_actors.pipeline.batch import Batch, wrap_bare
+from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pools.arena import RequestArena
 from slither_actors.pools.job import Target
 from slither_actors.wire.codec import EncodeError, Encoder
 from slither_actors.wire.header import DEFAULT_MAX_FRAME, HEADER_SIZE
 from slither_actors.wire.messages import call_side
+from slither_actors.wording import shown
 
 
 class RequestEncoder:
@@ -25,6 +26,7 @@ class RequestEncoder:
         target_of: the System's table of targets, so that a function is loaded once a worker and not once a run.
         max_frame: bytes that the pool's workers accept in one request, header included.
         arena: where large buffers are put for the workers; None: they go through the pipes.
+        blame: told of an error that ends the run, and where it was: `Run.blame`.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class RequestEncoder:
         target_of: Callable[[str | None, str, bool], Target],
         max_frame: int = DEFAULT_MAX_FRAME,
         arena: RequestArena | None = None,
+        blame: Callable[[BaseException, str], None] = lambda error, failed: None,
     ) -> None:
         self._options = options
         executor: Any = options.executor
         self._executor = executor
         self._max_frame = max_frame
         self._arena = arena
+        self._blame = blame
         self._most = max_frame // 2  # what is larger is looked at more closely
         self._encoder = Encoder()
         self._target_of = target_of
@@ -88,6 +92,9 @@ class RequestEncoder:
             except EncodeError as error:
                 self._failed(batch, error)
                 continue
+            except BaseException as error:  # no memory, say: nobody is to take it for the strategy's, which called us
+                self._blame(error, f"encoding {describe(batch)} failed")
+                raise
             batch.body = body
             size = len(body)
             if buffers:
@@ -108,13 +115,18 @@ class RequestEncoder:
 
     def _asked(self, batch: Batch) -> Any:
         """The payload of the request that the user's executor makes of a batch."""
-        request = self._executor.request(batch.items(), self._options.context, self._options)
-        if isinstance(request, Call):
-            target = self._target_of(request.module, request.function, request.each)
-        elif isinstance(request, Command):
-            target = self._target_of(None, request.name, False)
-        else:
-            raise TypeError(f"{type(self._executor).__name__}.request gave {request!r}, neither a Call nor a Command")
+        try:
+            request = self._executor.request(batch.items(), self._options.context, self._options)
+            if isinstance(request, Call):
+                target = self._target_of(request.module, request.function, request.each)
+            elif isinstance(request, Command):
+                target = self._target_of(None, request.name, False)
+            else:
+                name = type(self._executor).__name__
+                raise TypeError(f"{name}.request gave {shown(request)}, neither a Call nor a Command")
+        except BaseException as error:
+            self._blame(error, f"{type(self._executor).__name__}.request failed for {describe(batch)}")
+            raise
         batch.target = target
         batch.side = self._sides.get(target) or self._side(target)
         return request.payload

@@ -55,7 +55,10 @@ def failure_of(
         pairs = zip(batch.positions, batch.ids(), strict=True)
         lost.extend((position, item_id) for position, item_id in pairs if position not in done)
     lost.sort(key=lambda pair: pair[0])
-    return _error(error, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
+    failed = "the run failed" if finished.batch is None else f"{describe(finished.batch)} failed"
+    failed = next((said for blamed, said in run.blamed if blamed is error), failed)
+    run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
+    return _error(error, failed, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
 
 
 def not_started(error: Exception) -> DispatchError:
@@ -67,14 +70,15 @@ def not_started(error: Exception) -> DispatchError:
     return failure
 
 
-def _error(error: BaseException, batch: Batch | None, partial: list[Item], unfinished: list[Any]) -> DispatchError:
-    where = describe(batch) if batch is not None else "the run"
+def _error(
+    error: BaseException, failed: str, batch: Batch | None, partial: list[Item], unfinished: list[Any]
+) -> DispatchError:
     try:
         text = str(error)
     except BaseException:  # an exception that cannot be printed is still one
         text = "(it cannot be printed)"
     return DispatchError(
-        f"{where} failed: {type(error).__name__}: {text}",
+        f"{failed}: {type(error).__name__}{f': {text}' if text else ''}",
         reason=error,
         batch_ref=batch.ref if batch is not None else None,
         partial_results=partial,

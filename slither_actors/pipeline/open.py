@@ -113,7 +113,7 @@ class RunOpener:
             return _stopped() if self._stopped() else link.unavailable()
 
         def batcher(run: Run) -> Batcher:
-            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena))
+            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena, run.blame))
 
         return Consumer(run, items, batcher, start)
 

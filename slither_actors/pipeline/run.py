@@ -44,6 +44,7 @@ class Run:
         "awaiting_retry",
         "batched",
         "batcher",
+        "blamed",
         "broken",
         "budget",
         "closed",
@@ -98,6 +99,8 @@ class Run:
         self.cut_short: Literal["halt", "close"] | None = None
         self.reading: Iterator[Item] = iter(())  # what the consumer is in the middle of
         self.stuck: Callable[[Any], None] = lambda role: None
+        # What the caller's own code has raised, and the words for which part of it: for the message of the run's error.
+        self.blamed: list[tuple[BaseException, str]] = []
         self.starving = False
         self.source_done = False
         self.budget: ByteBudget | None = None
@@ -118,6 +121,10 @@ class Run:
         if budget.full():
             return 0
         return min(room, self.fed + budget.ahead() - credit.pulled)
+
+    def blame(self, error: BaseException, failed: str) -> None:
+        """Say which part raised `error`, as in "the source failed after 3 items". The first word on an error counts."""
+        self.blamed.append((error, failed))
 
     def over(self) -> bool:
         """Whether it has ended, for loops that watch for another thread's word."""

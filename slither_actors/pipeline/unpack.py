@@ -9,11 +9,12 @@ from typing import Any
 from slither_actors.errors import ProtocolError, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.item import Item
-from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.messages import Delivery, Results, Skipped, Whole
 from slither_actors.pipeline.quick import LEAST, ReplyDecoder
 from slither_actors.pipeline.run import Run
 from slither_actors.wire.codec import DecodeError, decode
+from slither_actors.wording import shown
 
 Unpack = Callable[[Delivery], list[Item]]
 
@@ -21,11 +22,12 @@ TOGETHER_BYTES = 64 * 1024
 """Bytes of replies that are unpacked in one go: so much takes a fraction of a millisecond."""
 
 
-def unpacker(executor: Any) -> Unpack:
+def unpacker(executor: Any, blame: Callable[[BaseException, str], None] = lambda error, failed: None) -> Unpack:
     """The function that makes the Items of a delivery.
 
     Args:
         executor: the run's; our own two are short-cut, a user's is asked.
+        blame: told what a user's raises, and where: `Run.blame`.
     """
     kind = type(executor)
     if kind is SnakeBridge:
@@ -35,7 +37,11 @@ def unpacker(executor: Any) -> Unpack:
     else:
 
         def results(batch: Batch, entries: list[Any], positions: Sequence[int], reply: Any) -> list[Item]:
-            return _asked_results(executor, batch, entries, positions, reply)
+            try:
+                return _asked_results(executor, batch, entries, positions, reply)
+            except BaseException as error:
+                blame(error, f"{type(executor).__name__}.results failed for {describe(batch)}")
+                raise
 
     decode_frame = ReplyDecoder().decode
 
@@ -133,5 +139,5 @@ def _asked_results(
         raise UnexpectedResponse(f"{type(executor).__name__}.results gave {len(answer)} items for {len(items)}")
     for item in answer:
         if not isinstance(item, Item):
-            raise UnexpectedResponse(f"{type(executor).__name__}.results gave {item!r}, not an Item")
+            raise UnexpectedResponse(f"{type(executor).__name__}.results gave {shown(item)}, not an Item")
     return answer

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from slither_actors.item import Item
+from slither_actors.wording import shown
 
 Batches = Iterable[Sequence[Any]]
 """Finished batches, the first of them first: lists of Items, not empty, and the receiver's from then on."""
@@ -53,9 +54,24 @@ class Strategy:
     def extend(self, items: Iterable[Any]) -> Batches:
         """Take some items (finitely many); give the batches that they complete."""
         done: list[Sequence[Any]] = []
-        for item in items:
-            done.extend(self.add(item))
+        item = None
+        try:
+            for item in items:
+                done.extend(self.add(item))
+        except BaseException as error:
+            self._note_failure(error, "add", item)
+            raise
         return done
+
+    def _note_failure(self, error: BaseException, what: str, item: Any) -> None:
+        """Remember what of it has raised, and for which item; the first word on an error is nearest to the place."""
+        if self._failed_in(error) is None:
+            place = f"{what} for item {shown(item.id)}" if isinstance(item, Item) else what
+            vars(self)["_failure"] = error, place  # so that subclasses may define how attributes are set
+
+    def _failed_in(self, error: BaseException) -> str | None:
+        known, place = vars(self).get("_failure", (None, None))
+        return place if known is error else None
 
     def batches(self, items: Iterable[Any]) -> Iterator[Sequence[Item]]:
         """The batches of a whole input, each as soon as it is complete. Payloads are wrapped; ids are positions."""

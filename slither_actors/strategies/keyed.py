@@ -45,6 +45,7 @@ class KeyPartition(Strategy):
         try:
             key = self.key_fn(item)
         except Exception as error:
+            self._note_failure(error, "key_fn", item)
             error.add_note(f"raised by key_fn, for item {shown(item.id)}")
             raise
         try:

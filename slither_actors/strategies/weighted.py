@@ -80,6 +80,7 @@ class WeightedBatch(Strategy):
         try:
             weight: Any = self.weight_fn(item)
         except Exception as error:
+            self._note_failure(error, "weight_fn", item)
             error.add_note(f"raised by weight_fn, for item {shown(item.id)}")
             raise
         if type(weight) is not int and type(weight) is not float:

@@ -32,6 +32,9 @@ def refusal(cls: type, value: object) -> str:
         return f"{name} is a named tuple; send tuple() or _asdict() of it"
     if issubclass(cls, BaseException):
         return f"{name} is an exception; it may be an item of a worker's results, but not inside one"
+    masked = getattr(modules.get("numpy.ma"), "MaskedArray", None)
+    if masked is not None and issubclass(cls, masked):  # asarray() would drop the mask, and say nothing
+        return f"{name} has a mask, which does not travel; send .filled() of it, or its .data and .mask as two arrays"
     numpy = modules.get("numpy")
     if numpy is not None and hasattr(numpy, "ndarray") and issubclass(cls, numpy.ndarray):
         return f"{name} is a subclass of numpy.ndarray; send numpy.asarray() of it"

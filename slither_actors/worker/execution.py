@@ -262,9 +262,21 @@ def resolve(module: str, name: str) -> Any:
     found: Any = sys.modules[module]
     if module == "__main__":
         raise LookupError("a worker has no __main__ of the host's: put the function into a module that can be imported")
-    for part in name.split("."):
+    parts = name.split(".")
+    for number, part in enumerate(parts):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise AttributeError(f"module {module} has no {name}") from None
+            raise AttributeError(f"module {module} has no {name}{_meant(found, parts, number)}") from None
     return found
+
+
+def _meant(owner: object, parts: list[str], number: int) -> str:
+    """", did you mean 'x'?" if the owner of the part that is missing has something like it, else nothing."""
+    try:
+        from difflib import get_close_matches  # here, as most workers never need it
+
+        close = get_close_matches(parts[number], dir(owner), 1)
+    except Exception:  # a module may have a __dir__ of its own
+        close = []
+    return f", did you mean {'.'.join([*parts[:number], close[0], *parts[number + 1 :]])!r}?" if close else ""

@@ -17,11 +17,12 @@ _OF_THE_CODEC = ("encode", "decode")
 
 def failure_of(error: BaseException, kind: str) -> Failure:
     """The failure for ``error``; never raises, whatever the exception's methods do."""
+    name, message = type_name(type(error)), _message(error)
+    trace = "" if kind in _OF_THE_CODEC else _traceback(error)
+    if trace.rstrip() == (f"{name}: {message}".rstrip() if message else name):
+        trace = ""  # it was raised by us, or by a function in C: type and message again, and no place
     return Failure(
-        kind,
-        shortened(type_name(type(error)), MAX_MESSAGE),
-        shortened(_message(error), MAX_MESSAGE),
-        "" if kind in _OF_THE_CODEC else shortened(_traceback(error), MAX_TRACEBACK),
+        kind, shortened(name, MAX_MESSAGE), shortened(message, MAX_MESSAGE), shortened(trace, MAX_TRACEBACK)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,15 @@ def test_an_input_that_kills_its_worker_is_left_out_alone(cli: Cli, here: Path) 
     assert (done.code, done.out) == (0, "1\n2\n4\n")
     record = json.loads((here / "bad.jsonl").read_text())
     assert (record["line"], record["error"]["type"]) == (3, "WorkerCrashed")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("count", [3, 40_000])
+def test_results_that_could_not_be_written_are_not_told_as_results(cli: Cli, count: int) -> None:
+    done = cli("map", "operator:neg", "--each", "-o", "/dev/full", given=numbers(count))
+    assert done.code == 1
+    assert "/dev/full: No space left on device" in done.err
+    assert re.match(r"slither-actors: failed: 0 results, [0-9,]+ not written in ", done.summary)
 
 
 def test_retries_that_are_used_up_fail_the_run_unless_errors_have_a_place(cli: Cli) -> None:

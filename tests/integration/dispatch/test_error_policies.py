@@ -456,3 +456,12 @@ def test_items_that_failed_alone_are_not_split_again_and_keep_their_attempt(
     assert [item.id for item in results if item.meta.get("skipped")] == [1, 3, 4]
     # The whole batch once, then the three bad ones together once more, and that was their last attempt.
     assert [event.metadata["attempt"] for event in failures] == [1, 2]
+
+
+def test_a_function_that_is_misspelt_is_told_once_with_the_one_that_was_meant(system: System) -> None:
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1], module="tasks", function="doubel")
+    assert str(caught.value) == (
+        "batch 1 (item 0) failed: LoadError: cannot load tasks:doubel: "
+        "AttributeError: module tasks has no doubel, did you mean 'double'?"
+    )

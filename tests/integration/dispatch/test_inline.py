@@ -156,6 +156,7 @@ def test_a_batch_over_its_timeout_fails_and_what_it_gives_later_is_dropped(
     (skipped,) = [item for item in results if "skipped" in item.meta]
     assert skipped.id == 1
     assert isinstance(skipped.meta["error"], BatchTimeout)
+    assert "its thread cannot be killed: it runs on" in str(skipped.meta["error"])  # there is no worker
 
 
 def test_a_thread_that_is_over_its_timeout_is_replaced(system: System) -> None:

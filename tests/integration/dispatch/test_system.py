@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -63,7 +64,12 @@ def test_a_worker_that_cannot_start_fails_the_start_with_the_reason(
     system = System({"good": PoolSpec(size=1), "bad": PoolSpec(size=size, path=[FUNCTIONS], **spec)})
     with pytest.raises(error, match=text) as caught:
         system.start()
-    if not isinstance(caught.value, OSError):
+    if isinstance(caught.value, OSError):
+        assert "pool 'bad' cannot start its workers' python" in str(caught.value)
+        assert "PoolSpec(python=...) must be the path of a Python with msgpack" in str(caught.value)
+        assert caught.value.filename == spec["python"]
+        assert caught.value.errno in (errno.ENOENT, errno.EACCES)
+    else:
         assert "while pool 'bad' was started" in "".join(caught.value.__notes__)
     with pytest.raises(SystemStopped):
         system.dispatch.run([1], **DOUBLE)
@@ -76,6 +82,12 @@ def test_a_worker_that_is_never_ready_fails_the_start_at_its_deadline(tmp_path: 
     with pytest.raises(StartTimeout, match="start_timeout") as caught:
         System({"default": PoolSpec(size=1, path=[tmp_path], preload=["sleepy"], start_timeout=0.6)}).start()
     assert "going to sleep" in "".join(caught.value.__notes__)
+
+
+def test_an_interpreter_of_our_own_that_is_gone_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slither_actors.pools.hosts.local.sys.executable", "/no/such/python")
+    with pytest.raises(FileNotFoundError, match=r"it is this process's own, sys\.executable"):
+        one_worker().start()
 
 
 def test_an_init_that_cannot_be_encoded_fails_the_start() -> None:

@@ -85,6 +85,7 @@ def test_the_time_left_is_unknown_while_there_is_too_little_to_tell(elapsed: flo
 def test_the_summary_says_how_it_ended_and_what_came_of_it() -> None:
     assert format_summary("", 3, 0, 0, 1.5) == "3 results, 0 failed in 1.50 s (2.0/s)"
     assert format_summary("failed", 1, 1234, 1, 125) == "failed: 1 result, 1,234 failed, 1 retry in 2:05 (9.9/s)"
+    assert format_summary("failed", 0, 0, 0, 2, unwritten=487) == "failed: 0 results, 487 not written in 2.00 s (244/s)"
     assert format_summary("failed", 2, 0, 0, 1, unfinished=3) == "failed: 2 results, 3 unfinished in 1.00 s (2.0/s)"
     assert format_summary("", 0, 0, 2, 0) == "0 results, 0 failed, 2 retries in 0.00 s"
 

@@ -62,6 +62,19 @@ def test_a_reader_that_went_away_is_told_as_closed_and_told_again(pipe: tuple[in
         assert raised.value.closed
 
 
+def test_lines_that_are_written_are_counted_however_many_writes_they_take(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    writer = LineWriter(writing, "output")
+    for number in range(5):
+        writer.write(b"%d\n" % number)
+    assert writer.written == 0
+    writer.flush()
+    writer.write(b"6\n")
+    writer.flush_what_fits()
+    assert writer.written == 6
+    assert len(read(reading)) == 12
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_a_full_disk_is_told_with_the_name_of_the_file() -> None:
     fd = os.open("/dev/full", os.O_WRONLY)
@@ -71,6 +84,7 @@ def test_a_full_disk_is_told_with_the_name_of_the_file() -> None:
         with pytest.raises(WriteFailed, match=r"results\.jsonl: No space left on device") as raised:
             writer.flush()
         assert not raised.value.closed
+        assert writer.written == 0
     finally:
         os.close(fd)
 

@@ -48,6 +48,7 @@ EXAMPLES = [
         "message", reason=BatchTimeout(3.0), batch_ref=4, partial_results=[Item(1, 2, {"a": 1})], unfinished=[5, 6]
     ),
     BatchTimeout(0.5),
+    BatchTimeout(0.5, inline=True),
     WorkerCrashed(exit_code=3, stderr_tail="one\ntwo"),
     WorkerCrashed(signal=11),
     WorkerCrashed(),
@@ -90,6 +91,13 @@ def test_errors_survive_pickling_and_copying_with_their_attributes(error, again)
     assert back is not error
     assert plain(back) == plain(error)
     assert back.args == error.args
+
+
+def test_a_timeout_says_what_became_of_the_one_that_was_late():
+    assert "the worker was killed and is replaced" in str(BatchTimeout(0.5))
+    text = str(BatchTimeout(0.5, inline=True))
+    assert "its thread cannot be killed: it runs on" in text
+    assert "worker" not in text
 
 
 def test_notes_survive_pickling():

@@ -107,7 +107,8 @@ def test_the_same_encoder_begins_anew_with_each_value() -> None:
         (np.array([object()]), "Python objects"),
         (np.array(["a"], np.dtypes.StringDType()), "Python objects"),
         (np.zeros(2, [("a", "O")]), "Python objects"),
-        (np.ma.masked_array([1]), "subclass of numpy.ndarray"),
+        (np.ma.masked_array([1]), r"has a mask, .*; send \.filled\(\) of it, or its \.data and \.mask as two arrays"),
+        (np.recarray((1,), [("a", "i4")]), r"subclass of numpy\.ndarray; send numpy\.asarray\(\) of it"),
         (np.zeros(3, "V0"), "no bytes"),
         (np.dtype("i4"), "plain data"),
     ],
@@ -116,6 +117,13 @@ def test_arrays_that_do_not_travel_are_refused(value: Any, said: str) -> None:
     with pytest.raises(EncodeError, match=said) as caught:
         encode({"x": [value]})
     assert caught.value.path == "['x'][0]"
+
+
+def test_what_a_masked_array_is_to_be_sent_as_travels() -> None:
+    masked = np.ma.masked_array([1, 2, 3], [False, True, False])
+    filled, data, mask = decode(encode([masked.filled(0), masked.data, masked.mask]))
+    assert (filled.tolist(), data.tolist(), mask.tolist()) == ([1, 0, 3], [1, 2, 3], [False, True, False])
+    assert decode(encode(np.ma.masked_array([1]).mask)) == np.False_  # of one without any, it is a scalar
 
 
 def beside(description: Any = "<i8", order: Any = "C", shape: Any = (2,), offset: Any = 0, size: Any = 16) -> bytes:

@@ -113,6 +113,19 @@ def test_the_strangest_exceptions_become_failures() -> None:
     assert failure_of(group, "user").message == "two (2 sub-exceptions)"
 
 
+def test_a_traceback_that_shows_no_place_is_none() -> None:
+    class Silent(Exception): ...
+
+    assert failure_of(ValueError("text"), "user").traceback == ""
+    assert failure_of(Silent(), "user").traceback == ""
+    noted = ValueError("text")
+    noted.add_note("and why")
+    assert failure_of(noted, "user").traceback == "ValueError: text\nand why\n"
+    chained = ValueError("text")
+    chained.__cause__ = KeyError("it")
+    assert "direct cause" in failure_of(chained, "user").traceback
+
+
 def test_a_long_chain_of_causes_is_cut() -> None:
     error: Exception = ValueError("first")
     for n in range(300):

@@ -154,6 +154,10 @@ def test_a_body_that_is_no_value_is_a_failure(worker: WorkerProcess) -> None:
     ("module", "function", "said"),
     [
         ("functions", "nope", "module functions has no nope"),
+        ("functions", "doubel", "module functions has no doubel, did you mean 'double'?"),
+        ("functions", "doubel.inner", "did you mean 'double.inner'"),
+        ("functions", "double.__nam__", "did you mean 'double.__name__'?"),
+        ("os", "path.bsename", "module os has no path.bsename, did you mean 'path.basename'?"),
         ("no_such_module", "f", "No module named 'no_such_module'"),
         ("exits_when_imported", "f", "usage: something else"),
         ("functions", "NOT_A_FUNCTION", "int, not a function"),
@@ -167,6 +171,12 @@ def test_a_function_that_cannot_be_loaded_is_a_failure(
     assert said in found.message
     assert "execution.py" not in found.traceback
     assert results(worker.call("double", [1])) == [2]
+
+
+def test_a_name_that_is_not_found_is_told_once_as_there_is_no_code_to_show(worker: WorkerProcess) -> None:
+    found = failure(worker.load(1, "nope"), "load")
+    assert (found.type, found.traceback) == ("AttributeError", "")
+    assert "exits_when_imported.py" in failure(worker.load(2, "f", module="exits_when_imported"), "load").traceback
 
 
 def test_a_target_that_was_never_loaded_is_a_failure(worker: WorkerProcess) -> None:
