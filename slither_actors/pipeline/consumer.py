@@ -127,6 +127,7 @@ class Consumer:
             self.close()
             if self._batcher is not None:
                 self._batcher.close()
+            self.run.blamed.clear()  # of errors that nobody will hear of now
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.
