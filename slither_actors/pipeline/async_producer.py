@@ -165,10 +165,11 @@ class AsyncProducer:
 
     def _end(self, error: BaseException | None = None) -> None:
         """Nothing is pulled any more; said once."""
-        if self.ended:
+        # Taken out in one step: where the loop is closed, who tells us something does this in a thread of its own.
+        run: Run | None = vars(self).pop("_run", None)
+        if run is None:
             return
         self._pulling = False
-        run, self._run = self._run, None  # type: ignore[assignment]  # nothing follows but questions to `ended`
         self._items = None
         if not run.over():
             run.source_done = True

@@ -77,7 +77,11 @@ class BatcherActor(RoleActor):
         buffer = self._buffer
         while True:
             while buffer and not self._run.closed:
-                batcher.feed([buffer.popleft() for _ in range(len(buffer))])
+                try:
+                    entries = [buffer.popleft() for _ in range(len(buffer))]
+                except IndexError:  # it was closed, and the Producer has dropped them
+                    return
+                batcher.feed(entries)
                 if self._run.budget is not None:
                     self._run.producer.wake()  # it may have waited for these to be looked at
             self.idle = True

@@ -86,6 +86,8 @@ class Consumer:
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
         self.closed = False
         """Nobody wants the rest, or there is none."""
+        self.told = False
+        """How the run ended: by the end of its results or by its error."""
         self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._over = False  # the consumer has heard that all went well, and has taken everything
@@ -140,8 +142,8 @@ class Consumer:
     def _let_go(self) -> None:
         """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
         run = self.run
-        if run.cut_short is None and not self._over:
-            run.cut_short = "close"  # before `closed`, so that no snapshot takes this for a failure
+        if not self._over:
+            run.cut("close")  # before `closed`, so that no snapshot takes this for a failure
         run.closed = True
         if run.collector is not None:
             run.collector.tell(Close())
@@ -243,15 +245,17 @@ class Consumer:
                 # The Collector may have been done before we could tell it that a result cannot be unpacked.
                 cause = message.error if message.error is not None else self._broken
                 if cause is None:
-                    self._over = True
+                    self._over = self.told = True
                     return
-                run.cut_short = "halt"
+                if not run.cut("halt"):
+                    raise StreamClosed("this stream was closed")
                 yield from self._roles_end()
                 failure = failure_of(
                     run, message, cause,
                     leftover=self._leftover(), held=self._held, late=self._late, unpack=self._unpack,
                 )  # fmt: skip
                 run.emitted += len(failure.partial_results)
+                self.told = True
                 try:
                     raise failure from cause
                 finally:  # its traceback holds this frame, which is not to hold it

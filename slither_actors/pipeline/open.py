@@ -120,6 +120,7 @@ class RunOpener:
     def _inline(self, items: Source, options: RunOptions) -> Consumer:
         """A run with an inline executor, on threads of its own."""
         run = self._run(options)
+        run.budget = None  # nothing is encoded
 
         def start(run: Run) -> None:
             try:

@@ -62,7 +62,8 @@ class ProducerActor(RoleActor):
         if type(message) is Close or self._run.closed:
             self.stop()
         elif type(message) is Look:
-            self._pull()
+            if not self._done:  # else it was sent before the end, and is read before the stop that this asked for
+                self._pull()
         else:
             super().on_receive(message)
 

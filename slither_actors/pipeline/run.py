@@ -41,6 +41,7 @@ class Run:
 
     __slots__ = (
         "__weakref__",
+        "_cut",
         "awaiting_retry",
         "batched",
         "batcher",
@@ -50,7 +51,6 @@ class Run:
         "closed",
         "collector",
         "credit",
-        "cut_short",
         "emitted",
         "failed",
         "fed",
@@ -96,7 +96,7 @@ class Run:
         # one are delivered the Collector leaves the rest of it here. So at any time it names what is on its way.
         self.undelivered: dict[int, Batch] = {}
         # Failed ("halt"), or closed by its consumer: what was not handed out is dropped.
-        self.cut_short: Literal["halt", "close"] | None = None
+        self._cut: dict[str, Literal["halt", "close"]] = {}
         self.reading: Iterator[Item] = iter(())  # what the consumer is in the middle of
         self.stuck: Callable[[Any], None] = lambda role: None
         # What the caller's own code has raised, and the words for which part of it: for the message of the run's error.
@@ -109,6 +109,15 @@ class Run:
         self.batched = self.resolved = self.emitted = self.skipped = self.routed = 0
         self.retries = self.failed = self.awaiting_retry = 0
 
+    @property
+    def cut_short(self) -> Literal["halt", "close"] | None:
+        """How it was, if it was."""
+        return self._cut.get("how")
+
+    def cut(self, how: Literal["halt", "close"]) -> bool:
+        """It is cut short. False if it was, in the other way: the first word counts, whichever threads say it."""
+        return self._cut.setdefault("how", how) == how
+
     def room(self) -> int:
         """Items that may be pulled now, by a Producer that has to be told to stop.
 
@@ -116,7 +125,7 @@ class Run:
         """
         credit, budget = self.credit, self.budget
         room = credit.room()
-        if budget is None or room <= 0:
+        if budget is None or room <= 0 or credit.unbounded:
             return room
         if budget.full():
             return 0

@@ -7,6 +7,7 @@ from operator import length_hint
 from types import TracebackType
 from typing import Self
 
+from slither_actors.errors import StreamClosed
 from slither_actors.item import Item
 from slither_actors.pipeline.consumer import Consumer
 from slither_actors.pipeline.pieces import pieces
@@ -28,15 +29,26 @@ class Stream(Iterator[Item]):
         self._items = _items(consumer)
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator, so that a `for` drives it directly
+        if getattr(self._items, "gi_frame", None) is None:
+            self._told()
         return self._items
 
     def __next__(self) -> Item:
         try:
             return next(self._items)
-        except ValueError:
-            if not getattr(self._items, "gi_running", False):
+        except StopIteration:
+            self._told()
+            raise
+        except ValueError as error:
+            if str(error) != "generator already executing":
                 raise
         raise RuntimeError("another thread is waiting for the next result of this stream; one at a time iterates")
+
+    def _told(self) -> None:
+        """Iterating is over. Where nobody was told how the run ended, as after an exception of a signal handler's, the
+        end is no end of the results."""
+        if not self._consumer.told:
+            raise StreamClosed("this stream was closed before its end") from None
 
     def __enter__(self) -> Self:
         return self

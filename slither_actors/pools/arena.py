@@ -152,6 +152,8 @@ class ReplyArena:
         self._mapped: Mapped | None = None
         self.touched = False
         """Whether the worker has used it, until whoever has it trimmed says otherwise."""
+        self.leased = 0
+        """Parts that are looked at, or were and the worker has not heard of it."""
         self._freed: deque[tuple[int, int]] = deque()
 
     def resolve(self, frames: list[Frame]) -> ProtocolError | None:
@@ -179,9 +181,12 @@ class ReplyArena:
                 raise ProtocolError("too_large", f"shared memory cannot be mapped: {error}") from error
         self.touched = True
         offset = self._mapped.look_up(frame)
+        self.leased += 1
         frame.lease = Lease(offset, frame.shared_size, self._freed)
 
     def take_back(self) -> list[tuple[int, int]]:
         """The parts that nobody looks at any more, each given once: the worker is to hear of them."""
         freed = self._freed
-        return [freed.popleft() for _ in range(len(freed))]
+        count = len(freed)
+        self.leased -= count
+        return [freed.popleft() for _ in range(count)]

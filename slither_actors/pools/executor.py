@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
 
 
+TRIM_AGAIN = 5.0
+"""Seconds after which memory that was still in use is tried to be given back again."""
+
+
 class State(enum.Enum):
     """Where an Executor is with its worker."""
 
@@ -175,8 +179,7 @@ class Executor(LightActor):
         elif kind is Forget:
             self._forget(message.session)
         elif kind is Trim:
-            if self._state is State.READY and self._host is not None:
-                self._host.trim()
+            self._trim()
         else:
             super().on_receive(message)
 
@@ -200,6 +203,10 @@ class Executor(LightActor):
             if self._requests.waits(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
+
+    def _trim(self) -> None:
+        if self._state is State.READY and self._host is not None and self._host.trim():
+            self.call_later(TRIM_AGAIN, self._trim)
 
     def _forget(self, session: str) -> None:
         if self._state is State.READY and self._host is not None:

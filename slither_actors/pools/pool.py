@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 TRIM_AFTER = 1.0
 """Seconds without a run after which the memory of large payloads is given back."""
+TRIM_AGAIN = 5.0
+"""Seconds after which that is tried again where something was still in use."""
 ASKED_AT_LEAST = 8
 """Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
 hundreds of runs waiting, asking all of them for each reply costs more than it is worth. The ring goes on turning, and
@@ -199,9 +201,13 @@ class Pool(LightActor):
             return
         if self._link.arena is not None:
             self._link.arena.trim()
+        busy = self._link.arena is not None and self._link.arena.used > 0
         for slot in self._slots.all:
+            busy = busy or bool(slot.jobs)
             if slot.ready:
                 self._executor(slot).tell(Trim())
+        if busy:  # with what a closed run has left at a worker
+            self._alarm = self.call_later(TRIM_AGAIN, self._rested)
 
     # -- assignment
 

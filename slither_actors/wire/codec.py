@@ -63,8 +63,8 @@ class Encoder:
 
     def close(self) -> None:
         """It encodes no more. It and its packers hold each other, and with them 64 KiB: not until some collection."""
-        del self._pack
         self._packs.clear()
+        self._pack = _closed
 
     def encode(self, value: object) -> tuple[bytes, list[Buffer]]:
         """The body and the out-of-band buffers for ``value``. The buffers are views: leave the arrays alone until sent.
@@ -156,6 +156,10 @@ class Encoder:
         self._buffers.append(data)
         self._offset = offset + size
         return offset
+
+
+def _closed(value: object) -> bytes:
+    raise RuntimeError("this encoder was closed")
 
 
 def encode(value: object) -> bytes:

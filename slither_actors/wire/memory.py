@@ -60,7 +60,6 @@ class Spares:
         kept.append(made)
         return made
 
-
     def clear(self) -> None:
         """Keep none."""
         self._kept.clear()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import struct
-from mmap import MAP_SHARED, PROT_READ, PROT_WRITE, mmap
+from mmap import MAP_SHARED, PAGESIZE, PROT_READ, PROT_WRITE, mmap
 
 from .extents import Extents
 from .header import ProtocolError
@@ -84,8 +84,14 @@ class Arena:
 
     def trim(self) -> None:
         """Give the memory of what is not in use back to the system."""
-        for part in self.extents.free():
-            self._map.madvise(_MADV_REMOVE, *part)  # Linux only, as are these arenas
+        for offset, size in self.extents.free():
+            # The system's pages may be larger than ours: it would round up, into what is in use.
+            start, end = -(-offset // PAGESIZE) * PAGESIZE, (offset + size) // PAGESIZE * PAGESIZE
+            if start < end:
+                try:
+                    self._map.madvise(_MADV_REMOVE, start, end - start)  # Linux only, as are these arenas
+                except OSError:  # a system without it: the memory stays with the arena
+                    return
 
 
 _MADV_REMOVE: Final = 9

@@ -23,7 +23,8 @@ from support.gates import SECONDS, Gates
 from support.loops import until
 from support.worker import FUNCTIONS
 
-from slither_actors import PoolSpec, StreamClosed, System
+from slither_actors import DispatchError, PoolSpec, StreamClosed, System
+from slither_actors.pipeline.run import Run
 
 pytestmark = pytest.mark.fault(18)
 
@@ -301,3 +302,28 @@ def test_an_endless_source_is_pulled_only_as_far_as_the_window(system: System, e
             eventually(lambda: stream.statistics().held == stream.statistics().pulled - 1)
             assert stream.statistics().pulled in (25, 26)
 
+
+
+def test_the_error_of_a_source_is_told_also_if_its_producer_is_woken_in_between(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Run.room
+
+    def woken(run: Run) -> int:
+        """As if another thread had come between the Producer's word that it waits and its second look."""
+        producer = run.producer
+        if producer is not None and producer.waiting and threading.current_thread() is producer.thread:
+            producer.wake()
+            return 1
+        return original(run)
+
+    monkeypatch.setattr(Run, "room", woken)
+
+    def source() -> Iterator[int]:
+        yield from range(500)
+        raise KeyError("no more")
+
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run(source(), module="tasks", function="double", batch_size=4)
+    assert isinstance(caught.value.reason, KeyError)
+    assert len(caught.value.partial_results) == 500

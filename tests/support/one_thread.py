@@ -72,7 +72,8 @@ class EchoHost:
         if frames := self._parser.feed(data):
             self._sink.on_frames(frames)
 
-    def trim(self) -> None: ...
+    def trim(self) -> bool:
+        return False
 
     def read(self) -> None: ...
 

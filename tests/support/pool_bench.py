@@ -32,6 +32,7 @@ class FakeHost:
         self.log: list[str] = []
         self.requests: list[Frame] = []
         self.late: list[Frame] = []
+        self.still_used = 0  # so often
         self._unflushed = b""
         self._parser = FrameParser(accepts=wire.FROM_HOST)
         self._dead = False
@@ -61,8 +62,10 @@ class FakeHost:
                 if frame.kind == wire.LOAD:
                     self.bench.scheduler.post(self.say, frame_of(wire.LOADED, frame.request_id))
 
-    def trim(self) -> None:
+    def trim(self) -> bool:
         self.log.append(f"trim at {self.bench.scheduler.clock.now:g}")
+        self.still_used -= 1
+        return self.still_used >= 0
 
     def read(self) -> None:
         self.log.append("read")

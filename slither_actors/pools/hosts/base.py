@@ -71,8 +71,12 @@ class WorkerHost(Protocol):
     def flush(self) -> None:
         """Write what is queued as far as the worker takes it; the rest follows by itself."""
 
-    def trim(self) -> None:
-        """Give back, here and in the worker, what memory was kept for the next large payloads; it has nothing to do."""
+    def trim(self) -> bool:
+        """Give back, here and in the worker, what memory was kept for the next large payloads; it has nothing to do.
+
+        Returns:
+            Whether some is still in use, so that it is to be asked again.
+        """
 
     def read(self) -> None:
         """Read what has come, now: the last look before a deadline is called missed."""

@@ -167,13 +167,19 @@ class LocalHost:
             self._writing = False
             self._executor.remove_writer(worker.request)
 
-    def trim(self) -> None:
-        """Give back what is kept for large frames, and have the worker do so, if there were any."""
+    def trim(self) -> bool:
+        """Give back what is kept for large frames, and have the worker do so, if there were any.
+
+        Returns:
+            Whether some is still looked at, by a slow consumer say: then it is to be asked again.
+        """
         if self._replies.touched or self._parser.spares or self._sent_large:
             self._parser.trim()
             self.send([pack_header(FREED, 0)])
             self.flush()
-            self._replies.touched = self._sent_large = False
+            self._sent_large = False
+            self._replies.touched = self._replies.leased > 0
+        return self._replies.touched
 
     # -- reading
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,33 @@ def test_what_has_come_and_was_not_taken_when_it_is_closed_is_dropped(system: Sy
     assert taken == [0, 2]
     ledger = stream.statistics()
     assert (ledger.emitted, ledger.dropped_by_close) == (2, ledger.pulled - 2)
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_stream_that_was_interrupted_does_not_look_like_one_at_its_end(
+    system: System, gates: Gates, monkeypatch: pytest.MonkeyPatch, lazy: bool
+) -> None:
+    class Alarm(Exception):
+        pass
+
+    def ring(number: int, frame: Any) -> None:
+        raise Alarm
+
+    given = [0, (1, gates["shut"]), 2, 3]
+    stream = system.dispatch.stream((x for x in given) if lazy else given, **GATED)
+    assert next(stream).payload == 0
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Alarm):
+            next(stream)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        gates.open("shut")
+    with pytest.raises(StreamClosed):
+        next(stream)
+    with pytest.raises(StreamClosed):
+        list(stream)
 
 
 def test_a_second_thread_that_iterates_is_refused_and_the_first_notices_nothing(system: System, gates: Gates) -> None:

@@ -16,6 +16,7 @@ from slither_actors import PoolSpec
 from slither_actors.pools import arena as arenas
 from slither_actors.pools.arena import Lease, ReplyArena, RequestArena, memory_file
 from slither_actors.pools.hosts.local import LocalHost
+from slither_actors.wire import shared
 from slither_actors.wire.frames import REPLY, SHARED, Frame, ProtocolError, pack_header
 from slither_actors.wire.shared import Arena, Mapped, freed_body, freed_parts
 
@@ -116,6 +117,25 @@ def test_what_is_not_in_use_is_trimmed_between_what_is(worker_file: int) -> None
     arena.trim()
     assert os.fstat(worker_file).st_blocks * 3 == held * 2
     assert [os.pread(worker_file, MIB, place or 0) for place in places] == [b"\1" * MIB, b"\0" * MIB, b"\3" * MIB]
+
+
+def test_where_pages_are_larger_only_whole_ones_are_trimmed(worker_file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "PAGESIZE", 4 * 4096)  # to the real one as one of 16 KiB is to ours
+    arena = Arena(worker_file)
+    places = [arena.put([bytes([number]) * 4096], 4096) for number in range(1, 17)]
+    for place in places[1:14]:  # from the second page of the first large one to the second of the fourth
+        arena.extents.give(place or 0, 4096)
+    arena.trim()
+    assert [os.pread(worker_file, 1, place or 0)[0] for place in places] == [1, 2, 3, 4, *[0] * 8, 13, 14, 15, 16]
+
+
+def test_where_the_system_refuses_to_trim_nothing_happens(worker_file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_MADV_REMOVE", 12345)
+    arena = Arena(worker_file)
+    place = arena.put([b"abc"], 3)
+    arena.extents.give(place or 0, 3)
+    arena.trim()
+    assert os.pread(worker_file, 3, 0) == b"abc"
 
 
 def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:

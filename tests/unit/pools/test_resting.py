@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from support.pool_bench import Bench
+from support.pool_bench import Bench, reply_to
 
-from slither_actors.pools.pool import TRIM_AFTER
+from slither_actors.pools import executor
+from slither_actors.pools.pool import TRIM_AFTER, TRIM_AGAIN
 
 
 def trims(bench: Bench) -> list[str]:
@@ -54,6 +55,32 @@ def test_a_run_that_is_there_when_the_time_is_over_keeps_it(bench: Callable[...,
     it.close(second)
     it.scheduler.advance(TRIM_AFTER)
     assert len(trims(it)) == 1
+
+
+def test_what_a_closed_run_has_left_at_a_worker_is_waited_for(bench: Callable[..., Bench]) -> None:
+    it = bench().start()
+    lane = it.lane()
+    it.submit(lane, 1)
+    it.close(lane)
+    it.scheduler.advance(TRIM_AFTER)
+    assert len(trims(it)) == 1
+    it.scheduler.advance(TRIM_AGAIN)
+    assert len(trims(it)) == 2
+    it.do(it.host.say, reply_to(it.host.calls()[0]))
+    it.scheduler.advance(TRIM_AGAIN)
+    assert len(trims(it)) == 3
+    it.scheduler.advance(10 * TRIM_AGAIN)
+    assert len(trims(it)) == 3
+
+
+def test_what_a_consumer_still_looks_at_is_asked_for_again(bench: Callable[..., Bench]) -> None:
+    it = bench().start()
+    lane = it.lane()
+    it.submit(lane)
+    it.close(lane)
+    it.host.still_used = 2
+    it.scheduler.advance(TRIM_AFTER + 10 * executor.TRIM_AGAIN)
+    assert len(trims(it)) == 3
 
 
 def test_a_worker_that_is_not_there_yet_is_left_alone(bench: Callable[..., Bench]) -> None:
