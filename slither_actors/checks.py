@@ -77,6 +77,10 @@ def text(name: str, value: Any) -> str:
         raise OptionTypeError(f"{name} must be text, not {shown(value)}")
     if not value:
         raise OptionError(f"{name} must not be empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(f"{name} must be text that UTF-8 can carry, not {shown(value)}: {error.reason}") from None
     return str(value)
 
 

@@ -83,10 +83,20 @@ class Context:
         """This context with one more fact."""
         return self._with("metadata", MappingProxyType({**self.metadata, key: value}))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("stores", "metadata"):  # a read-only view has no copies
+            values[name] = dict(values[name])
+        return _remade, (values,)
+
     def _with(self, name: str, value: Any) -> Context:
         changed = copy.copy(self)
         object.__setattr__(changed, name, value)
         return changed
+
+
+def _remade(values: dict[str, Any]) -> Context:
+    return Context(**values)
 
 
 def _read_only(name: str, value: Any) -> Mapping[str, Any]:

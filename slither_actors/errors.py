@@ -193,7 +193,7 @@ class WorkerCrashed(SlitherError):
             how = "died"
         tail = stderr_tail.strip("\n")
         said = f"; its last words on stderr:\n{tail}" if tail else "; it wrote nothing to stderr"
-        super().__init__(f"the worker {how} in mid-batch{said}")
+        super().__init__(f"the worker {how}{said}")
         self.exit_code = exit_code
         self.signal = signal
         self.stderr_tail = stderr_tail

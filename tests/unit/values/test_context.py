@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -67,3 +70,19 @@ def test_a_bad_value_is_refused_by_name(arguments, message):
 def test_with_stage_checks_too():
     with pytest.raises(OptionTypeError, match="context stage must be text, not 3"):
         Context.new().with_stage(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda context: pickle.loads(pickle.dumps(context))])
+def test_copies_are_equal_and_as_immutable(again: Callable[[Context], Context]) -> None:
+    given = Context.new(session_id="a", stores={"x": 1}, metadata={"y": [2]}, pipe="p")
+    copied = again(given)
+    assert copied == given
+    assert copied.session_given
+    with pytest.raises(TypeError):
+        copied.stores["x"] = 2  # type: ignore[index]
+    assert not again(Context.new()).session_given
+
+
+def test_a_session_id_that_cannot_be_sent_is_refused_at_once() -> None:
+    with pytest.raises(OptionError, match="session_id must be text that UTF-8 can carry"):
+        Context.new(session_id="\udc80")
