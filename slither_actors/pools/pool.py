@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from slither_actors.pools.messages import Outcome
     from supervisors import Timer
 
-TRIM_AFTER = 1.0
-"""Seconds without a run after which the memory of large payloads is given back."""
+TRIM_AFTER = 30.0
+"""Seconds without a run after which the memory of large payloads is given back. Not at once: the kernel's making of
+fresh pages for the next run takes as long as all of its copies."""
 TRIM_AGAIN = 5.0
 """Seconds after which that is tried again where something was still in use."""
 ASKED_AT_LEAST = 8

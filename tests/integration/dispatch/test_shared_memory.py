@@ -10,6 +10,7 @@ import pytest
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
+from slither_actors.pools import pool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no such memory elsewhere")
 MIB = 1 << 20
@@ -28,7 +29,10 @@ def shared_bytes() -> int:
     return total
 
 
-def test_a_system_at_rest_holds_none_and_uses_it_again(eventually: Callable[..., None]) -> None:
+def test_a_system_at_rest_holds_none_and_uses_it_again(
+    eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "TRIM_AFTER", 0.5)
     payloads = [bytes([number]) * MIB for number in range(20)]
     with System({"default": PoolSpec(size=2, path=[FUNCTIONS])}) as system:
         for _ in range(2):

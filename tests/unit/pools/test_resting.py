@@ -14,7 +14,7 @@ def trims(bench: Bench) -> list[str]:
     return [line for host in bench.hosts for line in host.log if line.startswith("trim")]
 
 
-def test_a_second_after_the_last_run_each_worker_gives_memory_back_and_once(bench: Callable[..., Bench]) -> None:
+def test_some_time_after_the_last_run_each_worker_gives_memory_back_and_once(bench: Callable[..., Bench]) -> None:
     it = bench(size=2).start()
     first, second = it.lane(), it.lane()
     it.submit(first)
@@ -59,7 +59,7 @@ def test_a_run_that_is_there_when_the_time_is_over_keeps_it(bench: Callable[...,
 
 def test_what_a_closed_run_has_left_at_a_worker_is_waited_for(bench: Callable[..., Bench]) -> None:
     it = bench().start()
-    lane = it.lane()
+    lane = it.lane(timeout=None)
     it.submit(lane, 1)
     it.close(lane)
     it.scheduler.advance(TRIM_AFTER)
