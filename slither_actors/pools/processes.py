@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import subprocess
+
+_PF_EXITING = 0x4  # linux/sched.h; /proc tells it in its field of flags
 
 END = 2.0
 """Seconds that killed processes get to be reaped at the very end. One needs milliseconds, unless the kernel itself is
@@ -67,6 +70,18 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             return True
+
+    def is_ending(self) -> bool:
+        """Whether the kernel is in the middle of ending it: its pipes are closed by then, and its death is to follow.
+
+        Also where nobody can look at the moment, for want of a descriptor; False where the system does not tell.
+        """
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                state, *_, flags = file.read().rpartition(b")")[2].split()[:7]
+        except OSError as error:
+            return error.errno in (errno.EMFILE, errno.ENFILE)
+        return state in (b"Z", b"X") or bool(int(flags) & _PF_EXITING)
 
     def reap(self) -> int | None:
         """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
@@ -148,6 +163,7 @@ class Processes:
                 worker = self._workers.pop()  # atomic: what another thread has taken is that one's
             except KeyError:
                 return done
+            worker.kill_group()  # it may have been added since all were
             while (code := worker.reap()) is None and time.monotonic() < deadline:
                 time.sleep(0.001)
             if code is None:

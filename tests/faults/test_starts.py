@@ -64,7 +64,7 @@ def test_what_is_no_worker_is_a_protocol_error_at_once(make: Start, tmp_path: Pa
         system.start()
     assert caught.value.reason == reason
     seen = counts_after(system)
-    assert seen.protocol_errors[reason] == seen.deaths >= 1
+    assert 1 <= seen.deaths <= seen.protocol_errors[reason]  # the next one's death may be that of the stop
     assert set(seen.kills) <= {"protocol", "shutdown"}  # the next one may have been starting when all was stopped
 
 

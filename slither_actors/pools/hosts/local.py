@@ -222,8 +222,12 @@ class LocalHost:
             self._sink.on_broken(error)
 
     def _end_of_replies(self) -> None:
-        if self._worker is not None:
-            self._sink.on_broken(ProtocolError("closed", "the worker closed its reply pipe and lives on"))
+        if self._worker is None:
+            return
+        if self._worker.is_ending():  # the system is busy: its death will be told
+            self._executor.call_later(EOF_GRACE, self._end_of_replies)
+            return
+        self._sink.on_broken(ProtocolError("closed", "the worker closed its reply pipe and lives on"))
 
     def _stop_reading(self) -> None:
         if self._reading and self._worker is not None:
