@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from operator import length_hint
 from types import TracebackType
 from typing import Any, Self
 
@@ -98,8 +97,8 @@ class AsyncStream(AsyncIterator[Item]):
         self._end_guard()
         if self._pieces is not None:
             run = self._pieces.consumer.run
-            run.emitted -= length_hint(self._unread)
-            self._unread = run.reading = iter(())
+            run.drop_reading()
+            self._unread = run.reading
             await self._pieces.aclose()
 
     def __del__(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 AHEAD = 8
 MOST_AHEAD = 512
+"""Items that are pulled before any has been encoded, and at most however small they are: see `ByteBudget.ahead`."""
 
 
 class ByteBudget:
@@ -58,7 +59,7 @@ class ByteBudget:
         return self._waiting
 
     def full(self) -> bool:
-        """Whether nothing new may be encoded. Once true, `freed` will be called when there is room."""
+        """Whether nothing new may be pulled or encoded. Once true, `freed` will be called when there is room."""
         with self._lock:
             self._waiting = self.held > self.limit
             return self._waiting

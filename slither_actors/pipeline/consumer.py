@@ -90,7 +90,6 @@ class Consumer:
         """How the run ended: by the end of its results or by its error."""
         self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
-        self._over = False  # the consumer has heard that all went well, and has taken everything
         self._watched = False
 
     def steps(
@@ -129,7 +128,7 @@ class Consumer:
             self.close()
             if self._batcher is not None:
                 self._batcher.close()
-            self.run.blamed.clear()  # of errors that nobody will hear of now
+            self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.
@@ -142,7 +141,7 @@ class Consumer:
     def _let_go(self) -> None:
         """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
         run = self.run
-        if not self._over:
+        if not self.told:
             run.cut("close")  # before `closed`, so that no snapshot takes this for a failure
         run.closed = True
         if run.collector is not None:
@@ -245,7 +244,7 @@ class Consumer:
                 # The Collector may have been done before we could tell it that a result cannot be unpacked.
                 cause = message.error if message.error is not None else self._broken
                 if cause is None:
-                    self._over = self.told = True
+                    self.told = True
                     return
                 if not run.cut("halt"):
                     raise StreamClosed("this stream was closed")

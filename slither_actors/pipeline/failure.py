@@ -57,7 +57,6 @@ def failure_of(
     lost.sort(key=lambda pair: pair[0])
     failed = "the run failed" if finished.batch is None else f"{describe(finished.batch)} failed"
     failed = next((said for blamed, said in run.blamed if blamed is error), failed)
-    run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
     return _error(error, failed, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from operator import length_hint
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -117,6 +118,11 @@ class Run:
     def cut(self, how: Literal["halt", "close"]) -> bool:
         """It is cut short. False if it was, in the other way: the first word counts, whichever threads say it."""
         return self._cut.setdefault("how", how) == how
+
+    def drop_reading(self) -> None:
+        """What the consumer is in the middle of is handed out no further. By the consumer."""
+        self.emitted -= length_hint(self.reading)
+        self.reading = iter(())
 
     def room(self) -> int:
         """Items that may be pulled now, by a Producer that has to be told to stop.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from operator import length_hint
 from types import TracebackType
 from typing import Self
 
@@ -76,6 +75,5 @@ def _items(consumer: Consumer) -> Generator[Item, None, None]:
         for item in reading:
             yield item
             if consumer.closed:
-                run.emitted -= length_hint(reading)
-                run.reading = iter(())
+                run.drop_reading()
                 break

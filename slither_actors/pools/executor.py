@@ -14,6 +14,7 @@ from slither_actors.pools.deadline import Deadline
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
+    TRIM_AGAIN,
     Cancel,
     Forget,
     Send,
@@ -46,10 +47,6 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
-
-
-TRIM_AGAIN = 5.0
-"""Seconds after which memory that was still in use is tried to be given back again."""
 
 
 class State(enum.Enum):

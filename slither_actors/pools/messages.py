@@ -73,6 +73,10 @@ class WhenReady:
         self.answer = answer
 
 
+TRIM_AGAIN = 5.0
+"""Seconds after which `Trim` is tried again where something was still in use."""
+
+
 class Trim:
     """Pool → Executor: no run has been there for a while, so the memory of large payloads is to be given back."""
 

@@ -15,6 +15,7 @@ from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job, Lane
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.messages import (
+    TRIM_AGAIN,
     Cancel,
     CancelJobs,
     CloseLane,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 TRIM_AFTER = 30.0
 """Seconds without a run after which the memory of large payloads is given back. Not at once: the kernel's making of
 fresh pages for the next run takes as long as all of its copies."""
-TRIM_AGAIN = 5.0
-"""Seconds after which that is tried again where something was still in use."""
 ASKED_AT_LEAST = 8
 """Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
 hundreds of runs waiting, asking all of them for each reply costs more than it is worth. The ring goes on turning, and
@@ -200,9 +199,10 @@ class Pool(LightActor):
         if left > 0:
             self._alarm = self.call_later(left, self._rested)
             return
-        if self._link.arena is not None:
-            self._link.arena.trim()
-        busy = self._link.arena is not None and self._link.arena.used > 0
+        arena, busy = self._link.arena, False
+        if arena is not None:
+            arena.trim()
+            busy = arena.used > 0
         for slot in self._slots.all:
             busy = busy or bool(slot.jobs)
             if slot.ready:
