@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
+from slither_actors.pipeline.buffers import UNTOUCHED, owned
 from slither_actors.pipeline.messages import Close, Look, RoleEnded, SourceEnded
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.statistics import ProducerStatistics
@@ -140,6 +141,8 @@ class AsyncProducer:
                 entry = await anext(iterator)
             except StopAsyncIteration:
                 return
+            if type(entry) not in UNTOUCHED:
+                entry = owned(entry)
             credit.pulled += 1
             put(entry)
             if batcher.idle:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from slither_actors.pipeline.buffers import UNTOUCHED, owned
 from slither_actors.pipeline.messages import Close, Failed, Look, SourceEnded
 from slither_actors.pipeline.role import RoleActor
 from slither_actors.pipeline.run import Run
@@ -97,6 +98,8 @@ class ProducerActor(RoleActor):
                     continue
                 before = credit.pulled
                 for entry in itertools.islice(self._iterator, room):
+                    if type(entry) not in UNTOUCHED:
+                        entry = owned(entry)
                     credit.pulled += 1
                     put(entry)
                     if batcher.idle:
