@@ -57,10 +57,10 @@ def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any])
         restart_backoff=spec.restart_backoff,
         name=f"{link.name} executors",
     )
-    hello = _hello(link.name, spec)
     if spec.shares:
         link.share(supervisor)
     for index in range(spec.size):
+        hello = _hello(link.name, spec, index)
         supervisor.tell(StartChild(_executor_child(index, link, spec, spawner, hello)))
     return supervisor
 
@@ -79,7 +79,7 @@ def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callabl
     )
 
 
-def _hello(name: str, spec: PoolSpec) -> bytes:
+def _hello(name: str, spec: PoolSpec, index: int) -> bytes:
     """The greeting: the pool's path, then the host's; another interpreter keeps its own behind the pool's."""
     path = list(spec.path)
     if spec.python is None:
@@ -97,4 +97,5 @@ def _hello(name: str, spec: PoolSpec) -> bytes:
         max_batches=spec.max_batches,
         max_rss=spec.max_rss,
         memory_limit=spec.memory_limit,
+        index=index,
     ).to_body()

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .adapter import Adapter, command
-from .state import in_worker, session
+from .state import in_worker, index, pool, session
 
-__all__ = ["Adapter", "command", "in_worker", "session"]
+__all__ = ["Adapter", "command", "in_worker", "index", "pool", "session"]
