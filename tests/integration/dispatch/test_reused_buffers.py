@@ -29,6 +29,10 @@ def view(buffer: Any, number: int) -> Any:
     return memoryview(buffer)[:4]
 
 
+def row(buffer: Any, number: int) -> Any:
+    return {"at": number, "chunk": buffer}
+
+
 def item(buffer: Any, number: int) -> Any:
     return Item.wrap(buffer, id=number)
 
@@ -47,10 +51,11 @@ def arrays() -> Iterator[Any]:
         yield buffer if number % 2 else buffer[:2]
 
 
-@pytest.mark.parametrize("give", [bare, view, item])
+@pytest.mark.parametrize("give", [bare, view, item, row])
 def test_a_source_may_reuse_its_buffer(system: System, give: Callable[[Any, int], Any]) -> None:
     results = system.dispatch.run(source(give), module="functions", function="echo", batch_size=16)
-    assert [int.from_bytes(result.payload, "little") for result in results] == list(range(COUNT))
+    chunks = [result.payload["chunk"] if give is row else result.payload for result in results]
+    assert [int.from_bytes(chunk, "little") for chunk in chunks] == list(range(COUNT))
 
 
 def test_a_source_may_reuse_its_array(system: System) -> None:

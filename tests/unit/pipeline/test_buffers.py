@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from slither_actors import Item
-from slither_actors.pipeline.buffers import owned
+from slither_actors.pipeline.buffers import LOOKS, BufferGuard
+
+
+def owned(entry: Any) -> Any:
+    return BufferGuard().owned(entry)
+
 
 WRITABLE: list[Any] = [
     bytearray(b"abcd"),
@@ -21,8 +26,8 @@ WRITABLE: list[Any] = [
     np.broadcast_to(np.arange(3), (2, 3)),
 ]
 LEFT_ALONE: list[Any] = [
-    b"abcd", memoryview(b"abcd"), np.frombuffer(b"abcd", np.uint8), "text", 1, None, [bytearray(b"a")], {"a": 1}, (1,),
-    object(),
+    b"abcd", memoryview(b"abcd"), np.frombuffer(b"abcd", np.uint8), "text", 1, None, [b"a"], {"a": 1}, (1, ("b",)), {1},
+    object(), [], (), {},
 ]  # fmt: skip
 
 
@@ -59,3 +64,41 @@ def test_an_array_whose_base_can_be_written_to_is_copied() -> None:
     own = owned(view)
     base[:] = 0
     assert own.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda buffer: (1, buffer),
+        lambda buffer: [buffer, "a"],
+        lambda buffer: {"chunk": buffer, "at": 0},
+        lambda buffer: ("row", {"chunk": buffer}),
+        lambda buffer: Item.wrap((1, buffer), id=1),
+    ],
+    ids=["tuple", "list", "dict", "nested", "Item"],
+)
+def test_a_buffer_beside_other_fields_is_copied_too(wrap: Any) -> None:
+    buffer = bytearray(b"before")
+    entry = wrap(buffer)
+    expected = wrap(bytearray(b"before"))
+    own = owned(entry)
+    buffer[:] = b"after_"
+    assert own == expected
+    assert type(own) is type(entry)
+
+
+def test_fields_are_no_longer_looked_at_where_none_had_one() -> None:
+    guard = BufferGuard()
+    for number in range(LOOKS):
+        assert tuple not in guard.untouched
+        guard.owned((number,))
+    assert tuple in guard.untouched
+    assert guard.owned(Item.wrap((bytearray(1),), id=0)).payload is not None
+
+
+def test_fields_are_looked_at_on_once_one_had_a_buffer() -> None:
+    guard = BufferGuard()
+    guard.owned((bytearray(1),))
+    for number in range(2 * LOOKS):
+        guard.owned((number,))
+    assert tuple not in guard.untouched
