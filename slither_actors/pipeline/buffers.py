@@ -32,7 +32,7 @@ class BufferGuard:
 
     def __init__(self) -> None:
         self.untouched: frozenset[type] = SCALARS
-        """Types of items that `owned` returns as they are; to be looked up first, as a call for each would cost more."""
+        """Types of items that `owned` returns as they are; looked up first, as a call for each costs more."""
         self._left = LOOKS
         self._found = False
 
