@@ -87,11 +87,13 @@ class Watch:
             self.index = None
             self.since = self._looked = job.began
         self.tells = told is not None
-        if told is not None and told.request_id == job.request_id and 0 <= told.index <= job.count:
-            if self.index is None or told.index > self.index:
-                self.index = told.index
-                self.since = min(max(self._looked, now - told.seconds), now)
+        if told is not None and told.request_id == job.request_id and self._is_news(told.index, job.count):
+            self.index = told.index
+            self.since = min(max(self._looked, now - told.seconds), now)
         self._looked = now
+
+    def _is_news(self, index: int, count: int) -> bool:
+        return (-1 if self.index is None else self.index) < index <= count
 
     def deadline(self, job: Job) -> float | None:
         """When the item at which the worker is has had its time; None: it has no bound, or is not known."""

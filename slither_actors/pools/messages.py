@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import pykka
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from slither_actors.pools.job import Job, Lane
     from slither_actors.wire.frames import Frame
 
-    Outcome = Frame | Exception | "AtItem"
+    Outcome: TypeAlias = "Frame | Exception | AtItem"
     """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ...)."""
 
 

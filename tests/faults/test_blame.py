@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.gates import Gates
-from support.victims import beside, counts, works
+from support.victims import beside, counts, counts_after, works
 
 from slither_actors import BatchTimeout, DispatchError, Item, Retry, Route, System, WorkerCrashed
 
@@ -136,7 +138,7 @@ def test_a_kill_from_outside_skips_nothing_with_retry(start: Start, tmp_path: Pa
 def test_halt_names_the_item_and_finishes_those_before_it(start: Start, ordering: str, done: int) -> None:
     system = start()
     with pytest.raises(DispatchError, match=r"item 40") as caught:
-        run(system, batch_with(40), ordering=ordering)
+        system.dispatch.run(batch_with(40), module="items", function="does", each=True, ordering=ordering)
     error = caught.value
     assert isinstance(error.reason, WorkerCrashed)
     assert [item.payload for item in error.partial_results] == list(range(done))
@@ -315,11 +317,16 @@ def test_a_stop_takes_effect_between_two_items(make: Start, tmp_path: Path) -> N
 
     def stop() -> None:
         gates.wait_begun(0)
+        executor, told = system._links["default"].executors[0], threading.Event()
         with beside(system.stop, 20.0):
-            gates.open(0, 1, 2, 3)
+            while executor.statistics().state != "stopping":
+                time.sleep(0.001)
+            system._scheduler.post(told.set)  # the turn is over in which the worker is told
+            told.wait(20)
+            gates.open(*range(64))
 
     with beside(stop), pytest.raises(DispatchError):
         list(stream)
-    assert gates.begun(40) == []
-    counted = system._links["default"].counters.snapshot()
-    assert (counted.kills, counted.exits) == ({}, {"exit 0": 1})
+    assert gates.begun(1) == []
+    seen = counts_after(system)
+    assert (seen.kills, seen.exits) == ({}, {"exit 0": 1})
