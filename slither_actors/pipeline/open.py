@@ -105,9 +105,10 @@ class RunOpener:
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
+            batch_timeout = options.batch_timeout if options.batch_timeout_given else spec.batch_timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout)
+            self._start(run, pool, pool_error, affinity, timeout, batch_timeout)
 
         def pool_error(reason: ExitReason) -> BaseException:
             return _stopped() if self._stopped() else link.unavailable()
@@ -127,7 +128,7 @@ class RunOpener:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
                 raise not_started(SystemStopped("the System was stopped")) from error
-            self._start(run, crew, _crew_error, "none", options.timeout)
+            self._start(run, crew, _crew_error, "none", options.timeout, options.batch_timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -145,6 +146,7 @@ class RunOpener:
         pool_error: Callable[[ExitReason], BaseException],
         affinity: str,
         timeout: float | None,
+        batch_timeout: float | None,
     ) -> None:
         if Scheduler.current() is not None:
             raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
@@ -153,6 +155,7 @@ class RunOpener:
             max_in_flight=options.max_in_flight,
             ahead=options.prefetch > 0,
             timeout=timeout,
+            batch_timeout=batch_timeout,
             session=context.session_id,
             affinity=affinity,
             describe={

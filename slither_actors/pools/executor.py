@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.deadline import Deadline
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
@@ -110,7 +111,9 @@ class Executor(LightActor):
         self._requests = Requests()
         self._head_since = 0.0
         self._deadline = Deadline(self, self._overdue)
+        self._watch = Watch()
         self._why: Exception | None = None
+        self._charge = WHOLE
         self._was_ready = False
         self._answered = False
         self._stop_reason: ExitReason | None = None
@@ -131,6 +134,7 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
+        self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
         self._host = self._make_host(self, self)
         self._host.start()
@@ -196,8 +200,8 @@ class Executor(LightActor):
         if self._state is not State.READY or self._host is None:
             return
         for job in jobs:
-            # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
-            if self._requests.waits(job):
+            # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
+            if self._requests.can_cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
@@ -283,6 +287,9 @@ class Executor(LightActor):
         """The worker's bytes make no sense: whatever they would have said is lost with it."""
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
+            if self._host is not None:
+                self._look(self._host.progress())
+                self._charge = self._charged(error)
             self._state = State.KILLING
             self._deadline.set(None)
         if isinstance(error, ProtocolError):
@@ -298,7 +305,7 @@ class Executor(LightActor):
             self._deadline.at = None
         elif isinstance(head, Job):
             head.began = now
-            timeout = head.lane.timeout
+            timeout = head.lane.deadline
             self._deadline.set(None if timeout is None else now + timeout)
         else:
             self._deadline.set(now + self._spec.start_timeout)
@@ -308,11 +315,12 @@ class Executor(LightActor):
         if self._host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
             self._host.read()
-            if self._moved_on(missed):
+            if self._moved_on(missed) or self._goes_on(self._host):
                 return
         self._deadline.at = None
         if self._state is State.READY:
-            self._why = self._requests.overdue(self._spec.start_timeout)
+            self._why = self._requests.overdue(self._spec.start_timeout, self._watch, self.scheduler.now())
+            self._charge = self._charged(self._why)
             self._state = State.KILLING
             if isinstance(self._why, BatchTimeout):
                 self._record.timeouts += 1
@@ -323,6 +331,32 @@ class Executor(LightActor):
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
             self._kill("start_timeout")
+
+    def _goes_on(self, host: WorkerHost) -> bool:
+        """Whether the worker has come to another item since the last look, which has a timeout of its own."""
+        head = self._requests.head
+        if self._state is not State.READY or not isinstance(head, Job):
+            return False
+        now = self.scheduler.now()
+        self._watch.look(head, host.progress(), now)
+        bound = head.lane.batch_timeout
+        at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
+        if self._watch.index is None or not at or min(at) <= now:
+            return False
+        self._deadline.set(min(at))
+        return True
+
+    def _charged(self, error: Exception) -> Charge:
+        """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
+        head = self._requests.head
+        if not isinstance(head, Job) or (isinstance(error, BatchTimeout) and error.option == "batch_timeout"):
+            return WHOLE
+        return self._watch.charge(head)
+
+    def _look(self, progress: Progress | None) -> None:
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.look(head, progress, self.scheduler.now())
 
     def _kill(self, reason: str) -> None:
         """End the worker, unless that is done; its death is then told by the host."""
@@ -363,9 +397,12 @@ class Executor(LightActor):
             self.exit(Crashed(error))
             return
         error = self._why or _crash(death)
+        if self._why is None:
+            self._look(death.progress)
+            self._charge = self._charged(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        ended = self._requests.died(error)
+        ended = self._requests.died(error, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()

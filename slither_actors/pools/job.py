@@ -72,6 +72,7 @@ class Job(msgspec.Struct, eq=False):
         queued: when it came to the pool.
         began: when it was first in its worker's pipe.
         reply: the frame with all its results, once it has come.
+        spared: deaths of its worker that were charged to none of its items.
     """
 
     lane: Lane
@@ -88,6 +89,7 @@ class Job(msgspec.Struct, eq=False):
     queued: float = 0.0
     began: float = 0.0
     reply: Frame | None = None
+    spared: int = 0
 
 
 class Lane:
@@ -96,13 +98,16 @@ class Lane:
     Args:
         max_in_flight: workers that the run may occupy at a time.
         ahead: whether further jobs may wait in pipes of workers that it occupies.
-        timeout: seconds a job may take once it is first in its worker's pipe; None for no bound.
+        timeout: seconds a job may take once it is first in its worker's pipe, or, where the worker says at which item
+            it is, an item; None for no bound.
+        batch_timeout: seconds a job may take in any case; None for no bound.
         session: the session id that its jobs carry.
         affinity: "none", "hint", "strict" or "fail_fast"; "none" also where the session id was not given by the caller.
     """
 
     __slots__ = (
-        "affinity", "ahead", "average", "cancelling", "closed", "collector", "describe", "in_pipes", "in_ring",
+        "affinity", "ahead", "average", "batch_timeout", "cancelling", "closed", "collector", "deadline", "describe",
+        "in_pipes", "in_ring",
         "max_in_flight", "occupied", "open", "over", "peak", "queue", "served_by", "session", "timeout",
     )  # fmt: skip
 
@@ -112,6 +117,7 @@ class Lane:
         max_in_flight: int,
         ahead: bool,
         timeout: float | None,
+        batch_timeout: float | None = None,
         session: str | None = None,
         affinity: str = "none",
         describe: dict[str, Any] | None = None,
@@ -120,6 +126,9 @@ class Lane:
         self.max_in_flight = max_in_flight
         self.ahead = ahead
         self.timeout = timeout
+        self.batch_timeout = batch_timeout
+        self.deadline = min((each for each in (timeout, batch_timeout) if each is not None), default=None)
+        """Seconds after which a job is looked at first."""
         self.session = session
         self.affinity = affinity
         self.describe = describe or {}

@@ -27,10 +27,13 @@ class WorkerProcess:
         popen: the process.
         request, reply, stderr, lifeline: the host's ends of the pipes.
         replies: the memory that it writes large replies to; -1 where there is none.
+        cursor: the file where it says at which item it is; -1 where there is none.
         closed: told once it is of no more use.
     """
 
-    __slots__ = ("_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "replies", "reply", "request", "stderr")
+    __slots__ = (
+        "_closed", "_popen", "cursor", "exited", "lifeline", "pid", "pidfd", "replies", "reply", "request", "stderr",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class WorkerProcess:
         stderr: int,
         lifeline: int,
         replies: int = -1,
+        cursor: int = -1,
         closed: Callable[[WorkerProcess], object],
     ) -> None:
         self._popen = popen
@@ -53,6 +57,7 @@ class WorkerProcess:
         self.stderr = stderr
         self.lifeline = lifeline
         self.replies = replies
+        self.cursor = cursor
         self.pidfd = _pidfd_open(popen.pid)
 
     def is_dead(self) -> bool:
@@ -95,12 +100,12 @@ class WorkerProcess:
 
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
-        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies)
+        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.cursor)
         return [fd for fd in every if fd >= 0]
 
     def close(self) -> None:
         """Close what is open; may be repeated."""
-        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies"):
+        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies", "cursor"):
             fd = getattr(self, name)
             if fd >= 0:
                 setattr(self, name, -1)

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from msgspec import Struct
 
-from slither_actors.pools import guardian
+from slither_actors.pools import cursor, guardian
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
 from supervisors import DaemonActor, ExitReason, Scheduler
@@ -71,8 +71,8 @@ class Spawn:
     """To the Spawner: make a worker process.
 
     Args:
-        argv: from the descriptors (request, reply, lifeline, and those of the shared memory, if there is any) to the
-            command line.
+        argv: from the descriptors (request, reply, lifeline, those of the shared memory and that of the cursor, if
+            there are any) to the command line.
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
         arena: of the pool; None where no memory is shared.
@@ -158,6 +158,8 @@ class Spawner(DaemonActor):
                 if replies < 0:
                     raise OSError(errno.EMFILE, "no memory to share with a worker")
                 theirs += (requests, replies)
+            if (place := pipes.own(cursor.make())) >= 0:
+                theirs.append(place)
             popen = subprocess.Popen(
                 message.argv(*theirs),
                 stdin=subprocess.DEVNULL,
@@ -175,6 +177,7 @@ class Spawner(DaemonActor):
                 stderr=pipes.keep(stderr[0]),
                 lifeline=pipes.keep(lifeline[1]),
                 replies=pipes.keep(replies),
+                cursor=pipes.keep(place),
                 closed=self._processes.discard,
             )
         for fd in (worker.request, worker.reply, worker.stderr):

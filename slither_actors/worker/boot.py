@@ -24,7 +24,7 @@ main(*map(int, sys.argv[3:]))
 """
 
 
-def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *arenas: int) -> list[str]:
+def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *memory: int) -> list[str]:
     """The argument list of a worker process; call it in the process that will be its parent.
 
     The process is to have ``pass_fds`` of the descriptors (none of them below 3), and any stdin, stdout and
@@ -34,12 +34,13 @@ def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *aren
     :param request_fd: the end of a pipe that the worker reads frames from.
     :param reply_fd: the end of a pipe that it writes frames to.
     :param lifeline_fd: the end of a pipe that it reads nothing from: its end of file means that the host is gone.
-    :param arenas: none, or the files of the memory it shares with the host: that of requests, that of its replies.
+    :param memory: files that it shares with the host: none, or that of requests and that of its replies; and behind
+        these the one for its cursor, if there is one.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # The same interpreter may have found msgpack on a path that its child does not get (a zip, a test runner's path).
     msgpack = ""
     if python == sys.executable and "msgpack" in sys.modules and (file := sys.modules["msgpack"].__file__):
         msgpack = os.path.dirname(os.path.dirname(os.path.abspath(file)))
-    descriptors = (request_fd, reply_fd, lifeline_fd, os.getpid(), *arenas)
+    descriptors = (request_fd, reply_fd, lifeline_fd, os.getpid(), *memory)
     return [python, "-c", _CODE, os.path.dirname(package), msgpack, *map(str, descriptors)]

@@ -217,6 +217,11 @@ class Channel:
             if written:
                 views[first] = views[first][written:]
 
+    def end_in_fork(self) -> None:
+        """End the process if it is a child that a function has forked."""
+        if self._forked:
+            self._in_a_fork()
+
     def _in_a_fork(self) -> None:
         os.write(2, b"A function of a worker forked and its child came back from the call; the child ends here.\n")
         os._exit(1)

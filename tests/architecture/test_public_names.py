@@ -46,7 +46,7 @@ PUBLIC = {
     },
     "slither_actors.executors": {"Call", "Command", "InlineExecutor", "RemoteExecutor", "SnakeBridge", "Snakepit"},
     "slither_actors.strategies": {"FixedBatch", "KeyPartition", "Strategy", "WeightedBatch"},
-    "slither_actors.worker": {"Adapter", "command", "in_worker", "index", "pool", "session"},
+    "slither_actors.worker": {"Adapter", "command", "in_worker", "index", "pool", "progress", "session"},
     "slither_actors.cli": {"main"},
     "slither_actors.config": {"SYSTEM", "SystemConfig", "load", "system_format"},
 }

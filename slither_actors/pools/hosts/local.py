@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from slither_actors.pools import cursor
 from slither_actors.pools.arena import ReplyArena, RequestArena
 from slither_actors.pools.hosts import small_io
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
+from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.processes import WorkerProcess
 from slither_actors.pools.spawner import Reaped, Spawn
@@ -250,6 +251,11 @@ class LocalHost:
             self._log.lines(self._scheduler.side, worker.pid, lines)
         return True
 
+    def progress(self) -> Progress | None:
+        """Read the worker's cursor."""
+        worker = self._worker
+        return cursor.read(worker.cursor) if worker is not None else None
+
     # -- the end
 
     def terminate(self) -> None:
@@ -307,13 +313,14 @@ class LocalHost:
                 self._executor.remove_reader(fd)
             if self._writing:
                 self._executor.remove_writer(worker.request)
+        progress = cursor.read(worker.cursor) if not self._abandoned else None
         worker.exited(code)
         worker.close()
         self._worker = None
         self._spawner.tell(Reaped(worker.pid))
         if not self._abandoned:
             self._executor.actor_ref.tell(
-                Death(self, code if code >= 0 else None, -code if code < 0 else None, self._stderr.text())
+                Death(self, code if code >= 0 else None, -code if code < 0 else None, self._stderr.text(), progress)
             )
         return True
 
