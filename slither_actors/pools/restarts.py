@@ -77,7 +77,7 @@ class PoolRestarts:
         self._completed = completed
         self._rand = rand
         self._unreported = 0
-        self._seen = completed()
+        self._seen = completed()  # of these, at the last death
         self._ended: dict[object, Ended] = {}
         # Pauses so far, by child. Failed starts, and deaths of workers that were given nothing to do, are apart: that
         # others complete items says nothing of whether this one can live.
@@ -100,12 +100,15 @@ class PoolRestarts:
     def doubtful(self) -> bool:
         """Whether so many deaths in a row led to nothing that other work should be tried first."""
         most = self.intensity.max_restarts
-        return bool(most) and 2 * self.streak >= most  # type: ignore[operator]
+        return bool(most) and 2 * self.streak >= most and self._total() == self._seen  # type: ignore[operator]
+
+    def _total(self) -> int:
+        return self._completed() + self._unreported
 
     def delay(self, child_id: object, reason: ExitReason, now: float) -> float | None:
         """Return the seconds to wait before the restart of a child; None: the budget is used up."""
         how = self._ended.pop(child_id, Ended())
-        total = self._completed() + self._unreported
+        total = self._total()
         progress = total != self._seen
         self._seen = total
         if progress:
@@ -159,7 +162,7 @@ class PoolRestarts:
         if how.from_outside:
             # It says nothing of whether the next one can live. A pause that grew with each kill would leave few
             # workers to be hit, until none lives long enough to work.
-            attempts.pop(child_id, None)
+            attempts[child_id] = 1
             return 0.0
         attempt = attempts.get(child_id, 0) if how.lived < self._backoff.reset_after else 0
         attempts[child_id] = attempt + 1
