@@ -116,7 +116,7 @@ class PoolRestarts:
             self.intensity.clear()
             self._deaths.clear()
         if how.at_work or how.answered:
-            self._starts.pop(child_id, None)
+            self._starts[child_id] = 1  # the restart that follows is the one at once
             if progress:
                 return 0.0
         idle = how.started and not how.at_work
