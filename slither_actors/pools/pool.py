@@ -151,6 +151,11 @@ class Pool(LightActor):
             job.began = 0.0  # a retry is the same job
         if message.front:
             lane.queue.extendleft(reversed(message.jobs))
+            restarts = self._link.restarts
+            if restarts is not None and restarts.doubtful and lane.affinity not in BINDING:
+                # What was split or failed last goes first, and only leads to more deaths: is there anything that can be
+                # completed? If not, the pool gives up soon.
+                lane.queue.rotate(1)
         else:
             lane.queue.extend(message.jobs)
         self._assign()
@@ -382,6 +387,9 @@ class Pool(LightActor):
             answer(message.error)
         self._failed_starts = 0 if any(slot.ready for slot in self._slots.all) else self._failed_starts + 1
         if self._in_vain is not None and self._failed_starts >= self._in_vain:
+            restarts = self._link.restarts
+            if restarts is not None:
+                restarts.never_ready(self._failed_starts, message.error)
             self.exit(Crashed(message.error))
 
     def _executor_down(self, message: Down) -> None:

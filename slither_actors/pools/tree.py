@@ -12,6 +12,7 @@ from slither_actors.pools.hosts.local import LocalHost
 from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.pool import Pool
+from slither_actors.pools.restarts import PoolRestarts
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.messages import Hello
 from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
@@ -51,12 +52,9 @@ def _start(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
 
 def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
     # Dynamic, as those stop all at once: eight hung workers must not take eight times `shutdown`.
-    supervisor = DynamicSupervisor.start(
-        max_restarts=spec.max_restarts if spec.max_restarts != "auto" else None,
-        max_seconds=spec.max_seconds,
-        restart_backoff=spec.restart_backoff,
-        name=f"{link.name} executors",
-    )
+    budget = spec.max_restarts if spec.max_restarts != "auto" else None
+    restarts = link.restarts = PoolRestarts(budget, spec.max_seconds, spec.restart_backoff, link.counters.completed)
+    supervisor = DynamicSupervisor.start(name=f"{link.name} executors", policy=restarts)
     if spec.shares:
         link.share(supervisor)
     for index in range(spec.size):
