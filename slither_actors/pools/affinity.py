@@ -66,6 +66,8 @@ class Sessions:
 
     def taken(self, session: str, slot: Slot, holder: object, *, bound: bool) -> None:
         """A batch of it, of this run, went to this worker."""
+        if not bound and session in self.bound:
+            return  # a "hint" run beside a "strict" one: the session stays where it is bound
         self._slots.pop(session, None)
         self._slots[session] = slot
         if bound:
