@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from slither_actors.errors import (
         BatchTimeout,
         DispatchError,
+        EventLoopBlocked,
         ForkedSystemError,
         LoadError,
         OptionError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from slither_actors.item import Item
     from slither_actors.policies import Retry, Route
     from slither_actors.pools.spec import PoolSpec
+    from slither_actors.running import current_system
     from slither_actors.system import System
 
 __version__ = "0.1.0"
@@ -50,6 +52,7 @@ __all__ = [
     "Context",
     "Dispatch",
     "DispatchError",
+    "EventLoopBlocked",
     "ForkedSystemError",
     "Item",
     "LoadError",
@@ -77,6 +80,7 @@ __all__ = [
     "WorkerError",
     "WorkerRecycled",
     "__version__",
+    "current_system",
     "telemetry",
 ]
 
@@ -88,6 +92,7 @@ _ELSEWHERE = {
     "Retry": "slither_actors.policies",
     "Route": "slither_actors.policies",
     "System": "slither_actors.system",
+    "current_system": "slither_actors.running",
 }
 # The names of __all__ that are not listed above are errors.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
+from slither_actors.loops import warn_in_loop
 from slither_actors.options import RunOptions, parse_options
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.pieces import pieces
@@ -58,6 +59,7 @@ class Dispatcher:
             DispatchError: the run failed. ``partial_results`` has all results there were, ``unfinished`` the ids of
                 the rest.
         """
+        warn_in_loop("run", "`await ...arun(...)`")
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
             for piece in pieces(consumer):

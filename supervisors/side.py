@@ -26,13 +26,17 @@ class SideThread:
     Args:
         name: the thread's name.
         maxsize: how many jobs may wait.
+        begin: called once, first of all, on the thread.
     """
 
-    def __init__(self, name: str = "side", maxsize: int = 10_000) -> None:
+    def __init__(
+        self, name: str = "side", maxsize: int = 10_000, begin: Callable[[], object] | None = None
+    ) -> None:
         if maxsize < 1:
             raise ValueError(f"maxsize must be at least 1, not {maxsize!r}")
         self.name = name
         self.maxsize = maxsize
+        self._begin = begin
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Reentrant, because submit may be called by a finalizer that the garbage collector runs inside submit.
         self._lock = threading.RLock()
@@ -131,6 +135,8 @@ class SideThread:
             return True
 
     def _run(self) -> None:
+        if self._begin is not None:
+            self._begin()
         get = self._queue.get
         while not self._abandoned:
             job = get()
