@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from slither_actors.errors import (
         BatchTimeout,
         DispatchError,
-        EventLoopBlocked,
         ForkedSystemError,
         LoadError,
         OptionError,
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
         WorkerRecycled,
     )
     from slither_actors.item import Item
+    from slither_actors.loops import EventLoopBlocked
     from slither_actors.policies import Retry, Route
     from slither_actors.pools.spec import PoolSpec
     from slither_actors.running import current_system
@@ -87,6 +87,7 @@ __all__ = [
 _ELSEWHERE = {
     "Context": "slither_actors.context",
     "Dispatch": "slither_actors.dispatch",
+    "EventLoopBlocked": "slither_actors.loops",
     "Item": "slither_actors.item",
     "PoolSpec": "slither_actors.pools.spec",
     "Retry": "slither_actors.policies",

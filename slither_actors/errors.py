@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchTimeout",
     "DispatchError",
-    "EventLoopBlocked",
     "ForkedSystemError",
     "LoadError",
     "OptionError",
@@ -361,13 +360,6 @@ class SessionBusy(SlitherError):
 
 
 # The end of what was used
-
-
-class EventLoopBlocked(RuntimeWarning):
-    """A blocking call was made in the thread of a running event loop: all that the loop serves waits for it.
-
-    The warning names what to await instead. ``warnings.simplefilter("ignore", EventLoopBlocked)`` where that is meant.
-    """
 
 
 FINALIZING = "the interpreter is shutting down: it has ended the threads of every System, so nothing can run any more"

@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 
-from slither_actors.errors import EventLoopBlocked
-
 _warned: set[str] = set()
+
+
+class EventLoopBlocked(RuntimeWarning):
+    """A blocking call was made in the thread of a running event loop: all that the loop serves waits for it.
+
+    The warning names what to await instead. ``warnings.simplefilter("ignore", EventLoopBlocked)`` where that is meant.
+    """
 
 
 def warn_in_loop(call: str, remedy: str) -> None:

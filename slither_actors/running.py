@@ -37,6 +37,11 @@ def stopping(system: System) -> None:
             _running.remove(system)
 
 
+def is_default(system: System) -> bool:
+    """Whether it is the default one."""
+    return system is _default
+
+
 def running_system() -> System | None:
     """The System that `Dispatch` uses here, if there is one. Never blocks.
 
@@ -93,7 +98,7 @@ def current_system() -> System:
             _default = System(name="slither-default")
         system = _default
     # Not under the lock, for which other Systems would wait. A second thread waits in here for the first one's start.
-    return system.begin()
+    return system.start()
 
 
 # At import, so that hooks that are registered later, which run before this one, still have the default System.

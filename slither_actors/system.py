@@ -18,6 +18,7 @@ from slither_actors import running, telemetry
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import FINALIZING, ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
 from slither_actors.health import DrainReport, Health, judge
+from slither_actors.loops import EventLoopBlocked, warn_in_loop
 from slither_actors.options import RunOptions, check_defaults
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.open import RunOpener
@@ -25,7 +26,6 @@ from slither_actors.pools.link import PoolLink, PoolSnapshot
 from slither_actors.pools.processes import Processes
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.tree import SHUTDOWN_MARGIN
-from slither_actors.loops import warn_in_loop
 from slither_actors.signals import SIGNALS, run_until_signal
 from slither_actors.snapshot import Snapshots, SystemStatistics
 from slither_actors.tree import SystemTree, child_at
@@ -135,7 +135,7 @@ class System:
     # -- life
 
     def start(self) -> Self:
-        """Start the pools and wait until all their workers are ready; then the actors of `children`, and wait for those.
+        """Start the pools and wait until all their workers are ready; then the same for the actors of `children`.
 
         Raises:
             LoadError, StartTimeout, OSError: a worker cannot be started, and why; nothing is left running.
@@ -143,11 +143,8 @@ class System:
             SystemStopped: it was stopped before. A System is started once.
             WouldDeadlock: called on a scheduler's thread, or on one of its own while it starts.
         """
-        warn_in_loop("System.start", "`async with System(...)`, or `await asyncio.to_thread(system.start)`")
-        return self.begin()
-
-    def begin(self) -> Self:
-        """`start`, by one who knows that it blocks."""
+        if not running.is_default(self):  # that is started within another call, which warns
+            warn_in_loop("System.start", "`async with System(...)`, or `await asyncio.to_thread(system.start)`")
         self._check_fork()
         if sys.is_finalizing():
             raise SystemStopped(FINALIZING)
@@ -201,7 +198,8 @@ class System:
         if sys.is_finalizing():
             return False  # its threads are no more; what is left of it ends with this process
         if self._state not in ("new", "stopped") and self._may_wait():
-            warn_in_loop("System.stop", "`async with System(...)`, or `await asyncio.to_thread(system.stop)`")
+            with contextlib.suppress(EventLoopBlocked):  # made an error by a filter, it must not keep from stopping
+                warn_in_loop("System.stop", "`async with System(...)`, or `await asyncio.to_thread(system.stop)`")
         return self.end(timeout)
 
     def end(self, timeout: float | None = None) -> bool:
@@ -396,8 +394,8 @@ class System:
     def _takes_from_here(self) -> bool:
         """Whether it takes a run though it is starting, draining or stopping.
 
-        Its own actors dispatch from their start to their own stop. In a drain its runs do, too: a source that dispatches
-        for its items could not be finished otherwise.
+        Its own actors dispatch from their start to their own stop. In a drain its runs do, too: a source that
+        dispatches for its items could not be finished otherwise.
         """
         if not self._pools_ready or Scheduler.working_for() is not self._scheduler or self._scheduler.side.on_thread():
             return False

@@ -157,8 +157,8 @@ class SystemTree:
                     names = " and ".join(map(repr, _names(tree(self.children).children, "", ["starting"])))
             raise StartTimeout(
                 seconds,
-                f"actor {names or 'of the tree'} has not started within {seconds:g} s; do in a message what takes long, not in "
-                "__init__ or on_start, or give it more time by a larger PoolSpec(start_timeout=...)",
+                f"actor {names or 'of the tree'} has not started within {seconds:g} s; do in a message what takes "
+                "long, not in __init__ or on_start, or give it more time by a larger PoolSpec(start_timeout=...)",
             ) from None
 
     def _start_spawner(self) -> Any:

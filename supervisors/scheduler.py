@@ -57,8 +57,9 @@ class Scheduler:
 
     After os.fork nothing of it may be used in the child but `abandon_after_fork`.
 
-    Its user may set `owner`, what it is a part of, for code that asks `working_for`; `on_event`, which is called with each event (see `emit`), and `on_end`, which is called once, when
-    the last actor has ended and nothing runs here any more.
+    Its user may set `owner`, what it is a part of, for code that asks `working_for`; `on_event`, which is called with
+    each event (see `emit`); and `on_end`, which is called once, when the last actor has ended and nothing runs here any
+    more.
 
     Args:
         name: the thread's name.

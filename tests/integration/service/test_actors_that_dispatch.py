@@ -36,6 +36,7 @@ from supervisors import (
     Shutdown,
     StartFailed,
     Supervisor,
+    TreeNode,
     WouldDeadlock,
     abandoned_threads,
     supervise_threading,
@@ -91,6 +92,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 
 def one_worker(*children: ChildSpec, **spec: Any) -> System:
     return System({"default": PoolSpec(size=1, path=[FUNCTIONS], **spec)}, children=children)
+
+
+def node(found: TreeNode, *path: object) -> TreeNode:
+    for child_id in path:
+        found = next(child for child in found.children if child.id == child_id)
+    return found
 
 
 def daemon(child_id: str = "mine", *moments: str, **options: Any) -> ChildSpec:
@@ -301,6 +308,12 @@ def routed(finder: Finder) -> Route:
     return Route(lambda item, reason: finder() or item)
 
 
+def with_handler(system: System, finder: Finder) -> None:
+    with telemetry.attach(telemetry.BATCH_STOP, finder):
+        system.dispatch.run([1], **DOUBLE)
+        assert finder.called.wait(SECONDS)
+
+
 THREADS_OF_RUNS: dict[str, Callable[[System, Finder], Any]] = {
     "source": lambda system, finder: system.dispatch.run(lazily(finder, 1, 2), **DOUBLE),
     "strategy": lambda system, finder: system.dispatch.run(
@@ -310,14 +323,8 @@ THREADS_OF_RUNS: dict[str, Callable[[System, Finder], Any]] = {
         (x for x in [1, -1]), module="tasks", function="negative_fails", each=True, on_error=routed(finder)
     ),
     "inline executor": lambda system, finder: system.dispatch.run([1, 2], executor=Inline(finder)),
-    "telemetry": lambda system, finder: _with_handler(system, finder),
+    "telemetry": with_handler,
 }
-
-
-def _with_handler(system: System, finder: Finder) -> None:
-    with telemetry.attach(telemetry.BATCH_STOP, finder):
-        system.dispatch.run([1], **DOUBLE)
-        assert finder.called.wait(SECONDS)
 
 
 @pytest.mark.parametrize("where", THREADS_OF_RUNS)
@@ -539,7 +546,7 @@ def test_an_actor_that_crashes_in_a_drain_is_not_restarted(gates: Gates) -> None
         refs = [system.actor(f"child {number}") for number in range(3)]
         assert begun.wait(SECONDS)
         draining = threads.submit(system.drain, SECONDS)
-        while system.health().ready:
+        while node(system.tree(), "tree", "child 3").state != "stopping":
             pass
         for ref in refs:
             ref.tell(crash)
