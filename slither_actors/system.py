@@ -146,8 +146,7 @@ class System:
         if not running.is_default(self):  # that is started within another call, which warns
             warn_in_loop("System.start", "`async with System(...)`, or `await asyncio.to_thread(system.start)`")
         self._check_fork()
-        if sys.is_finalizing():
-            raise SystemStopped(FINALIZING)
+        self._check_finalizing()
         if self._state == "running":
             return self
         if Scheduler.current() is not None or self._scheduler.owns_thread():
@@ -252,8 +251,7 @@ class System:
             SystemStopped: the interpreter is shutting down.
         """
         self._check_fork()
-        if sys.is_finalizing():
-            raise SystemStopped(FINALIZING)
+        self._check_finalizing()
         if not self._may_wait():
             raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
         warn_in_loop("System.drain", "`await asyncio.to_thread(system.drain)`")
@@ -366,8 +364,9 @@ class System:
 
     def _living_root(self) -> LightRef[Supervisor]:
         self._check_fork()
+        self._check_finalizing()
         root = self._tree.root
-        if root is None or self._state == "stopped" or sys.is_finalizing():
+        if root is None or self._state == "stopped":
             raise SystemStopped(f"system {self._name!r} does not run")
         return root
 
@@ -414,7 +413,8 @@ class System:
         self._check_fork()
         if self._scheduler.on_thread():
             return self._snapshots.take()
-        if self._state not in ("running", "starting", "draining") or sys.is_finalizing():
+        self._check_finalizing()
+        if self._state not in ("running", "starting", "draining"):
             raise SystemStopped(f"system {self._name!r} does not run")
         return self._snapshots.ask(timeout)
 
@@ -428,6 +428,11 @@ class System:
     def _check_fork(self) -> None:
         if os.getpid() != self._pid:
             raise ForkedSystemError
+
+    def _check_finalizing(self) -> None:
+        """Refuse to wait for threads that the interpreter has ended already, at its own end."""
+        if sys.is_finalizing():
+            raise SystemStopped(FINALIZING)
 
     def forked(self) -> None:
         """In a forked child: only close the raw descriptors. The workers are the parent's, and so is all else."""

@@ -37,7 +37,8 @@ from slither_actors.pipeline.messages import (
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
-from slither_actors.pipeline.unpack import together, unpacker
+from slither_actors.pipeline.unpack import together as together_of
+from slither_actors.pipeline.unpack import unpacker
 from supervisors import Scheduler, WouldDeadlock
 
 FEED_BATCHES = 8
@@ -81,7 +82,7 @@ class Consumer:
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
         self._unpack = unpacker(run.options.executor, run.blame)
-        self._together = together(run)
+        self._together = together_of(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
@@ -191,7 +192,7 @@ class Consumer:
     def _loop(self) -> Steps:
         run = self.run
         inbox, credit, undelivered, budget, pid = run.inbox, run.credit, run.undelivered, run.budget, run.pid
-        ordered = run.options.ordering == "preserve"
+        ordered, together = run.options.ordering == "preserve", self._together
         owed = 0
         while True:
             # All credit goes back before we wait, so that nobody waits for us; before that in chunks, to save messages.
@@ -205,16 +206,18 @@ class Consumer:
                     yield PAUSE
                     if self.closed:
                         raise StreamClosed("this stream was closed")
-            if getpid() != pid or is_finalizing():
-                raise ForkedSystemError if getpid() != pid else SystemStopped(FINALIZING)
+            if getpid() != pid:
+                raise ForkedSystemError
+            if waits and is_finalizing():
+                raise SystemStopped(FINALIZING)
             message = yield FOREVER
             if self.closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
                 if waits:
                     self._burst = len(message.deliveries)
-                if self._together is not None and self._broken is None and not self._held:
-                    done = self._together(message.deliveries, self._next)
+                if together is not None and self._broken is None and not self._held:
+                    done = together(message.deliveries, self._next)
                     if done is not None:
                         items, refs, self._size = done
                         for ref in refs:
