@@ -60,6 +60,9 @@ class Dispatcher:
                 the rest.
         """
         warn_in_loop("run", "`await ...arun(...)`")
+        return self._run(items, options)
+
+    def _run(self, items: Iterable[Any], options: dict[str, Any]) -> list[Item]:
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
             for piece in pieces(consumer):
@@ -85,7 +88,8 @@ class Dispatcher:
             OptionError: as in `run`.
             DispatchError: as in `run`.
         """
-        return self.run(batch, **_as_it_is(batch, options))
+        warn_in_loop("call_batch", "`await ...acall_batch(...)`")
+        return self._run(batch, _as_it_is(batch, options))
 
     async def arun(self, items: Source, **options: Any) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.

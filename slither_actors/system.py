@@ -366,7 +366,7 @@ class System:
         self._check_fork()
         self._check_finalizing()
         root = self._tree.root
-        if root is None or self._state == "stopped":
+        if root is None or (self._state == "stopped" and not self._takes_from_here()):
             raise SystemStopped(f"system {self._name!r} does not run")
         return root
 

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from sys import is_finalizing
 from typing import Any
 
 __all__ = ["SideThread"]
@@ -124,6 +125,8 @@ class SideThread:
         with self._lock:
             if self._thread is not None:
                 return True
+            if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+                return False
             thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             # Before start(), so that a finalizer's submit within start() does not make a second thread.
             self._thread = thread

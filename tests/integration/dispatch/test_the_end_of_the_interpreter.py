@@ -47,6 +47,8 @@ USES = {
     "begun stream": "next(begun)",
     "begun lazy stream": "next(begun_lazily)",
     "arun": 'asyncio.run(Dispatch.arun([1], module="tasks", function="double"))',
+    "astream": "asyncio.run(anext(Dispatch.astream([1], module='tasks', function='double')))",
+    "async with": "asyncio.run(System({'default': PoolSpec(size=1)}).__aenter__())",
     "start": "System({'default': PoolSpec(size=1)}).start()",
     "with": "System({'default': PoolSpec(size=1)}).__enter__()",
     "drain": "system.drain(60)",
