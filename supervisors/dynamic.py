@@ -139,8 +139,8 @@ class DynamicSupervisor(LightActor):
                 continue
             if child.state != "stopping":
                 self._ask_to_end(child)
-            if child.spec.shutdown_seconds != math.inf:
-                longest = max(longest, child.spec.shutdown_seconds)
+            if child.seconds_to_end(reason) != math.inf:
+                longest = max(longest, child.seconds_to_end(reason))
         if self._children:
             self._deadline = self.call_later(longest, self._kill_all)
         else:
@@ -278,7 +278,7 @@ class DynamicSupervisor(LightActor):
 
     def _kill_all(self) -> None:
         for child in list(self._children):
-            if child.spec.shutdown_seconds != math.inf:
+            if child.seconds_to_end(self._reason) != math.inf:
                 self._kill(child)
 
     def _give_up(self, child: Child) -> None:
