@@ -12,16 +12,17 @@ import errno
 import fcntl
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, Self
 
 from msgspec import Struct
 
-from slither_actors.pools import guardian
+from slither_actors.pools import environment, guardian, interpreter
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
+from slither_actors.pools.processors import processors
 from supervisors import DaemonActor, ExitReason, Scheduler
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
@@ -55,6 +56,20 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
+def _script(module: ModuleType) -> list[str]:
+    """What to give an interpreter, so that it runs a module of ours as a script; nothing if that is impossible."""
+    path = os.path.abspath(str(module.__file__))
+    if os.path.isfile(path):
+        return [path]
+    # In a zip (zipapp, an egg) there is no such file. Its source is short enough for a command line.
+    source = getattr(module.__loader__, "get_source", lambda name: None)(module.__name__)
+    return [] if source is None else ["-c", source]
+
+
+# Looked for when this is imported: `python app.pyz` has a relative path, which counts from where it was started.
+_GUARDIAN = _script(guardian)
+
+
 class SpawnerStatistics(Struct, frozen=True):
     """What the Spawner holds, at one moment.
 
@@ -76,9 +91,11 @@ class Spawn:
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
         arena: of the pool; None where no memory is shared.
+        python: the worker's interpreter, which the guardian runs on where this process's own is of no use.
+        size: workers of the pool.
     """
 
-    __slots__ = ("answer", "arena", "argv", "env")
+    __slots__ = ("answer", "arena", "argv", "env", "python", "size")
 
     def __init__(
         self,
@@ -86,7 +103,12 @@ class Spawn:
         env: Mapping[str, str],
         answer: Callable[[WorkerProcess | Exception], None],
         arena: RequestArena | None = None,
+        *,
+        python: str = "",
+        size: int = 1,
     ) -> None:
+        self.python = python
+        self.size = size
         self.argv = argv
         self.env = env
         self.answer = answer
@@ -144,7 +166,8 @@ class Spawner(DaemonActor):
         return self._guardian.descriptors()
 
     def _spawn(self, message: Spawn) -> WorkerProcess:
-        self._guardian.start()
+        self._guardian.start(message.python)
+        host = environment.of_host()
         with _Pipes() as pipes:
             request, reply, lifeline, stderr = (pipes.make() for _ in range(4))
             for fd in (request[1], reply[1]):
@@ -164,7 +187,7 @@ class Spawner(DaemonActor):
                 stdout=stderr[1],
                 stderr=stderr[1],
                 pass_fds=theirs,
-                env={**os.environ, **message.env},
+                env=environment.of_worker(host, message.env, message.size, processors()),
                 start_new_session=True,
             )
             self._guardian.watch(popen.pid)
@@ -190,6 +213,7 @@ class GuardianLink:
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._groups: set[int] = set()
+        self._python = ""
 
     @property
     def groups(self) -> set[int]:
@@ -202,19 +226,31 @@ class GuardianLink:
         popen = self._popen
         return popen.pid if popen is not None and popen.returncode is None else None
 
-    def start(self) -> None:
-        """Make sure that a guardian runs and knows every group. Raises OSError where no process can be made."""
+    def start(self, python: str = "") -> None:
+        """Make sure that a guardian runs and knows every group.
+
+        Args:
+            python: what it runs on where this process's own interpreter is of no use.
+
+        Raises:
+            OSError: no process can be made.
+        """
         if self._popen is not None and self._popen.poll() is None:
             return
+        self._python = python or self._python
+        if not _GUARDIAN:
+            where = str(guardian.__file__)
+            raise FileNotFoundError(errno.ENOENT, "slither_actors is packed without the source of its guardian", where)
         self._close_pipe()
         with _Pipes() as pipes:
             ours = pipes.make()
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", os.path.abspath(guardian.__file__), str(ours[0])],
+                [interpreter.own() or self._python, "-I", "-S", *_GUARDIAN, str(ours[0])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(ours[0],),
+                env=environment.of_guardian(environment.of_host()),
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from slither_actors.pools import interpreter
 from slither_actors.pools.arena import ReplyArena, RequestArena
 from slither_actors.pools.hosts import small_io
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
@@ -98,7 +99,13 @@ class LocalHost:
     def start(self) -> None:
         """Have the Spawner make the process."""
         python = str(self._spec.python or sys.executable)
-        self._spawner.tell(Spawn(lambda *fds: boot.command(python, *fds), self._spec.env, self._spawned, self._arena))
+        flags = interpreter.flags(python)
+        self._spawner.tell(
+            Spawn(
+                lambda *fds: boot.command(python, *fds, flags=flags), self._spec.env, self._spawned, self._arena,
+                python=python, size=self._spec.size,
+            )
+        )  # fmt: skip
 
     def _spawned(self, worker: WorkerProcess | Exception) -> None:
         if isinstance(worker, Exception):
