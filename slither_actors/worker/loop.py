@@ -180,14 +180,14 @@ class Loop:
 
 def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> NoReturn:
     """Be a worker until the host has no more use for one. Ends the process."""
-    guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
-    close_in_forks(request_fd, reply_fd, lifeline_fd, *arenas)
+    request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
+    close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
     try:
-        code = Loop(Channel(request_fd, reply_fd, *arenas)).run()
+        code = Loop(Channel(request_fd, reply_fd, *moved)).run()
     except BaseException:
         _crash(*sys.exc_info())
     del bootstrap
