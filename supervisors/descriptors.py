@@ -7,7 +7,7 @@ import fcntl
 import os
 import resource
 
-__all__ = ["close", "raised"]
+__all__ = ["close", "copied", "raised"]
 
 _HIGHEST = 4096
 """Where ours begin at the most: the kernel's table of descriptors grows to the highest number."""
@@ -26,18 +26,22 @@ def raised(fd: int) -> int:
     Returns:
         The new number; `fd` itself where none is free, or if it is negative.
     """
-    if fd < 0:
+    if fd < 0 or (high := copied(fd)) is None:
         return fd
+    os.close(fd)
+    return high
+
+
+def copied(fd: int) -> int | None:
+    """A copy of a descriptor with a high number; None where none is free, or if it has one already."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     base = _HIGHEST if soft == resource.RLIM_INFINITY else min(soft // 2, _HIGHEST)
     if fd >= base:
-        return fd
+        return None
     try:
-        new = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, base)
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, base)
     except OSError:
-        return fd
-    os.close(fd)
-    return new
+        return None
 
 
 def close(fd: int) -> None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from supervisors.descriptors import close, raised
+from supervisors.descriptors import close, copied, raised
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -36,8 +36,7 @@ def _selector() -> selectors.BaseSelector:
     """The system's best selector, on a high descriptor where that can be had."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
-    if isinstance(epoll, getattr(select, "epoll", ())):
-        high = raised(os.dup(epoll.fileno()))
+    if isinstance(epoll, getattr(select, "epoll", ())) and (high := copied(epoll.fileno())) is not None:
         selector._selector = select.epoll.fromfd(high)  # type: ignore[attr-defined]
         epoll.close()
     return selector

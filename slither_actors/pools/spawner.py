@@ -18,12 +18,15 @@ from types import ModuleType
 from typing import Any, Self
 
 from msgspec import Struct
+from pykka import ActorDeadError
 
 from slither_actors.pools import environment, guardian, interpreter
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
 from slither_actors.pools.processors import processors
+from slither_actors.wire.ends import is_end
 from supervisors import DaemonActor, ExitReason, Scheduler
+from supervisors.descriptors import close, raised
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
 PIPE_BYTES = 1 << 20
@@ -124,6 +127,15 @@ class Reaped:
         self.pid = pid
 
 
+class Kill:
+    """To the Spawner: this process may not kill that group; the guardian, with the rights of its start, may."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, group: int) -> None:
+        self.group = group
+
+
 class Spawner(DaemonActor):
     """Makes workers and keeps the guardian informed.
 
@@ -138,9 +150,14 @@ class Spawner(DaemonActor):
         self._scheduler = scheduler
         self._processes = processes
         self._guardian = GuardianLink()
+        processes.killer = self._have_killed
+
+    def _have_killed(self, group: int) -> None:
+        with contextlib.suppress(ActorDeadError):  # its end is near, and with it the guardian's, who kills what is left
+            self.actor_ref.tell(Kill(group))
 
     def on_receive(self, message: Any) -> None:
-        """Serve `Spawn` and `Reaped`."""
+        """Serve `Spawn`, `Reaped` and `Kill`."""
         if isinstance(message, Spawn):
             try:
                 with _making:
@@ -150,6 +167,8 @@ class Spawner(DaemonActor):
             self._scheduler.post(message.answer, answer)
         elif isinstance(message, Reaped):
             self._guardian.forget(message.pid)
+        elif isinstance(message, Kill):
+            self._guardian.kill(message.group)
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
@@ -269,6 +288,10 @@ class GuardianLink:
         if not self._tell(b"-%d\n" % group):
             self._replace()
 
+    def kill(self, group: int) -> None:
+        """Have the guardian kill this group now, if it is one that it watches."""
+        self._tell(b"!%d\n" % group)
+
     def close(self) -> None:
         """End the guardian and reap it."""
         self._close_pipe()
@@ -290,7 +313,9 @@ class GuardianLink:
         if lines and self._pipe >= 0:
             try:
                 os.write(self._pipe, lines)
-            except (BrokenPipeError, BlockingIOError):
+            except OSError as error:
+                if not (is_end(error) or error.errno in (errno.EAGAIN, errno.EBADF)):
+                    raise
                 return False
         return True
 
@@ -304,7 +329,7 @@ class GuardianLink:
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:
-            os.close(self._pipe)
+            close(self._pipe)
             self._pipe = -1
 
 
@@ -332,4 +357,4 @@ class _Pipes:
 
     def keep(self, fd: int) -> int:
         self._open.discard(fd)
-        return fd
+        return raised(fd)
