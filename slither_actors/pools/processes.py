@@ -151,6 +151,8 @@ class Processes:
     def __init__(self) -> None:
         self._workers: set[WorkerProcess] = set()
         self._over = False
+        self.all_ended = True
+        """False once `end` had to leave one behind that lives."""
         self.killer: Callable[[int], object] = lambda group: None
         """Kills a group that this process may not kill; from any thread."""
         self.orphans: set[int] = set()
@@ -204,7 +206,7 @@ class Processes:
             while (code := worker.reap()) is None and time.monotonic() < deadline:
                 time.sleep(0.001)
             if code is None:
-                done = False
+                done = self.all_ended = False
             else:
                 worker.exited(code)
                 self.orphans.add(worker.pid)

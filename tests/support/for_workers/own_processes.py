@@ -67,3 +67,29 @@ def interrupt_a_fork(payloads):
 def interrupts_itself(payloads):
     os.kill(os.getpid(), signal.SIGINT)
     return payloads
+
+
+def dies_with_a_child(payload):
+    subprocess.Popen(["sleep", "600"])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leaves_an_orphan(payload):
+    """Its grandchild has another parent as soon as the child in between is gone, and ends at once."""
+    child = os.fork()
+    if not child:
+        if not os.fork():
+            import time
+
+            time.sleep(0.05)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return payload
+
+
+def hangs(payload):
+    signal.pause()
+
+
+def double(payload):
+    return 2 * payload
