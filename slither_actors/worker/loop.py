@@ -198,11 +198,11 @@ class Loop:
 
 def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memory: int) -> NoReturn:
     """Be a worker until the host has no more use for one. Ends the process."""
-    guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
-    close_in_forks(request_fd, reply_fd, lifeline_fd, *memory)
+    request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
+    close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
-    arenas = memory[: len(memory) // 2 * 2]
-    cursor.use(memory[-1] if len(memory) > len(arenas) else -1)
+    arenas = moved[: len(moved) // 2 * 2]
+    cursor.use(moved[-1] if len(moved) > len(arenas) else -1)
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
