@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import dispatching
+from support import dispatching, scripts
 from support.dispatching import DOUBLE, Daemon, Light, Plain
 from support.gates import SECONDS, Gates
 from support.worker import FUNCTIONS
@@ -32,6 +32,7 @@ from slither_actors.strategies import Strategy
 from supervisors import (
     ChildSpec,
     DaemonActor,
+    DynamicSupervisor,
     LightActor,
     Shutdown,
     StartFailed,
@@ -39,10 +40,12 @@ from supervisors import (
     TreeNode,
     WouldDeadlock,
     abandoned_threads,
+    start_child,
     supervise_threading,
 )
 from supervisors.children import Child
 from supervisors.exits import Draining
+from supervisors.life import life_of
 
 THREADED = ["Daemon", "Plain"]
 
@@ -236,6 +239,28 @@ def test_an_actor_that_was_restarted_dispatches(eventually: Callable[..., None])
         assert take(2) == [("start", [2, 4], system)] * 2
 
 
+def test_actors_that_come_back_with_the_spawner_dispatch_at_once() -> None:
+    """rest_for_one: pools and tree are started anew with it; runs wait for the new workers."""
+    with one_worker(daemon("mine", "start")) as system:
+        life = life_of(system._tree._spawner)
+        assert life is not None
+        life.kill()
+        assert take(2) == [("start", [2, 4], system)] * 2
+
+
+def test_dynamic_children_of_the_tree_dispatch() -> None:
+    def starts_more() -> Any:
+        return start_child(current_system().actor("more"), daemon("one", "start", "end", restart="temporary"))
+
+    more = ChildSpec("more", DynamicSupervisor.start, type="supervisor")
+    with one_worker(more, daemon()) as system:
+        assert system.actor("mine").ask(starts_more, timeout=SECONDS).is_alive()
+        assert take(1) == [("start", [2, 4], system)]
+        report = system.drain(SECONDS)
+    assert (report.drained, report.cut_actors) == (True, ())
+    assert take(1) == [("end", [2, 4], system)]
+
+
 # --- which System that is
 
 
@@ -393,6 +418,31 @@ def test_after_its_system_has_stopped_an_abandoned_thread_is_told(eventually: Ca
     assert found is system
     assert isinstance(error, SystemStopped)
     eventually(lambda: not abandoned_threads())
+
+
+def test_a_child_that_is_forked_on_an_actors_thread_is_not_in_its_system(tmp_path: Path) -> None:
+    done = scripts.run(
+        tmp_path,
+        """
+        from supervisors import ChildSpec, DaemonActor
+        class Forks(DaemonActor):
+            def on_receive(self, message):
+                child = os.fork()
+                if not child:
+                    signal.alarm(20)
+                    try:
+                        found = current_system()
+                        (item,) = Dispatch.run([1], module="tasks", function="double")
+                        print(found is system, item.payload, flush=True)
+                        found.stop()
+                    finally:
+                        os._exit(3)
+                return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with System({"default": PoolSpec(size=1)}, children=[ChildSpec("forks", Forks.start)]) as system:
+            print(system.actor("forks").ask("go"))
+        """,
+    )
+    assert done.stdout.splitlines() == ["False 2", "3"], done.stderr
 
 
 # --- drains
