@@ -128,7 +128,7 @@ def test_a_threaded_actor_dispatches_all_its_life(make: Make, name: str, end: st
 
 
 @pytest.mark.parametrize("name", THREADED)
-def test_an_init_from_a_file_runs_on_its_own_thread_and_dispatches(tmp_path: Path, name: str) -> None:
+def test_an_init_from_a_file_is_on_its_own_thread(tmp_path: Path, name: str) -> None:
     (tmp_path / "slither.yaml").write_text(
         f"pools: {{default: {{size: 1, path: ['{FUNCTIONS}']}}}}\n"
         f"tree: [{{kind: actor, id: mine, class: 'support.dispatching:{name}', args: [init]}}]\n"
@@ -137,7 +137,7 @@ def test_an_init_from_a_file_runs_on_its_own_thread_and_dispatches(tmp_path: Pat
         assert take(1) == [("init", [2, 4], system)]
 
 
-def test_an_init_from_code_runs_on_the_schedulers_thread_and_is_told() -> None:
+def test_an_init_from_code_is_on_the_scheduler_and_refused() -> None:
     with one_worker(daemon("mine", "init")) as system:
         ((moment, error, found),) = take(1)
         assert (moment, found) == ("init", system)
@@ -145,7 +145,7 @@ def test_an_init_from_code_runs_on_the_schedulers_thread_and_is_told() -> None:
 
 
 @pytest.mark.timeout(30)
-def test_a_light_actor_that_dispatches_is_told_at_once_what_to_do(make: Make) -> None:
+def test_a_light_actor_that_dispatches_gets_the_remedy_at_once(make: Make) -> None:
     with make("Light", "start", "end") as system:
         system.actor("mine").tell("work")
         told = take(2)
@@ -156,7 +156,7 @@ def test_a_light_actor_that_dispatches_is_told_at_once_what_to_do(make: Make) ->
         assert "DaemonActor" in str(error)
 
 
-def test_nothing_is_pulled_and_no_thread_started_for_a_light_actors_run() -> None:
+def test_a_light_actors_run_pulls_nothing_and_starts_nothing() -> None:
     pulled: list[int] = []
 
     def source() -> Iterator[int]:
@@ -239,7 +239,7 @@ def test_an_actor_that_was_restarted_dispatches(eventually: Callable[..., None])
         assert take(2) == [("start", [2, 4], system)] * 2
 
 
-def test_actors_that_come_back_with_the_spawner_dispatch_at_once() -> None:
+def test_actors_restarted_with_the_spawner_dispatch() -> None:
     """rest_for_one: pools and tree are started anew with it; runs wait for the new workers."""
     with one_worker(daemon("mine", "start")) as system:
         life = life_of(system._tree._spawner)
@@ -375,7 +375,7 @@ def test_an_actor_that_an_actor_starts_is_in_the_same_system(kind: str) -> None:
         assert system.actor("mine").ask(starts_another, timeout=SECONDS) is system
 
 
-def test_a_bare_thread_at_the_start_is_refused_and_starts_no_default_system() -> None:
+def test_a_bare_thread_at_the_start_gets_no_default_system() -> None:
     told: list[Any] = []
 
     class Delegates(DaemonActor):
@@ -402,7 +402,7 @@ def test_a_context_carries_the_system_to_a_bare_thread() -> None:
         assert system.actor("mine").ask(delegates, timeout=SECONDS) is system
 
 
-def test_after_its_system_has_stopped_an_abandoned_thread_is_told(eventually: Callable[..., None]) -> None:
+def test_an_abandoned_thread_of_a_stopped_system_is_refused(eventually: Callable[..., None]) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
     def held() -> None:
@@ -420,7 +420,7 @@ def test_after_its_system_has_stopped_an_abandoned_thread_is_told(eventually: Ca
     eventually(lambda: not abandoned_threads())
 
 
-def test_a_child_that_is_forked_on_an_actors_thread_is_not_in_its_system(tmp_path: Path) -> None:
+def test_a_fork_on_an_actors_thread_is_not_in_its_system(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """
@@ -448,7 +448,7 @@ def test_a_child_that_is_forked_on_an_actors_thread_is_not_in_its_system(tmp_pat
 # --- drains
 
 
-def test_a_drain_cuts_no_run_off_because_of_an_actor_that_dispatches(gates: Gates) -> None:
+def test_a_drain_beside_a_dispatching_actor_cuts_no_run_off(gates: Gates) -> None:
     """FOUND's: it got SystemStopped, was restarted until the System gave up, and the other run went with it."""
     system = System({"default": PoolSpec(size=2, path=[FUNCTIONS])}, children=[daemon("mine", "end")]).start()
     more = threading.Event()
@@ -478,14 +478,14 @@ def test_a_drain_cuts_no_run_off_because_of_an_actor_that_dispatches(gates: Gate
     assert (report.drained, report.dropped, report.stopped, report.cut_actors) == (True, 0, True, ())
 
 
-def test_only_a_shutdown_that_was_given_bounds_an_actor_in_a_drain() -> None:
+def test_only_an_explicit_shutdown_bounds_an_actor_in_a_drain() -> None:
     spec, reason = daemon(), Shutdown(Draining())
     assert Child(spec, None).seconds_to_end(Shutdown()) == 5.0
     assert Child(spec, None).seconds_to_end(reason) == float("inf")
     assert Child(daemon(shutdown=0.3), None).seconds_to_end(reason) == 0.3
 
 
-def test_an_actor_that_never_ends_is_cut_off_at_the_drains_limit(eventually: Callable[..., None]) -> None:
+def test_an_actor_that_never_ends_is_cut_at_the_drains_limit(eventually: Callable[..., None]) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
     def stuck() -> None:
@@ -618,7 +618,7 @@ class Refuses(DaemonActor):
         raise ValueError("no such file")
 
 
-def test_an_actor_that_fails_at_its_start_is_named_with_the_cause() -> None:
+def test_an_actor_that_fails_at_its_start_is_named() -> None:
     system = one_worker(daemon("well"), ChildSpec("ill", Refuses.start))
     with pytest.raises(StartFailed, match=r"child 'ill' failed to start: ValueError: no such file") as caught:
         system.start()
@@ -676,7 +676,7 @@ def test_an_actor_that_starts_without_end_is_named(eventually: Callable[..., Non
     eventually(lambda: not abandoned_threads())
 
 
-def test_start_on_a_thread_of_its_own_while_it_starts_would_wait_for_itself() -> None:
+def test_start_from_an_actor_that_is_starting_would_deadlock() -> None:
     told: list[Any] = []
 
     class Starts(Daemon):

@@ -40,7 +40,7 @@ class Plain(pykka.ThreadingActor):
         return message()
 
 
-def test_nobody_s_thread_works_for_none() -> None:
+def test_a_thread_of_no_scheduler_works_for_none() -> None:
     assert Scheduler.working_for() is None
 
 
@@ -91,7 +91,7 @@ def test_an_actor_that_is_started_elsewhere_works_for_none() -> None:
     actor.stop()
 
 
-def test_it_is_carried_with_the_context_and_not_by_a_bare_thread(scheduler: Scheduler) -> None:
+def test_the_context_carries_it_and_a_bare_thread_does_not(scheduler: Scheduler) -> None:
     def look() -> list[Any]:
         found: list[Any] = []
         context = contextvars.copy_context()
