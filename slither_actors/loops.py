@@ -25,7 +25,7 @@ def warn_in_loop(call: str, remedy: str) -> None:
         call: as its user knows it.
         remedy: what to write instead.
     """
-    events = sys.modules.get("asyncio.events")  # where nobody has imported asyncio there is no loop
+    events = sys.modules.get("asyncio.events")  # without asyncio there is no loop
     # By getattr: another thread may be in the middle of importing it.
     get = getattr(events, "_get_running_loop", None)
     if get is None or get() is None or ("ipykernel" in sys.modules and call in _warned):

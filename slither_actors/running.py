@@ -106,7 +106,7 @@ def current_system() -> System:
 def _stop_at_exit() -> None:
     global _exiting
     with _lock:
-        _exiting = True  # a thread that still dispatches is not to start another one, which nobody would stop
+        _exiting = True  # a thread that still dispatches must not start another one: it would not be stopped
         default = _default
     if default is not None:
         default.end()

@@ -287,6 +287,9 @@ class System:
         self, drain_timeout: float = 30.0, signals: Sequence[int] = SIGNALS
     ) -> tuple[int, DrainReport]:
         """Wait for SIGTERM or SIGINT in the main thread, then drain: `slither_actors.signals.run_until_signal`."""
+        warn_in_loop(
+            "System.run_until_signal", "`loop.add_signal_handler` and then `await asyncio.to_thread(system.drain)`"
+        )
         return run_until_signal(self, drain_timeout, signals)
 
     def when_ended(self, told: Callable[[], object]) -> Monitor:

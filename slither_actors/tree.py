@@ -185,7 +185,7 @@ class SystemTree:
         return self.runs
 
     def _start_children(self) -> Any:
-        if self._draining:  # with the Spawner or the pools, which have just been started anew
+        if self._draining:  # restarted behind the Spawner or the pools
             return IGNORE
         self.children = Supervisor.start(self._children, name="tree")
         return self.children
@@ -225,7 +225,7 @@ class SystemTree:
             root.tell(TerminateChild("tree", lambda answer: ended()))
 
         self._scheduler.post(ask)
-        monitor(root, lambda down: ended())  # which then answers nobody
+        monitor(root, lambda down: ended())  # a dead root answers no request
 
     def cut_children(self) -> None:
         """End at once what a drain has asked to finish and what has not, without waiting for it. From any thread."""

@@ -51,9 +51,9 @@ class Shutdown(ExitReason, frozen=True):
 
 
 class Draining(Struct, frozen=True):
-    """The `term` of a Shutdown without haste: finish what is at hand. Whoever asks waits, and ends it at its limit.
+    """The `term` of a Shutdown that lets work finish: the caller waits, and kills at its own limit.
 
-    Supervisors pass it on. A child whose spec says no `shutdown` then has no limit of its own.
+    Supervisors pass it on to their children. A child whose spec gives no `shutdown` has no other limit then.
     """
 
 

@@ -126,9 +126,9 @@ class Consumer:
             raise SystemStopped(FINALIZING)
         if Scheduler.current() is not None:
             raise WouldDeadlock(
-                "a run waits for its results, and this is a scheduler's thread, which would have to make them; a light "
-                "actor has one with a thread of its own dispatch (a DaemonActor or a pykka.ThreadingActor), tells it "
-                "what to do, and is told the results"
+                "a run waits for its results, and this is a scheduler's thread, which would have to make them; from a "
+                "light actor, send the items to an actor with a thread of its own (a DaemonActor or a "
+                "pykka.ThreadingActor), which dispatches them and sends the results back by tell()"
             )
         options = self.run.options
         self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
@@ -157,7 +157,7 @@ class Consumer:
         if not self.told:
             run.cut("close")  # before `closed`, so that no snapshot takes this for a failure
         run.closed = True
-        if is_finalizing():  # nobody is left to hear of it, and a thread that froze may hold the locks of a mailbox
+        if is_finalizing():  # all other threads are frozen, perhaps with a mailbox's lock
             return
         if run.collector is not None:
             run.collector.tell(Close())

@@ -66,7 +66,7 @@ class Feed(DaemonActor):
         self.look()
 
     def on_receive(self, message: str) -> None:
-        """A text that somebody else has found; it is cleaned at the next look, together with others."""
+        """A text from elsewhere; it is cleaned at the next look, together with others."""
         self.told.append(message)
         if len(self.told) == 8:
             self.look()

@@ -78,7 +78,7 @@ def test_start_drain_and_stop_warn_too() -> None:
         assert in_a_loop(system.stop)
 
 
-def test_a_filter_that_makes_it_an_error_does_not_keep_from_stopping() -> None:
+def test_an_error_filter_does_not_prevent_a_stop() -> None:
     system = System({"default": PoolSpec(size=1)})
     with warnings.catch_warnings():
         warnings.simplefilter("error", EventLoopBlocked)
@@ -105,7 +105,7 @@ def test_a_thread_beside_the_loop_may_block(system: System) -> None:
     assert payloads(asyncio.run(main())) == [2]
 
 
-def test_asynchronous_calls_and_the_default_system_warn_of_nothing(tmp_path: Path) -> None:
+def test_asynchronous_calls_warn_of_nothing(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """
@@ -122,7 +122,7 @@ def test_asynchronous_calls_and_the_default_system_warn_of_nothing(tmp_path: Pat
     assert (done.stdout.split("\n")[:-1], done.stderr) == (["[2]", "[4]"], "")
 
 
-def test_the_facade_warns_of_one_thing_where_it_starts_the_default_system(tmp_path: Path) -> None:
+def test_starting_the_default_system_adds_no_second_warning(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """

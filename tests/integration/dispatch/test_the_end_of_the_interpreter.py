@@ -61,7 +61,7 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_what_is_begun_in_a_finalizer_of_the_last_moment_says_so(tmp_path: Path, use: str) -> None:
+def test_a_use_in_a_late_finalizer_is_refused(tmp_path: Path, use: str) -> None:
     said = run(
         tmp_path,
         late(f"""
@@ -90,7 +90,7 @@ def test_what_is_begun_in_a_finalizer_of_the_last_moment_says_so(tmp_path: Path,
     assert SAID in line, line
 
 
-def test_without_any_system_the_default_one_is_not_started_any_more(tmp_path: Path) -> None:
+def test_a_finalizer_does_not_start_the_default_system(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         late("""
@@ -101,7 +101,7 @@ def test_without_any_system_the_default_one_is_not_started_any_more(tmp_path: Pa
     assert said[1].startswith("SystemStopped"), said
 
 
-def test_a_suspended_generators_finally_may_dispatch_and_is_told(tmp_path: Path) -> None:
+def test_a_suspended_generators_finally_is_refused(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         """
@@ -124,7 +124,7 @@ def test_a_suspended_generators_finally_may_dispatch_and_is_told(tmp_path: Path)
     assert SAID in said[0]
 
 
-def test_stop_in_a_finalizer_returns_and_the_workers_end_with_the_process(tmp_path: Path) -> None:
+def test_stop_in_a_finalizer_returns_and_the_workers_end(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         late("""
@@ -139,7 +139,7 @@ def test_stop_in_a_finalizer_returns_and_the_workers_end_with_the_process(tmp_pa
     wait_gone(*map(int, pids.split()), seconds=10)
 
 
-def test_a_stream_that_is_dropped_at_the_last_moment_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_stream_dropped_at_the_last_moment_delays_nothing(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         """
@@ -194,7 +194,7 @@ def test_an_exit_hook_that_comes_after_ours_is_told(tmp_path: Path) -> None:
     assert "the default System was stopped" in done.stdout
 
 
-def test_daemon_threads_that_dispatch_while_the_program_exits_hold_nothing_up(tmp_path: Path) -> None:
+def test_daemon_threads_that_dispatch_do_not_delay_the_exit(tmp_path: Path) -> None:
     said = run(
         tmp_path,
         """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import dispatching
+from support import dispatching, scripts
 from support.dispatching import DOUBLE, Daemon, Light, Plain
 from support.gates import SECONDS, Gates
 from support.worker import FUNCTIONS
@@ -32,6 +32,7 @@ from slither_actors.strategies import Strategy
 from supervisors import (
     ChildSpec,
     DaemonActor,
+    DynamicSupervisor,
     LightActor,
     Shutdown,
     StartFailed,
@@ -39,10 +40,12 @@ from supervisors import (
     TreeNode,
     WouldDeadlock,
     abandoned_threads,
+    start_child,
     supervise_threading,
 )
 from supervisors.children import Child
 from supervisors.exits import Draining
+from supervisors.life import life_of
 
 THREADED = ["Daemon", "Plain"]
 
@@ -125,7 +128,7 @@ def test_a_threaded_actor_dispatches_all_its_life(make: Make, name: str, end: st
 
 
 @pytest.mark.parametrize("name", THREADED)
-def test_an_init_from_a_file_runs_on_its_own_thread_and_dispatches(tmp_path: Path, name: str) -> None:
+def test_an_init_from_a_file_is_on_its_own_thread(tmp_path: Path, name: str) -> None:
     (tmp_path / "slither.yaml").write_text(
         f"pools: {{default: {{size: 1, path: ['{FUNCTIONS}']}}}}\n"
         f"tree: [{{kind: actor, id: mine, class: 'support.dispatching:{name}', args: [init]}}]\n"
@@ -134,7 +137,7 @@ def test_an_init_from_a_file_runs_on_its_own_thread_and_dispatches(tmp_path: Pat
         assert take(1) == [("init", [2, 4], system)]
 
 
-def test_an_init_from_code_runs_on_the_schedulers_thread_and_is_told() -> None:
+def test_an_init_from_code_is_on_the_scheduler_and_refused() -> None:
     with one_worker(daemon("mine", "init")) as system:
         ((moment, error, found),) = take(1)
         assert (moment, found) == ("init", system)
@@ -142,7 +145,7 @@ def test_an_init_from_code_runs_on_the_schedulers_thread_and_is_told() -> None:
 
 
 @pytest.mark.timeout(30)
-def test_a_light_actor_that_dispatches_is_told_at_once_what_to_do(make: Make) -> None:
+def test_a_light_actor_that_dispatches_gets_the_remedy_at_once(make: Make) -> None:
     with make("Light", "start", "end") as system:
         system.actor("mine").tell("work")
         told = take(2)
@@ -153,7 +156,7 @@ def test_a_light_actor_that_dispatches_is_told_at_once_what_to_do(make: Make) ->
         assert "DaemonActor" in str(error)
 
 
-def test_nothing_is_pulled_and_no_thread_started_for_a_light_actors_run() -> None:
+def test_a_light_actors_run_pulls_nothing_and_starts_nothing() -> None:
     pulled: list[int] = []
 
     def source() -> Iterator[int]:
@@ -161,10 +164,10 @@ def test_nothing_is_pulled_and_no_thread_started_for_a_light_actors_run() -> Non
         yield 1
 
     with one_worker(ChildSpec("light", Light.start)) as system:
-        before = threading.active_count()
+        before = set(threading.enumerate())
         with pytest.raises(WouldDeadlock):
             system.actor("light").ask(lambda: system.dispatch.run(source(), **DOUBLE), timeout=SECONDS)
-        assert threading.active_count() == before
+        assert [thread for thread in set(threading.enumerate()) - before if not thread.name.endswith("-side")] == []
         assert (pulled, system.statistics().runs) == ([], 0)
 
 
@@ -234,6 +237,28 @@ def test_an_actor_that_was_restarted_dispatches(eventually: Callable[..., None])
         before = system.actor("mine")
         before.tell(crash)
         assert take(2) == [("start", [2, 4], system)] * 2
+
+
+def test_actors_restarted_with_the_spawner_dispatch() -> None:
+    """rest_for_one: pools and tree are started anew with it; runs wait for the new workers."""
+    with one_worker(daemon("mine", "start")) as system:
+        life = life_of(system._tree._spawner)
+        assert life is not None
+        life.kill()
+        assert take(2) == [("start", [2, 4], system)] * 2
+
+
+def test_dynamic_children_of_the_tree_dispatch() -> None:
+    def starts_more() -> Any:
+        return start_child(current_system().actor("more"), daemon("one", "start", "end", restart="temporary"))
+
+    more = ChildSpec("more", DynamicSupervisor.start, type="supervisor")
+    with one_worker(more, daemon()) as system:
+        assert system.actor("mine").ask(starts_more, timeout=SECONDS).is_alive()
+        assert take(1) == [("start", [2, 4], system)]
+        report = system.drain(SECONDS)
+    assert (report.drained, report.cut_actors) == (True, ())
+    assert take(1) == [("end", [2, 4], system)]
 
 
 # --- which System that is
@@ -350,7 +375,7 @@ def test_an_actor_that_an_actor_starts_is_in_the_same_system(kind: str) -> None:
         assert system.actor("mine").ask(starts_another, timeout=SECONDS) is system
 
 
-def test_a_bare_thread_at_the_start_is_refused_and_starts_no_default_system() -> None:
+def test_a_bare_thread_at_the_start_gets_no_default_system() -> None:
     told: list[Any] = []
 
     class Delegates(DaemonActor):
@@ -377,7 +402,7 @@ def test_a_context_carries_the_system_to_a_bare_thread() -> None:
         assert system.actor("mine").ask(delegates, timeout=SECONDS) is system
 
 
-def test_after_its_system_has_stopped_an_abandoned_thread_is_told(eventually: Callable[..., None]) -> None:
+def test_an_abandoned_thread_of_a_stopped_system_is_refused(eventually: Callable[..., None]) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
     def held() -> None:
@@ -395,10 +420,35 @@ def test_after_its_system_has_stopped_an_abandoned_thread_is_told(eventually: Ca
     eventually(lambda: not abandoned_threads())
 
 
+def test_a_fork_on_an_actors_thread_is_not_in_its_system(tmp_path: Path) -> None:
+    done = scripts.run(
+        tmp_path,
+        """
+        from supervisors import ChildSpec, DaemonActor
+        class Forks(DaemonActor):
+            def on_receive(self, message):
+                child = os.fork()
+                if not child:
+                    signal.alarm(20)
+                    try:
+                        found = current_system()
+                        (item,) = Dispatch.run([1], module="tasks", function="double")
+                        print(found is system, item.payload, flush=True)
+                        found.stop()
+                    finally:
+                        os._exit(3)
+                return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with System({"default": PoolSpec(size=1)}, children=[ChildSpec("forks", Forks.start)]) as system:
+            print(system.actor("forks").ask("go"))
+        """,
+    )
+    assert done.stdout.splitlines() == ["False 2", "3"], done.stderr
+
+
 # --- drains
 
 
-def test_a_drain_cuts_no_run_off_because_of_an_actor_that_dispatches(gates: Gates) -> None:
+def test_a_drain_beside_a_dispatching_actor_cuts_no_run_off(gates: Gates) -> None:
     """FOUND's: it got SystemStopped, was restarted until the System gave up, and the other run went with it."""
     system = System({"default": PoolSpec(size=2, path=[FUNCTIONS])}, children=[daemon("mine", "end")]).start()
     more = threading.Event()
@@ -428,14 +478,14 @@ def test_a_drain_cuts_no_run_off_because_of_an_actor_that_dispatches(gates: Gate
     assert (report.drained, report.dropped, report.stopped, report.cut_actors) == (True, 0, True, ())
 
 
-def test_only_a_shutdown_that_was_given_bounds_an_actor_in_a_drain() -> None:
+def test_only_an_explicit_shutdown_bounds_an_actor_in_a_drain() -> None:
     spec, reason = daemon(), Shutdown(Draining())
     assert Child(spec, None).seconds_to_end(Shutdown()) == 5.0
     assert Child(spec, None).seconds_to_end(reason) == float("inf")
     assert Child(daemon(shutdown=0.3), None).seconds_to_end(reason) == 0.3
 
 
-def test_an_actor_that_never_ends_is_cut_off_at_the_drains_limit(eventually: Callable[..., None]) -> None:
+def test_an_actor_that_never_ends_is_cut_at_the_drains_limit(eventually: Callable[..., None]) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
     def stuck() -> None:
@@ -568,7 +618,7 @@ class Refuses(DaemonActor):
         raise ValueError("no such file")
 
 
-def test_an_actor_that_fails_at_its_start_is_named_with_the_cause() -> None:
+def test_an_actor_that_fails_at_its_start_is_named() -> None:
     system = one_worker(daemon("well"), ChildSpec("ill", Refuses.start))
     with pytest.raises(StartFailed, match=r"child 'ill' failed to start: ValueError: no such file") as caught:
         system.start()
@@ -626,7 +676,7 @@ def test_an_actor_that_starts_without_end_is_named(eventually: Callable[..., Non
     eventually(lambda: not abandoned_threads())
 
 
-def test_start_on_a_thread_of_its_own_while_it_starts_would_wait_for_itself() -> None:
+def test_start_from_an_actor_that_is_starting_would_deadlock() -> None:
     told: list[Any] = []
 
     class Starts(Daemon):
