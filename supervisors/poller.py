@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,11 @@ assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
 # Longer waits are cut: epoll takes its timeout as an int of milliseconds.
 _LONGEST = 86_400.0
 
+# `os.write` gives the interpreter lock away between its look at the descriptor's number and its use.
+_write = ctypes.PyDLL(None).write
+_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_write.restype = ctypes.c_ssize_t
+
 
 class Poller:
     """A selector with a wake-up pipe. All but `wake` on one thread only. Owns: the selector's descriptor, the pipe."""
@@ -33,13 +38,12 @@ class Poller:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._slots: dict[int, _Slots] = {}
-        # Reentrant: a finalizer may run inside wake and send a message.
-        self._lock = threading.RLock()
-        self._wake_read, self._wake_write = -1, -1
+        self._wake_read = -1
+        self._wake_write = ctypes.c_int(-1)
         try:
-            self._wake_read, self._wake_write = os.pipe()
+            self._wake_read, self._wake_write.value = os.pipe()
             os.set_blocking(self._wake_read, False)
-            os.set_blocking(self._wake_write, False)
+            os.set_blocking(self._wake_write.value, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         except BaseException:
             self.close()
@@ -122,28 +126,25 @@ class Poller:
         return found
 
     def wake(self) -> None:
-        """End a `poll` that waits, or the next one. From any thread, never blocks."""
-        # The lock keeps close() from giving the descriptor's number to somebody else between look and write.
-        # Senders come here only if the scheduler sleeps, and the first of them clears that flag.
-        with self._lock:
-            if self._wake_write >= 0:
-                # BlockingIOError: the pipe is full of wake-ups; one of them is enough.
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._wake_write, b"\0")
+        """End a `poll` that waits, or the next one. From any thread, never blocks, takes no lock.
+
+        C code looks at the number and writes while it holds the interpreter lock, so `close` comes before or after:
+        nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one.
+        """
+        _write(self._wake_write, b"\0", 1)
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
-        with self._lock:
-            self._slots.clear()
-            self._selector.close()
-            for fd in (self._wake_read, self._wake_write):
-                if fd >= 0:
-                    os.close(fd)
-            self._wake_read = self._wake_write = -1
+        self._slots.clear()
+        self._selector.close()
+        write, self._wake_write.value = self._wake_write.value, -1
+        read, self._wake_read = self._wake_read, -1
+        for fd in (write, read):  # in this order: a write to a pipe that nobody reads is a SIGPIPE in a user's thread
+            if fd >= 0:
+                os.close(fd)
 
     def close_raw(self) -> None:
         """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""
-        self._lock = threading.RLock()
         self.close()
 
     @staticmethod
