@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from slither_actors.errors import SlitherError
 from slither_actors.worker import in_worker
+from supervisors.interrupts import locked
 
 if TYPE_CHECKING:
     from slither_actors.system import System
@@ -23,15 +24,15 @@ _lock = threading.RLock()
 
 def started(system: System) -> None:
     """It is the one that `Dispatch` uses from now on."""
-    with _lock:
-        _running.append(system)
+    _running.append(system)
 
 
 def stopping(system: System) -> None:
     """`Dispatch` uses the one before it again."""
-    with _lock:
-        if system in _running:
-            _running.remove(system)
+    try:
+        _running.remove(system)
+    except ValueError:  # it was not, or another thread has done this
+        pass
 
 
 def running_system() -> System | None:
@@ -48,23 +49,26 @@ def current_system() -> System:
     Raises:
         SlitherError: inside a worker, where a default System would make workers of workers.
     """
-    global _default
-    with _lock:
-        if _running:
-            return _running[-1]
-        if in_worker():
-            raise SlitherError(
-                "Dispatch inside a worker would start a pool for each worker; "
-                "if that is what you want, start a System of your own there: with System(pools={...}) as system: ..."
-            )
-        if _default is None or _default.stopped:
-            from slither_actors.system import System
-
-            _default = System(name="slither-default")
-            atexit.register(_stop_at_exit, _default, os.getpid())
-        system = _default
+    system = running_system()
+    if system is not None:
+        return system
+    if in_worker():
+        raise SlitherError(
+            "Dispatch inside a worker would start a pool for each worker; "
+            "if that is what you want, start a System of your own there: with System(pools={...}) as system: ..."
+        )
     # Not under the lock, for which other Systems would wait. A second thread waits in here for the first one's start.
-    return system.start()
+    return locked(_lock, _default_system).start()
+
+
+def _default_system() -> System:
+    global _default
+    if _default is None or _default.stopped:
+        from slither_actors.system import System
+
+        _default = System(name="slither-default")
+        atexit.register(_stop_at_exit, _default, os.getpid())
+    return _default
 
 
 def _stop_at_exit(system: System, pid: int) -> None:

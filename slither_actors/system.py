@@ -40,6 +40,7 @@ from supervisors import (
     monitor,
     tree,
 )
+from supervisors.interrupts import Thread, locked, raised_by_handler
 
 # A library is silent unless the application configures logging; a worker's crash is in the error that reports it, too.
 for _name in ("slither_actors", "supervisors"):
@@ -91,7 +92,7 @@ class System:
         self._tree = SystemTree(self._scheduler, self._processes, self._links, self._specs, children)
         self._state = "new"
         self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
-        self._start_lock = threading.Lock()
+        self._start_lock = threading.RLock()
         self._stopper: threading.Thread | None = None
         self._opener = RunOpener(
             self._scheduler, self._links, self._specs, lambda: self._tree.runs, lambda: self.stopped
@@ -131,27 +132,35 @@ class System:
             SystemStopped: it was stopped before. A System is started once.
         """
         self._check_fork()
-        with self._start_lock:  # who comes while another thread starts it waits for that
-            with self._state_lock:
-                if self._state == "running":
-                    return self
-                if self._state != "new":
-                    raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
-                self._state = "starting"
-            try:
-                self._scheduler.start()
-                self._tree.start()
-            except BaseException as error:
-                if self.stopped and isinstance(error, (SlitherError, StartFailed, SchedulerStopped)):
-                    raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
-                self.stop()
-                raise
-            with self._state_lock:
-                if self._state != "starting":
-                    raise SystemStopped(f"system {self._name!r} was stopped while it started")
-                self._state = "running"
-            running.started(self)
+        locked(self._start_lock, self._start)  # who comes while another thread starts it waits for that
         return self
+
+    def _start(self) -> None:
+        if not locked(self._state_lock, self._begin_start):
+            return
+        try:
+            self._scheduler.start()
+            self._tree.start()
+            locked(self._state_lock, self._end_start)
+        except BaseException as error:
+            if self.stopped and isinstance(error, (SlitherError, StartFailed, SchedulerStopped)):
+                raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
+            self.stop()
+            raise
+
+    def _begin_start(self) -> bool:
+        if self._state == "running":
+            return False
+        if self._state != "new":
+            raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
+        self._state = "starting"
+        return True
+
+    def _end_start(self) -> None:
+        if self._state != "starting":
+            raise SystemStopped(f"system {self._name!r} was stopped while it started")
+        self._state = "running"
+        running.started(self)
 
     def stop(self, timeout: float | None = None) -> bool:
         """End all runs (SystemStopped), then workers, then the rest. From any thread; may be repeated.
@@ -171,21 +180,29 @@ class System:
             return True
         if timeout is None:
             timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
-        running.stopping(self)
-        with self._state_lock:
-            self._state = "stopped"
-        if self._may_wait():
-            return self._stop(timeout)
-        with self._state_lock:
-            if self._stopper is None or not self._stopper.is_alive():
-                self._stopper = threading.Thread(
-                    target=self._stop, args=(timeout,), name=f"{self._name}-stop", daemon=True
-                )
-                try:
-                    self._stopper.start()
-                except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
-                    self._tree.begin_stop()
+        try:
+            locked(self._state_lock, self._mark_stopped)
+            if self._may_wait():
+                return self._stop(timeout)
+        except BaseException:  # an interrupt: its caller goes on, and so does this
+            locked(self._state_lock, self._stop_aside, timeout)
+            raise
+        locked(self._state_lock, self._stop_aside, timeout)
         return False
+
+    def _mark_stopped(self) -> None:
+        self._state = "stopped"
+        running.stopping(self)
+
+    def _stop_aside(self, timeout: float) -> None:
+        if self._state != "stopped":
+            self._mark_stopped()
+        if self._stopper is None or not self._stopper.is_alive():
+            self._stopper = Thread(self._stop, f"{self._name}-stop", (timeout,))
+            try:
+                self._stopper.start()
+            except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
+                self._tree.begin_stop()
 
     def _stop(self, timeout: float) -> bool:
         # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
@@ -214,10 +231,7 @@ class System:
             raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
         opener = self._opener
         redelivered, finished, cut_off = self._redelivered(), opener.finished, opener.cut_off
-        with self._state_lock:
-            if self._state == "running":
-                self._state = "draining"
-        running.stopping(self)
+        locked(self._state_lock, self._begin_drain)
         opener.wait_until_idle(timeout)
         redelivered = self._redelivered() - redelivered
         stopped = self.stop()
@@ -226,10 +240,17 @@ class System:
         completed = opener.finished - finished - (opener.cut_off - cut_off)
         return DrainReport(not dropped, completed, dropped, max(0, redelivered), stopped)
 
+    def _begin_drain(self) -> None:
+        if self._state == "running":
+            self._state = "draining"
+        running.stopping(self)
+
     def _redelivered(self) -> int:
         try:
             pools = self.statistics().pools.values()
-        except (SystemStopped, TimeoutError):
+        except (SystemStopped, TimeoutError) as error:
+            if raised_by_handler(error):
+                raise
             return 0
         return sum(snapshot.counts.redelivered for snapshot in pools)
 
@@ -254,7 +275,9 @@ class System:
         """Whether it is live and ready, and why not; for probes. Never raises, answers within a second or so."""
         try:
             pools: Mapping[str, PoolSnapshot] | None = self.statistics(timeout=1.0).pools
-        except (SystemStopped, ForkedSystemError, TimeoutError):
+        except (SystemStopped, ForkedSystemError, TimeoutError) as error:
+            if raised_by_handler(error):
+                raise
             pools = None
         state = self._state
         if os.getpid() != self._pid:
@@ -288,7 +311,11 @@ class System:
         return child_at(self._living_root(), ("tree", *path))
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # an interrupt behind its start, of which there would be no exit
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from slither_actors.errors import SlitherError, StartTimeout
@@ -21,6 +19,7 @@ from supervisors import (
     DynamicSupervisor,
     LightRef,
     Scheduler,
+    SchedulerStopped,
     StartFailed,
     Supervisor,
     monitor,
@@ -30,6 +29,10 @@ from supervisors import (
 from supervisors import (
     stop as stop_actor,
 )
+from supervisors.interrupts import Event
+
+BEGIN_POLL = 0.5
+"""Seconds after which one who waits for the root looks whether the scheduler that starts it is still there."""
 
 POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 """A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
@@ -59,6 +62,7 @@ class SystemTree:
         self._links = links
         self._specs = specs
         self._children = tuple(children)
+        self._begun: Event | None = None
         self._spawner: Any = None
         self._spawner_actor: Spawner | None = None
         self.root: LightRef[Supervisor] | None = None
@@ -73,17 +77,8 @@ class SystemTree:
             LoadError, StartTimeout, OSError: a worker cannot be started, and why.
             StartFailed: one of the actors cannot be started, or is stopped while it starts.
         """
-        self.root = Supervisor.start(
-            [
-                ChildSpec(id="spawner", start=self._start_spawner),
-                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
-                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
-                *([ChildSpec(id="tree", start=self._start_children, type="supervisor")] if self._children else []),
-            ],
-            strategy="rest_for_one",
-            name=self._scheduler.name,
-            scheduler=self._scheduler,
-        )
+        self._begin()
+        assert self.root is not None
         patience = max(spec.start_timeout for spec in self._specs.values()) + SHUTDOWN_MARGIN
         try:
             wait_started(self.root, patience)
@@ -94,9 +89,9 @@ class SystemTree:
             raise cause from None
         deadline = time.monotonic() + patience
         for name, answer in [(name, _when_ready(link)) for name, link in self._links.items()]:
-            try:
-                error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
+            if answer.known.wait(max(0.0, deadline - time.monotonic())):
+                error_or_none = answer.first[0]
+            else:
                 error_or_none = StartTimeout(patience)
                 error_or_none.__cause__ = self._links[name].last_error
             if error_or_none is not None:
@@ -105,6 +100,44 @@ class SystemTree:
                 elif isinstance(error_or_none, OSError):
                     raise _cannot_start(name, self._specs[name], error_or_none) from None
                 raise error_or_none
+
+    def _begin(self) -> None:
+        """Start the root, on the scheduler's thread: no signal handler comes there between the start and its reference.
+
+        Raises:
+            SchedulerStopped: it was stopped meanwhile.
+        """
+        begun = self._begun = Event()
+        failed: list[BaseException] = []
+
+        def begin() -> None:
+            try:
+                self.root = self._start_root()
+            except BaseException as error:
+                failed.append(error)
+            finally:
+                begun.set()
+
+        self._scheduler.post(begin)
+        while not begun.wait(BEGIN_POLL) and not self._scheduler.stopped:
+            pass
+        if failed:
+            raise failed[0]
+        if self.root is None:
+            raise SchedulerStopped(f"scheduler {self._scheduler.name!r} has been stopped")
+
+    def _start_root(self) -> LightRef[Supervisor]:
+        return Supervisor.start(
+            [
+                ChildSpec(id="spawner", start=self._start_spawner),
+                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
+                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
+                *([ChildSpec(id="tree", start=self._start_children, type="supervisor")] if self._children else []),
+            ],
+            strategy="rest_for_one",
+            name=self._scheduler.name,
+            scheduler=self._scheduler,
+        )
 
     def _start_spawner(self) -> Any:
         self._spawner = Spawner.start(self._scheduler, self._note_spawner, self._processes)
@@ -136,6 +169,8 @@ class SystemTree:
 
     def stop(self, timeout: float) -> bool:
         """End all of it, the last that was started first. False if that takes longer than `timeout` seconds."""
+        if self._begun is not None:
+            self._begun.wait(BEGIN_POLL)  # a start that was interrupted may be under way
         return self.root is None or stop_actor(self.root, timeout=timeout)
 
     def begin_stop(self) -> None:
@@ -188,18 +223,26 @@ def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
     return OSError(error.errno, text, error.filename)
 
 
-def _when_ready(link: PoolLink) -> Future[Exception | None]:
-    """Done once all workers of the pool are ready, with None; or one cannot be started, with the reason."""
-    answer: Future[Exception | None] = Future()
+class _Readiness:
+    """Whether all workers of a pool are ready; or one cannot be started, and the reason."""
 
-    def done(error: Exception | None) -> None:
-        with contextlib.suppress(InvalidStateError):
-            answer.set_result(error)
+    def __init__(self) -> None:
+        # No Future: an interrupted waiter leaves its lock held, for which the scheduler would wait.
+        self.known = Event()
+        self.first: list[Exception | None] = []
 
+    def done(self, error: Exception | None) -> None:
+        """The answer; the first one counts."""
+        self.first.append(error)
+        self.known.set()
+
+
+def _when_ready(link: PoolLink) -> _Readiness:
+    answer = _Readiness()
     pool = link.ref
     if pool is None:
-        done(link.unavailable())
+        answer.done(link.unavailable())
     else:
-        pool.tell(WhenReady(done))
-        monitor(pool, lambda down: done(link.unavailable()))  # it may end before it has heard this
+        pool.tell(WhenReady(answer.done))
+        monitor(pool, lambda down: answer.done(link.unavailable()))  # it may end before it has heard this
     return answer

@@ -1,10 +1,10 @@
 """What stays whole when a signal handler raises in the middle of it, at whichever bytecode.
 
 Python runs signal handlers on the main thread, between any two bytecodes of what runs there, and what a handler raises
-(KeyboardInterrupt, a soft time limit) continues from that place. Two kinds of code do not survive that: whatever is done
-in two steps of which the second is then missing, and `threading.Event` and `Condition`, whose lock stays held if the
-interrupt comes between its acquisition and the ``with`` block (https://github.com/python/cpython/issues/74174); the
-thread that notifies would then block for good.
+(KeyboardInterrupt, a soft time limit) continues from that place. Two kinds of code do not survive that: whatever is
+done in two steps of which the second is then missing, and `threading.Event` and `Condition`, whose lock stays held if
+the interrupt comes between its acquisition and the ``with`` block (https://github.com/python/cpython/issues/74174);
+the thread that notifies would then block for good.
 
 All of this is made for one interrupt at a time. A second one within the microseconds in which the first is handled may
 find a gap.

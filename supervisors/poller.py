@@ -7,6 +7,7 @@ import ctypes
 import os
 import selectors
 from collections.abc import Callable
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ class Poller:
         self._slots: dict[int, _Slots] = {}
         self._wake_read = -1
         self._wake_write = ctypes.c_int(-1)
+        self._pipes: list[tuple[int, int]] = []
         try:
-            self._wake_read, self._wake_write.value = os.pipe()
+            self._pipes.extend(starmap(os.pipe, [()]))  # in one step: an interrupt loses no descriptor
+            self._wake_read, self._wake_write.value = self._pipes[0]
             os.set_blocking(self._wake_read, False)
             os.set_blocking(self._wake_write.value, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
@@ -137,11 +140,17 @@ class Poller:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
         self._slots.clear()
         self._selector.close()
-        write, self._wake_write.value = self._wake_write.value, -1
-        read, self._wake_read = self._wake_read, -1
-        for fd in (write, read):  # in this order: a write to a pipe that nobody reads is a SIGPIPE in a user's thread
-            if fd >= 0:
-                os.close(fd)
+        self._wake_write.value = self._wake_read = -1
+        while self._pipes:
+            try:
+                read, write = self._pipes.pop()
+            except IndexError:  # another thread closes it, too
+                return
+            os.close(write)  # first: a write to a pipe that nobody reads is a SIGPIPE in a user's thread
+            os.close(read)
+
+    def __del__(self) -> None:
+        self.close()
 
     def close_raw(self) -> None:
         """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""

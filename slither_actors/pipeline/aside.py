@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import TypeVar
+
+from supervisors.interrupts import Thread
 
 R = TypeVar("R")
 
@@ -48,7 +49,7 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
             pass
 
     try:
-        threading.Thread(target=call, name=name, daemon=True).start()
+        Thread(call, name).start()
     except RuntimeError:  # the system has no thread left
         if not to_the_end:
             raise
