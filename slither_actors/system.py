@@ -176,25 +176,23 @@ class System:
         Returns:
             True if everything has ended in good order; False if some of it was cut off, or is not over yet.
         """
-        if os.getpid() != self._pid:
-            return True
-        if timeout is None:
-            timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
         try:
+            if os.getpid() != self._pid:
+                return True
             locked(self._state_lock, self._mark_stopped)
             if self._may_wait():
                 return self._stop(timeout)
+            locked(self._state_lock, self._stop_aside, timeout)
+            return False
         except BaseException:  # an interrupt: its caller goes on, and so does this
             locked(self._state_lock, self._stop_aside, timeout)
             raise
-        locked(self._state_lock, self._stop_aside, timeout)
-        return False
 
     def _mark_stopped(self) -> None:
         self._state = "stopped"
         running.stopping(self)
 
-    def _stop_aside(self, timeout: float) -> None:
+    def _stop_aside(self, timeout: float | None) -> None:
         if self._state != "stopped":
             self._mark_stopped()
         if self._stopper is None or not self._stopper.is_alive():
@@ -204,8 +202,10 @@ class System:
             except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
                 self._tree.begin_stop()
 
-    def _stop(self, timeout: float) -> bool:
+    def _stop(self, timeout: float | None) -> bool:
         # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
+        if timeout is None:
+            timeout = max(spec.shutdown for spec in self._specs.values()) + 5 * SHUTDOWN_MARGIN
         deadline = time.monotonic() + timeout
         done = self._tree.stop(timeout)
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):

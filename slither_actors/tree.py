@@ -99,6 +99,8 @@ class SystemTree:
                     error_or_none.add_note(f"while pool {name!r} was started")
                 elif isinstance(error_or_none, OSError):
                     raise _cannot_start(name, self._specs[name], error_or_none) from None
+                else:
+                    error_or_none.add_note(f"while pool {name!r} was started")
                 raise error_or_none
 
     def _begin(self) -> None:

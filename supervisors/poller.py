@@ -140,6 +140,9 @@ class Poller:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
         self._slots.clear()
         self._selector.close()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
         self._wake_write.value = self._wake_read = -1
         while self._pipes:
             try:
@@ -150,7 +153,8 @@ class Poller:
             os.close(read)
 
     def __del__(self) -> None:
-        self.close()
+        if hasattr(self, "_pipes"):  # else it was interrupted before there were any
+            self._close_pipe()
 
     def close_raw(self) -> None:
         """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""

@@ -30,6 +30,9 @@ _current = threading.local()
 # storm of messages holds up timers and descriptors for about a millisecond only.
 _MESSAGES_A_TURN = 256
 
+_FAILED_TURNS = 100
+"""Turns that may fail by themselves in the life of a scheduler."""
+
 _AWAKE: list[bool] = []
 
 
@@ -288,8 +291,18 @@ class Scheduler:
         with activate(self):
             try:
                 turn = self._turn
+                failures = 0
                 while not self._stopping:
-                    turn(True)
+                    try:
+                        while not self._stopping:
+                            turn(True)
+                    except Exception as exc:
+                        # What actors, timers and readers raise is theirs; this is of the loop itself: out of memory,
+                        # say. All that runs here would end with it. But where it does not pass it must.
+                        failures += 1
+                        if failures > _FAILED_TURNS:
+                            raise
+                        self.log_exception("a turn", exc)
             finally:
                 self._finish()
                 self._ident = None  # the next thread may get the same one

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -23,11 +24,15 @@ from slither_actors.pools import guardian
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
 from supervisors import DaemonActor, ExitReason, Scheduler
+from supervisors.interrupts import block_sigpipe
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
 PIPE_BYTES = 1 << 20
 """Wanted room in a worker's pipes: several batches ahead fit, so that neither side waits for the other's thread.
 The kernel lets an unprivileged user have 64 MiB in all; past it the pipe keeps its size."""
+
+ENVIRONMENT_LOOKS = 100
+"""How often the environment is looked at anew that other threads change at the same moment, which takes 20 us."""
 
 FORK_PATIENCE = 5.0
 """Seconds that a fork of the host waits for a process that is just being made: milliseconds, as a rule."""
@@ -117,23 +122,37 @@ class Spawner(DaemonActor):
         self._processes = processes
         self._guardian = GuardianLink()
 
+    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
+        """Write to the guardian's pipe, broken or not, without a SIGPIPE."""
+        block_sigpipe()
+        return None
+
     def on_receive(self, message: Any) -> None:
-        """Serve `Spawn` and `Reaped`."""
+        """Serve `Spawn` and `Reaped`. Nothing that goes wrong with one of them may end the thread, and with it all
+        workers of the System."""
         if isinstance(message, Spawn):
             try:
                 with _making:
                     answer: WorkerProcess | Exception = self._spawn(message)
-            except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+            except Exception as error:  # of whatever kind: it is this start that has failed
                 answer = error
+            except BaseException as error:  # a callback's SystemExit, say
+                answer = RuntimeError(f"starting a worker raised {type(error).__name__}")
+                answer.__cause__ = error
             self._scheduler.post(message.answer, answer)
         elif isinstance(message, Reaped):
-            self._guardian.forget(message.pid)
+            try:
+                self._guardian.forget(message.pid)
+            except BaseException as error:  # a guardian less is no reason to lose the workers
+                self._scheduler.log_exception("the link to the guardian", error)
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
-        for group in self._guardian.groups - self._processes.groups:
-            self._guardian.forget(group)
-        self._guardian.close()
+        try:
+            for group in self._guardian.groups - self._processes.groups:
+                self._guardian.forget(group)
+        finally:
+            self._guardian.close()
 
     def statistics(self) -> SpawnerStatistics:
         """What it holds now. From any thread."""
@@ -164,23 +183,53 @@ class Spawner(DaemonActor):
                 stdout=stderr[1],
                 stderr=stderr[1],
                 pass_fds=theirs,
-                env={**os.environ, **message.env},
+                env=_environment(message.env),
                 start_new_session=True,
             )
-            self._guardian.watch(popen.pid)
-            worker = WorkerProcess(
-                popen,
-                request=pipes.keep(request[1]),
-                reply=pipes.keep(reply[0]),
-                stderr=pipes.keep(stderr[0]),
-                lifeline=pipes.keep(lifeline[1]),
-                replies=pipes.keep(replies),
-                closed=self._processes.discard,
-            )
-        for fd in (worker.request, worker.reply, worker.stderr):
-            os.set_blocking(fd, False)
-        self._processes.add(worker)
+            ours = (request[1], reply[0], stderr[0], lifeline[1], replies)
+            try:
+                worker = self._made(popen, *ours)
+            except BaseException:  # nobody would know of the process
+                with contextlib.suppress(OSError):
+                    os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+                raise
+            for fd in ours:
+                pipes.keep(fd)
         return worker
+
+    def _made(
+        self, popen: subprocess.Popen[bytes], request: int, reply: int, stderr: int, lifeline: int, replies: int
+    ) -> WorkerProcess:
+        """A process that has been made, as the others get it."""
+        for fd in (request, reply, stderr):
+            os.set_blocking(fd, False)
+        self._guardian.watch(popen.pid)
+        worker: WorkerProcess | None = None
+        try:
+            worker = WorkerProcess(
+                popen, request=request, reply=reply, stderr=stderr, lifeline=lifeline, replies=replies,
+                closed=self._processes.discard,
+            )  # fmt: skip
+            self._processes.add(worker)
+        except BaseException:
+            if worker is not None:
+                self._processes.discard(worker)
+                if worker.pidfd >= 0:
+                    os.close(worker.pidfd)
+            self._guardian.forget(popen.pid)
+            raise
+        return worker
+
+
+def _environment(over: Mapping[str, str]) -> dict[str, str]:
+    """The host's environment with some variables set."""
+    for _ in range(ENVIRONMENT_LOOKS):
+        try:
+            return {**os.environ, **over}
+        except (KeyError, RuntimeError):  # another thread deletes or sets a variable at this moment
+            continue
+    return {**os.environ, **over}
 
 
 class GuardianLink:
