@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_many_bytecodes_of_a_start() -> None:
     made[0].stop()
     for point in range(POINTS):
         before, made = held(), []
-        where = interrupted(codes.count * point // POINTS, lambda: start(made))
+        where = interrupted(codes.count * point // POINTS, partial(start, made))
         for one in made:
             one.stop()
         assert not left_behind(before), where

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_start_interrupted_at_any_bytecode() -> None:
     made[0].stop()
     for sample in range(12):
         before, made = held(), []
-        where = interrupted((sample * codes.count + codes.count // 2) // 12, lambda: start(made))
+        where = interrupted((sample * codes.count + codes.count // 2) // 12, partial(start, made))
         for one in made:
             one.stop()
         assert not left_behind(before), where
