@@ -15,11 +15,12 @@ from __future__ import annotations
 import signal
 import threading
 from _thread import allocate_lock
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any, TypeVar
 
-__all__ = ["Event", "locked", "raised_by_handler"]
+__all__ = ["Event", "Thread", "block_sigpipe", "locked", "raised_by_handler", "sigpipe_blocked"]
 
 R = TypeVar("R")
 
@@ -91,6 +92,19 @@ def block_sigpipe() -> None:
     starts inherits the mask. What is pending then ends with the thread.
     """
     _mask.blocked = signal.SIGPIPE not in signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+
+
+@contextmanager
+def sigpipe_blocked() -> Iterator[None]:
+    """`block_sigpipe` for some calls of ours in a thread that runs users' code, too."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    finally:
+        if signal.SIGPIPE not in before:
+            if signal.SIGPIPE in signal.sigpending():  # taken here, or it would be delivered now
+                signal.sigwait({signal.SIGPIPE})
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def inherits_mask() -> bool:

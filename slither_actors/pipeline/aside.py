@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from slither_actors.pipeline.loop_inbox import call_soon
 from supervisors.interrupts import Thread
 
 R = TypeVar("R")
@@ -44,7 +45,7 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         except BaseException as raised:
             error = raised
         try:
-            loop.call_soon_threadsafe(tell, result, error)
+            call_soon(loop, tell, result, error)
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 

@@ -33,18 +33,19 @@ class Stream(Iterator[Item]):
         self._iterators: dict[int, Generator[Item, None, None]] = {}
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # a generator, so that a `for` drives it directly
-        if self._pieces.gi_frame is None:
+        if _is_over(self._pieces):
             _told(self._consumer)
-        items = self._iterators.get(get_ident())
-        if items is None or items.gi_frame is None:
-            items = self._iterators[get_ident()] = _items(self._consumer, self._pieces)
-        return items
+        return self._iterator()
 
     def __next__(self) -> Item:
+        return next(self._iterator())
+
+    def _iterator(self) -> Iterator[Item]:
+        """This thread's."""
         items = self._iterators.get(get_ident())
-        if items is None or items.gi_frame is None:
+        if items is None or _is_over(items):
             items = self._iterators[get_ident()] = _items(self._consumer, self._pieces)
-        return next(items)
+        return items
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +79,10 @@ BUSY = (
     "another thread is waiting for the next result of this stream; one at a time iterates: "
     "take the results in one thread and hand them on by a queue.Queue, or give each thread a stream of its own"
 )
+
+
+def _is_over(generator: Generator[object, None, None]) -> bool:
+    return getattr(generator, "gi_frame", None) is None
 
 
 def _end(generator: Generator[object, None, None]) -> None:
