@@ -104,7 +104,10 @@ _POOL: dict[str, Schema] = {
     "init": {"description": "Keyword arguments for the adapter's `init`.", "type": "object"},
     "start_timeout": seconds("Seconds a worker may take to be ready, and a function to be imported."),
     "shutdown": seconds("Seconds a worker gets to end by itself before it is killed.", zero=True),
-    "timeout": or_null(seconds("Seconds a batch may take unless its run says; null: no limit.")),
+    "timeout": or_null(seconds("Seconds a batch, or with `each` an item, may take unless its run says; null: no "
+                               "limit.")),
+    "batch_timeout": {**or_null(seconds("Seconds a batch may take in any case unless its run says; null: no limit.")),
+                      "default": None},
     "max_frame": {"description": "Bytes that one frame may have, on both sides of the pipe.", "type": "integer",
                   "minimum": 1024},
     "shared_memory": {"description": "Whether large bytes go through memory shared with the workers, where "
@@ -223,7 +226,9 @@ _DISPATCH: dict[str, Schema] = {
         ],
         "default": "halt",
     },
-    "timeout": or_null(seconds("Seconds a batch may take on its worker; null: no limit.", 30.0)),
+    "timeout": or_null(seconds("Seconds a batch, or with `each` an item, may take on its worker; null: no limit.",
+                               30.0)),
+    "batch_timeout": {**or_null(seconds("Seconds a batch may take in any case; null: no limit.")), "default": None},
     "linger": or_null(seconds("Seconds after which a part-filled batch is sent; null: when it is full.", zero=True)),
 }  # fmt: skip
 

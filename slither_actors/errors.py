@@ -7,7 +7,7 @@ is one of the others, or the exception that the caller's own code raised.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from slither_actors.wire.frames import ProtocolError
 from slither_actors.wording import known_names, nearest, shown, signal_name
@@ -157,21 +157,67 @@ class DispatchError(SlitherError):
 
 
 class BatchTimeout(SlitherError):
-    """A batch took longer than its run's ``timeout``; its worker was killed and is being replaced.
+    """A batch, or an item of one, took longer than its run allows; its worker was killed and is being replaced.
 
     Args:
         timeout: seconds that it had.
         inline: it was a thread of an inline executor, which nobody can kill.
+        option: the option that says so: "timeout" or "batch_timeout".
+        of: what had that time: the "batch", or the one "item" of it that is charged.
+        item_id: of that item.
+        count: items in the batch; None where it is not known.
+        done: of these, how many the worker had done; None where it does not say.
+        average: seconds that an item took: of these, or else of earlier batches; None where it is not known.
     """
 
-    def __init__(self, timeout: float, *, inline: bool = False) -> None:
-        if inline:
+    def __init__(
+        self,
+        timeout: float,
+        *,
+        inline: bool = False,
+        option: Literal["timeout", "batch_timeout"] = "timeout",
+        of: Literal["batch", "item"] = "batch",
+        item_id: Any = None,
+        count: int | None = None,
+        done: int | None = None,
+        average: float | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.inline = inline
+        self.option = option
+        self.of = of
+        self.item_id = item_id
+        self.count = count
+        self.done = done
+        self.average = average
+        super().__init__(self._text())
+
+    def at_item(self, item_id: Any) -> BatchTimeout:
+        """The same of an item, whose id was not known where the time was over."""
+        return BatchTimeout(
+            self.timeout, inline=self.inline, option=self.option, of="item", item_id=item_id, count=self.count,
+            done=self.done, average=self.average,
+        )  # fmt: skip
+
+    def _text(self) -> str:
+        if self.inline:
             end = "its thread cannot be killed: it runs on, another one takes its place, and what it gives is dropped"
         else:
             end = "the worker was killed and is replaced"
-        super().__init__(f"not done within its timeout of {timeout:g} s; {end}")
-        self.timeout = timeout
-        self.inline = inline
+        if self.of == "item":
+            who = "an item" if self.item_id is None else f"item {shown(self.item_id)}"
+            where = "" if self.done is None else f" ({self.done} of the {self.count} items of its batch were done)"
+            return f"{who} was not done within its timeout of {self.timeout:g} s{where}; {end}"
+        facts = []
+        if self.count is not None:
+            done = f", of which {self.done} were done" if self.done is not None else ""
+            facts.append(f"a batch of {self.count} item{'s' if self.count != 1 else ''} had it{done}")
+        if self.average is not None:
+            facts.append(f"an item took {self.average:.2g} s on average")
+        if self.count is not None and self.count > 1:
+            facts.append(f"give a smaller batch_size or a longer {self.option}, or None")
+        said = f" ({'; '.join(facts)})" if facts else ""
+        return f"not done within its {self.option} of {self.timeout:g} s{said}; {end}"
 
 
 class WorkerCrashed(SlitherError):
@@ -300,12 +346,17 @@ class PoolUnavailable(SlitherError):
 class StartTimeout(SlitherError):
     """A worker was not ready, or had not imported the function, within the pool's ``start_timeout``.
 
+    Or an actor of the System's tree had not started within the longest of the pools'.
+
     Args:
         timeout: seconds that it had.
+        message: unless given, that of a worker.
     """
 
-    def __init__(self, timeout: float) -> None:
-        super().__init__(f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)")
+    def __init__(self, timeout: float, message: str | None = None) -> None:
+        super().__init__(
+            message or f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)"
+        )
         self.timeout = timeout
 
 
@@ -357,8 +408,11 @@ class SessionBusy(SlitherError):
 # The end of what was used
 
 
+FINALIZING = "the interpreter is shutting down: it has ended the threads of every System, so nothing can run any more"
+
+
 class SystemStopped(SlitherError):
-    """The System was stopped, before or during the call."""
+    """The System was stopped, before or during the call; or does not take this run, as it is starting or draining."""
 
 
 class StreamClosed(SlitherError):

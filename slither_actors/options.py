@@ -43,7 +43,9 @@ class RunOptions:
             limit.
         ordering: "preserve" (results in the order of the input) or "as_completed".
         on_error: what becomes of a batch that failed: "halt", "skip", Retry(...) or Route(fn).
-        timeout: seconds a batch may take on its worker; None: no limit.
+        timeout: seconds a batch may take on its worker; with ``each=True``, and where the function says at which item
+            it is by `slither_actors.worker.progress`, seconds an item may take; None: no limit.
+        batch_timeout: seconds a batch may take in any case; None: no limit.
         linger: seconds after which a part-filled batch is sent; None: when it is full, or nothing else is left to do.
         context: session, pipeline and stage; None: a new one.
         pool: name of the pool; None: the one that the executor names, "default", or the only one.
@@ -61,12 +63,15 @@ class RunOptions:
     ordering: Literal["preserve", "as_completed"] = "preserve"
     on_error: Policy = "halt"  # type: ignore[assignment]  # parsed at once
     timeout: float | None = 30.0
+    batch_timeout: float | None = None
     linger: float | None = None
     context: Context = None  # type: ignore[assignment]  # None is replaced at once
     pool: str | None = None
     affinity: str | None = None
     timeout_given: bool = True
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
+    batch_timeout_given: bool = True
+    """The same of `batch_timeout`."""
     prefetch_given: bool = field(init=False)
     """Whether `prefetch` is the caller's own word."""
     inline: bool = field(init=False)
@@ -90,6 +95,8 @@ class RunOptions:
         put("on_error", parse_on_error(self.on_error))
         if self.timeout is not None:
             put("timeout", checks.seconds("timeout", self.timeout))
+        if self.batch_timeout is not None:
+            put("batch_timeout", checks.seconds("batch_timeout", self.batch_timeout))
         if self.linger is not None:
             put("linger", checks.seconds("linger", self.linger, zero=True))
             if self.strategy.whole_input:
@@ -152,7 +159,10 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
         if name in own and name in parameters["executor"]:
             arguments["executor"][name] = own[name]
     made = {what: _make(what, part, parameters[what], arguments[what]) for what, part in parts.items()}
-    result = RunOptions(executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own, **own)
+    result = RunOptions(
+        executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own,
+        batch_timeout_given="batch_timeout" in own, **own,
+    )  # fmt: skip
     _take(result.strategy)
     return result
 
@@ -221,7 +231,9 @@ def _check_defaults(given: dict[str, Any], pools: Collection[str]) -> None:
         raise UnknownPool(pool, pools)
 
 
-_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy", "timeout_given"}
+_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {
+    "executor", "strategy", "timeout_given", "batch_timeout_given",
+}  # fmt: skip
 _ANYTHING = "**"  # stands for **options among the names of parameters
 
 

@@ -131,6 +131,7 @@ class Thread(threading.Thread):
     def __init__(self, target: Callable[..., object], name: str, args: tuple[Any, ...] = ()) -> None:
         super().__init__(target=target, name=name, args=args, daemon=True)
         self._unblock = inherits_mask()
+        self._entered = False
         self._started = Event()
 
     def start(self) -> None:
@@ -145,11 +146,18 @@ class Thread(threading.Thread):
             if error.__context__ is None:
                 raise
             raise error.__context__ from None
+        except BaseException:
+            with threading._active_limbo_lock:  # type: ignore[attr-defined]
+                if not self._entered:  # nor may it ever: then it must not be taken for one that will
+                    threading._limbo.pop(self, None)  # type: ignore[attr-defined]
+            raise
 
     def _bootstrap(self) -> None:
-        # `start` takes the entry back at an exception, a signal handler's as well: though the thread runs by then, and
+        # `start` takes the entry back at an Exception, a signal handler's as well: though the thread runs by then, and
         # would end without it.
-        threading._limbo[self] = self  # type: ignore[attr-defined]
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            self._entered = True
+            threading._limbo[self] = self  # type: ignore[attr-defined]
         super()._bootstrap()  # type: ignore[misc]
 
     def run(self) -> None:

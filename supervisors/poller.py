@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import fcntl
 import os
+import select
 import selectors
-from collections.abc import Callable
-from itertools import starmap
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat, starmap
+from typing import TYPE_CHECKING, Any
+
+from supervisors.descriptors import lowest
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -21,13 +27,47 @@ _Slots = list[_Slot | None]
 
 assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
 
-# Longer waits are cut: epoll takes its timeout as an int of milliseconds.
-_LONGEST = 86_400.0
+# Longer waits are cut: epoll takes its timeout as an int of milliseconds; and if other code has closed the selector's
+# descriptor, which nothing reports to the thread that waits for it, the next wait finds out.
+_LONGEST = 60.0
+
+
+_CLOSED = "a descriptor of this scheduler was closed by other code of this process (os.closerange after its start?)"
+
+
+def _selector() -> selectors.BaseSelector:
+    """The system's best selector, on a high descriptor where that can be had."""
+    selector = selectors.DefaultSelector()
+    epoll: Any = getattr(selector, "_selector", None)
+    if hasattr(select, "epoll") and isinstance(epoll, select.epoll):
+        with contextlib.suppress(OSError):
+            (selector._selector,) = map(select.epoll.fromfd, _copies([epoll.fileno()]))  # type: ignore[attr-defined]
+            epoll.close()
+    return selector
+
+
+# What follows makes and closes descriptors within one call of C code, each with its place in a list: an interrupt comes
+# before it or after, and loses none.
+_exhaust = deque[object](maxlen=0).extend
+
+
+def _copies(descriptors: list[int]) -> Iterator[int]:
+    """Copies with high numbers."""
+    return map(fcntl.fcntl, descriptors, repeat(fcntl.F_DUPFD_CLOEXEC), repeat(lowest()))
+
 
 # `os.write` gives the interpreter lock away between its look at the descriptor's number and its use.
-_write = ctypes.PyDLL(None).write
+_write = ctypes.PyDLL(None, use_errno=True).write
 _write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _write.restype = ctypes.c_ssize_t
+
+
+def _close(ends: list[int]) -> None:
+    """Close the ends of a pipe, that for writing first: nobody is to get a SIGPIPE who writes to it meanwhile."""
+    while ends:
+        # IndexError: another thread closes it, too. OSError: other code has closed it already.
+        with contextlib.suppress(IndexError, OSError):
+            _exhaust(map(os.close, starmap(ends.pop, [()])))
 
 
 class Poller:
@@ -37,14 +77,21 @@ class Poller:
     """How many descriptors it has itself."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._selector = _selector()
         self._slots: dict[int, _Slots] = {}
         self._wake_read = -1
         self._wake_write = ctypes.c_int(-1)
-        self._pipes: list[tuple[int, int]] = []
+        self._low: list[int] = []
+        self._ends: list[int] = []
         try:
-            self._pipes.extend(starmap(os.pipe, [()]))  # in one step: an interrupt loses no descriptor
-            self._wake_read, self._wake_write.value = self._pipes[0]
+            self._low.extend(chain.from_iterable(starmap(os.pipe, [()])))
+            try:
+                self._ends.extend(_copies(self._low))
+            except OSError:  # no descriptor, or no high one, is left
+                _close(self._ends)
+                self._ends, self._low = self._low, self._ends
+            _close(self._low)
+            self._wake_read, self._wake_write.value = self._ends
             os.set_blocking(self._wake_read, False)
             os.set_blocking(self._wake_write.value, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
@@ -134,26 +181,23 @@ class Poller:
         C code looks at the number and writes while it holds the interpreter lock, so `close` comes before or after:
         nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one.
         """
-        _write(self._wake_write, b"\0", 1)
+        if _write(self._wake_write, b"\0", 1) < 0 and ctypes.get_errno() == errno.EBADF and self._wake_read >= 0:
+            raise OSError(errno.EBADF, _CLOSED)
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
         self._slots.clear()
-        self._selector.close()
+        with contextlib.suppress(OSError):  # other code has closed it
+            self._selector.close()
         self._close_pipe()
 
     def _close_pipe(self) -> None:
         self._wake_write.value = self._wake_read = -1
-        while self._pipes:
-            try:
-                read, write = self._pipes.pop()
-            except IndexError:  # another thread closes it, too
-                return
-            os.close(write)  # first: a write to a pipe that nobody reads is a SIGPIPE in a user's thread
-            os.close(read)
+        _close(self._ends)
+        _close(self._low)
 
     def __del__(self) -> None:
-        if hasattr(self, "_pipes"):  # else it was interrupted before there were any
+        if hasattr(self, "_ends"):  # else it was interrupted before there were any
             self._close_pipe()
 
     def close_raw(self) -> None:

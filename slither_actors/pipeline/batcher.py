@@ -325,9 +325,9 @@ class Batcher:
             return
         batch = message.batch
         if isinstance(message, Split):
-            half = batch.count // 2
-            parts: list[Sequence[int]] = [range(half), range(half, batch.count)]
-            attempt = 1
+            halves = (range(message.at), range(message.at, batch.count))
+            parts: list[Sequence[int]] = [half for half in halves if half]
+            attempt = message.attempt
         else:
             parts, attempt = [message.indexes], message.attempt
         made = []

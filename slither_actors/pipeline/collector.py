@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from slither_actors import telemetry
-from slither_actors.errors import ProtocolError, SystemStopped, UnexpectedResponse
+from slither_actors.errors import BatchTimeout, ProtocolError, SystemStopped, UnexpectedResponse
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.messages import (
     AskRoute,
@@ -33,7 +33,7 @@ from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
 from slither_actors.pools.events import tell_exception, tell_stop
 from slither_actors.pools.job import Lane
-from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit
+from slither_actors.pools.messages import AtItem, CancelJobs, CloseLane, Outcomes, Replies, Submit
 from slither_actors.pools.translate import item_errors, worker_error
 from slither_actors.wire.header import FAILURE, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, Monitor, Normal, monitor
@@ -221,6 +221,8 @@ class Collector(LightActor):
                 self._replies([batch])
         elif isinstance(outcome, Exception):
             self._batch_failed(batch, outcome)
+        elif type(outcome) is AtItem:
+            self._item_charged(batch, outcome.index, outcome.error)
         else:  # an inline executor's items
             tell_stop(self.scheduler, batch)
             self._resolve(Whole(batch, outcome, batch.positions))
@@ -240,6 +242,21 @@ class Collector(LightActor):
             self._run.undelivered[batch.ref] = batch.subset(indexes, batch.ref)
             self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
         self._failure(batch, indexes, errors, alone=True)
+
+    def _item_charged(self, batch: Batch, index: int, error: Exception) -> None:
+        """Its worker ended at this item, which goes to the policy; the others are executed again, as this attempt."""
+        run = self._run
+        if isinstance(error, BatchTimeout):
+            error = error.at_item(batch.ids()[index])
+        # From here on the item stands for the batch, and the rest has a reference of its own until it is made anew.
+        rest = batch.subset([*range(index), *range(index + 1, batch.count)], run.next_ref())
+        rest.attempt = batch.attempt
+        run.undelivered[rest.ref] = rest
+        run.undelivered[batch.ref] = batch.subset([index], batch.ref)
+        self._failure(batch, [index], [error], alone=True)
+        if self._halt is None or self._before_halt(rest):
+            self._remaking[rest.ref] = rest.positions
+            self._ask_batcher(Split(rest, index, batch.attempt))
 
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         self._failure(batch, range(batch.count), [error])
@@ -268,7 +285,7 @@ class Collector(LightActor):
             run.retries += 1
             self._remaking[batch.ref] = batch.positions
             self._done(batch)
-            self._ask_batcher(Split(batch))
+            self._ask_batcher(Split(batch, batch.count // 2))
         elif decision.verdict is Verdict.SKIP:
             positions = batch.positions if whole else [batch.positions[i] for i in indexes]
             run.skipped += count

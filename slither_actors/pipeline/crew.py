@@ -112,8 +112,8 @@ class Crew(LightActor):
             self._busy.add(thread)
             tell_start(self.scheduler, job, None)
             thread.give(job)
-            if self.options.timeout is not None:
-                thread.alarm = self.call_later(self.options.timeout, self._overdue, thread)
+            if job.lane.deadline is not None:
+                thread.alarm = self.call_later(job.lane.deadline, self._overdue, thread)
 
     def done(self, thread: _Thread, outcome: Any) -> None:
         """A thread has finished its batch."""
@@ -137,7 +137,9 @@ class Crew(LightActor):
         self._busy.discard(thread)
         thread.end()
         job, thread.job = thread.job, None
-        error = BatchTimeout(self.options.timeout or 0.0, inline=True)
+        lane = job.lane
+        option: Any = "timeout" if lane.deadline == lane.timeout else "batch_timeout"
+        error = BatchTimeout(lane.deadline or 0.0, inline=True, option=option, count=job.count)
         job.lane.collector.tell(Outcomes([(job, error)]))
         self._assign()
 

@@ -66,12 +66,14 @@ class Close:
 
 
 class Split:
-    """Collector → Batcher: make two batches of this one."""
+    """Collector → Batcher: make two batches of this one, for this attempt; `at`: the first item of the second."""
 
-    __slots__ = ("batch",)
+    __slots__ = ("at", "attempt", "batch")
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, at: int, attempt: int = 1) -> None:
         self.batch = batch
+        self.at = at
+        self.attempt = attempt
 
 
 class Remake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +23,7 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
+from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild
 from supervisors.interrupts import Event
 
 
@@ -106,9 +107,10 @@ class RunOpener:
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
+            batch_timeout = options.batch_timeout if options.batch_timeout_given else spec.batch_timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout)
+            self._start(run, pool, pool_error, affinity, timeout, batch_timeout)
 
         def pool_error(reason: ExitReason) -> BaseException:
             return _stopped() if self._stopped() else link.unavailable()
@@ -128,7 +130,7 @@ class RunOpener:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
                 raise not_started(SystemStopped("the System was stopped")) from error
-            self._start(run, crew, _crew_error, "none", options.timeout)
+            self._start(run, crew, _crew_error, "none", options.timeout, options.batch_timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -146,14 +148,14 @@ class RunOpener:
         pool_error: Callable[[ExitReason], BaseException],
         affinity: str,
         timeout: float | None,
+        batch_timeout: float | None,
     ) -> None:
-        if Scheduler.current() is not None:
-            raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
         options, context = run.options, run.options.context
         lane = Lane(
             max_in_flight=options.max_in_flight,
             ahead=options.prefetch > 0,
             timeout=timeout,
+            batch_timeout=batch_timeout,
             session=context.session_id,
             affinity=affinity,
             describe={
@@ -179,24 +181,33 @@ class RunOpener:
             raise
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float) -> None:
-        """Wait until no run is under way, for `timeout` seconds at most."""
-        idle = Event()
-        try:
-            self._idle.append(idle)
-            if self._live:  # looked at after that: one of the two sees the other
-                idle.wait(timeout)
-        finally:
-            if idle in self._idle:
-                self._idle.remove(idle)
+    def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
+        """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""
+        deadline = time.monotonic() + timeout
+        while True:
+            idle = Event()
+            try:
+                self._idle.append(idle)
+                # Looked at after that: one of the two sees the other.
+                if others_done() and not self._live:
+                    return
+                if not idle.wait(max(0.0, deadline - time.monotonic())):
+                    return
+            finally:
+                if idle in self._idle:
+                    self._idle.remove(idle)
+
+    def look_again(self) -> None:
+        """What `wait_until_idle` waits for besides runs may have come true."""
+        for idle in list(self._idle):
+            idle.set()
 
     def _ended(self, run_id: int, cut_off: bool) -> None:
         self._live.pop(run_id, None)
         self._finished += 1
         self.cut_off += cut_off
         if not self._live:
-            for idle in list(self._idle):
-                idle.set()
+            self.look_again()
 
     def _count_stuck(self, role: Any) -> None:
         self.stuck += 1

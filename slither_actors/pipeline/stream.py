@@ -10,6 +10,7 @@ from typing import Self
 
 from slither_actors.errors import StreamClosed
 from slither_actors.item import Item
+from slither_actors.loops import warn_in_loop
 from slither_actors.pipeline.consumer import Consumer
 from slither_actors.pipeline.pieces import pieces
 from slither_actors.pipeline.statistics import RunStatistics, snapshot
@@ -119,6 +120,7 @@ def _pieces(consumer: Consumer) -> Generator[None, None, None]:
 def _items(consumer: Consumer, pieces: Generator[None, None, None]) -> Generator[Item, None, None]:
     """The items, for one who iterates; they all read the same pieces."""
     # Not `itertools.chain`, which is faster: it is broken by a second thread, and takes the interpreter with it.
+    warn_in_loop("a stream", "`async with ...astream(...)`")
     run = consumer.run
     while True:
         try:

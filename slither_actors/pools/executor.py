@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.deadline import Deadline
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
@@ -26,12 +27,14 @@ from slither_actors.pools.messages import (
     WorkerUp,
 )
 from slither_actors.pools.requests import Requests
+from slither_actors.pools.restarts import FAILED_START, Ended
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CANCEL,
+    CANCELLED,
     FAILURE,
     FORGET,
     HELLO,
@@ -110,8 +113,11 @@ class Executor(LightActor):
         self._requests = Requests()
         self._head_since = 0.0
         self._deadline = Deadline(self, self._overdue)
+        self._watch = Watch()
         self._why: Exception | None = None
+        self._charge = WHOLE
         self._was_ready = False
+        self._ready_at = 0.0
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
@@ -131,6 +137,7 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
+        self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
         self._host = self._make_host(self, self)
         self._host.start()
@@ -156,6 +163,7 @@ class Executor(LightActor):
         # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
         # back-off and counted, until descriptors or processes can be had again.
         self.started()
+        self._ended(FAILED_START)
         self.exit(Crashed(message.error))
 
     # -- requests
@@ -196,8 +204,8 @@ class Executor(LightActor):
         if self._state is not State.READY or self._host is None:
             return
         for job in jobs:
-            # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
-            if self._requests.waits(job):
+            # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
+            if self._requests.can_cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
@@ -232,9 +240,8 @@ class Executor(LightActor):
             self._next_head(now)
         if count := len(replied) + len(ended):
             self._answered = True
-            self._record.done += count
-            # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
-            self.prove()
+            # A cancelled batch was not executed, so that it is no progress for the restart budget.
+            self._record.done += count if not ended else len(replied) + sum(map(_executed, ended))
             seconds = (now - since) / count
             if replied:
                 self._pool.tell(WorkerReplied(self._index, replied, seconds))
@@ -265,6 +272,7 @@ class Executor(LightActor):
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
+                self._ready_at = self.scheduler.now()
                 self._deadline.set(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
@@ -283,6 +291,9 @@ class Executor(LightActor):
         """The worker's bytes make no sense: whatever they would have said is lost with it."""
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
+            if self._host is not None:
+                self._look(self._host.progress())
+                self._charge = self._charged(error)
             self._state = State.KILLING
             self._deadline.set(None)
         if isinstance(error, ProtocolError):
@@ -298,7 +309,7 @@ class Executor(LightActor):
             self._deadline.at = None
         elif isinstance(head, Job):
             head.began = now
-            timeout = head.lane.timeout
+            timeout = head.lane.deadline
             self._deadline.set(None if timeout is None else now + timeout)
         else:
             self._deadline.set(now + self._spec.start_timeout)
@@ -308,11 +319,12 @@ class Executor(LightActor):
         if self._host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
             self._host.read()
-            if self._moved_on(missed):
+            if self._moved_on(missed) or self._goes_on(self._host):
                 return
         self._deadline.at = None
         if self._state is State.READY:
-            self._why = self._requests.overdue(self._spec.start_timeout)
+            self._why = self._requests.overdue(self._spec.start_timeout, self._watch, self.scheduler.now())
+            self._charge = self._charged(self._why)
             self._state = State.KILLING
             if isinstance(self._why, BatchTimeout):
                 self._record.timeouts += 1
@@ -323,6 +335,32 @@ class Executor(LightActor):
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
             self._kill("start_timeout")
+
+    def _goes_on(self, host: WorkerHost) -> bool:
+        """Whether the worker has come to another item since the last look, which has a timeout of its own."""
+        head = self._requests.head
+        if self._state is not State.READY or not isinstance(head, Job):
+            return False
+        now = self.scheduler.now()
+        self._watch.look(head, host.progress(), now)
+        bound = head.lane.batch_timeout
+        at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
+        if self._watch.index is None or not at or min(at) <= now:
+            return False
+        self._deadline.set(min(at))
+        return True
+
+    def _charged(self, error: Exception) -> Charge:
+        """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
+        head = self._requests.head
+        if not isinstance(head, Job) or (isinstance(error, BatchTimeout) and error.option == "batch_timeout"):
+            return WHOLE
+        return self._watch.charge(head)
+
+    def _look(self, progress: Progress | None) -> None:
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.look(head, progress, self.scheduler.now())
 
     def _kill(self, reason: str) -> None:
         """End the worker, unless that is done; its death is then told by the host."""
@@ -350,28 +388,42 @@ class Executor(LightActor):
         if self._state is State.RETIRING:
             self._new_worker()
             return
-        if death.signal == SIGKILL and not self._killed:
-            # Killed from outside, it says nothing of whether the next one can live, which need not wait for that. A
-            # pause that grew with each kill would leave few workers to be hit, until none lives long enough to work.
-            self.prove()
+        from_outside = death.signal == SIGKILL and not self._killed
         if not self._was_ready:
             error = self._why or _crash(death)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
             self._pool.tell(WorkerUnstartable(self._index, error))
+            self._ended(Ended(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
         error = self._why or _crash(death)
+        if self._why is None:
+            self._look(death.progress)
+            self._charge = self._charged(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        ended = self._requests.died(error)
+        at_work = self._requests.head is not None
+        ended = self._requests.died(error, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
         else:
             self._state = State.DEAD
+            lived = self.scheduler.now() - self._ready_at
+            self._ended(
+                Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived)
+            )
             self.exit(Crashed(error))
+
+    def _ended(self, how: Ended) -> None:
+        """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""
+        restarts = self._link.restarts
+        if restarts is not None:
+            # The results of the items before the one at fault are lost, yet they show that the worker could live.
+            restarts.completed_items(self._charge.index or 0)
+            restarts.ended(self._index, how)
 
     # -- stop
 
@@ -432,6 +484,11 @@ class Executor(LightActor):
             timeouts=self._record.timeouts,
             workers=self._record.workers,
         )
+
+
+def _executed(ended: tuple[Job, Outcome]) -> bool:
+    outcome = ended[1]
+    return type(outcome) is not Frame or outcome.kind != CANCELLED
 
 
 def _crash(death: Death) -> WorkerCrashed:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, final
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
 from slither_actors.pools.arena import Lease
+from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.job import Job, Target, next_request_id
+from slither_actors.pools.messages import AtItem
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.header import (
@@ -113,9 +115,11 @@ class Requests:
             queue.append(job)
         return parts
 
-    def waits(self, job: Job) -> bool:
-        """Whether it is in the pipe and not first, so that a cancel may still be in time."""
-        return job in self._queue and job is not self._queue[0]
+    def can_cancel(self, job: Job) -> bool:
+        """Whether a cancel may still be in time: the first one is executed already, but perhaps item by item."""
+        if job not in self._queue:
+            return False
+        return job is not self._queue[0] or (job.target is not None and job.target.each)
 
     def replies(self, frames: list[Frame]) -> list[Job]:
         """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
@@ -190,15 +194,17 @@ class Requests:
                 return entry
         raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and was never sent")
 
-    def overdue(self, start_timeout: float) -> Exception:
+    def overdue(self, start_timeout: float, watch: Watch, now: float) -> Exception:
         """Why the worker is killed, now that the first request has had its time.
 
         Args:
             start_timeout: seconds that a load had.
+            watch: where the worker is in a batch.
+            now: by the clock of `Job.began`.
         """
         head = self._queue[0]
         if isinstance(head, Job):
-            return BatchTimeout(head.lane.timeout or 0.0)
+            return _timeout_of(head, watch, now)
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
     def clear(self) -> None:
@@ -207,26 +213,46 @@ class Requests:
         self._loaded.clear()
         self._failed_loads.clear()
 
-    def died(self, error: Exception) -> list[tuple[Job, Outcome]]:
-        """The worker is dead: what that ends. Nothing is left here; what is not named never began.
+    def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
+        """The worker is dead: what that ends. Nothing is left here; what is not named is to be redelivered as it is.
 
         Args:
             error: why it died.
+            charge: what that costs the first batch, if it had begun.
 
         Returns:
             The first batch, with the error. A death while its function was loaded is its affair, too, or that would go
             on for ever; and a load that took too long ends all batches of that function.
         """
         loading = isinstance(self.head, Load) and isinstance(error, LoadError)
+        if isinstance(self.head, Load):
+            charge = WHOLE
         jobs = self.jobs()
         self.clear()
         if not jobs:
             return []
         head = jobs[0]
-        ended: list[tuple[Job, Outcome]] = [(head, error)]
+        if charge.spared:
+            head.spared += 1
+            return []
+        ended: list[tuple[Job, Outcome]] = [(head, error if charge.index is None else AtItem(charge.index, error))]
         if loading:
             ended += [(job, error) for job in jobs[1:] if job.target is head.target]
         return ended
+
+
+def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
+    """The error for a batch that has had its time, with what is known of how far it is."""
+    lane, index = job.lane, watch.index
+    average = lane.average / job.count if lane.average is not None else None
+    if index:
+        average = (watch.since - job.began) / index
+    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average}
+    if watch.is_over(job, now):
+        return BatchTimeout(lane.timeout or 0.0, of="item", **facts)
+    if lane.batch_timeout is not None and now >= job.began + lane.batch_timeout:
+        return BatchTimeout(lane.batch_timeout, option="batch_timeout", **facts)
+    return BatchTimeout(lane.timeout or 0.0, **facts)
 
 
 def _load_frame(load: Load) -> bytes:

@@ -11,15 +11,14 @@ from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES
+from slither_actors.pools.processors import processors
 from supervisors import Backoff
 
 
 def default_size() -> int:
     """One worker for each processor that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+    return processors()
+
 
 RESTART = Backoff(base=0.05, factor=2.0, maximum=5.0, jitter=0.0)
 """The first restart at once, as one crash says little; then doubling, so that one that cannot live costs little."""
@@ -38,7 +37,8 @@ class PoolSpec:
         adapter: ``"package.module:Class"`` of a `slither_actors.worker.Adapter` whose commands the workers serve.
         init: keyword arguments for the adapter's ``init``.
         start_timeout: seconds a worker may take to be ready, and a function to be imported.
-        timeout: seconds a batch may take unless its run says; None for no bound.
+        timeout: seconds a batch, or with ``each=True`` an item, may take unless its run says; None for no bound.
+        batch_timeout: seconds a batch may take in any case unless its run says; None for no bound.
         shutdown: seconds a worker gets to end by itself before it is killed.
         max_frame: bytes one frame may have, on both sides of the pipe.
         shared_memory: whether large `bytes` (of 64 KiB and more) go through memory that host and workers share, where
@@ -68,6 +68,7 @@ class PoolSpec:
     init: Mapping[str, Any] = field(default_factory=dict)
     start_timeout: float = 60.0
     timeout: float | None = 30.0
+    batch_timeout: float | None = None
     shutdown: float = 5.0
     max_frame: int = 1 << 30
     shared_memory: bool = True
@@ -85,6 +86,8 @@ class PoolSpec:
         _seconds("shutdown", self.shutdown, zero=True)
         if self.timeout is not None:
             _seconds("timeout", self.timeout)
+        if self.batch_timeout is not None:
+            _seconds("batch_timeout", self.batch_timeout)
         if not isinstance(self.restart_backoff, Backoff):
             raise OptionTypeError(f"restart_backoff must be a supervisors.Backoff, not {self.restart_backoff!r}")
         _whole("max_frame", self.max_frame, 1024)

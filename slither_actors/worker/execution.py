@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic_ns
 
 from slither_actors.wire.codec import Encoder, decode
 from slither_actors.wire.extensions import DecodeError, EncodeError
-from slither_actors.wire.frames import CALL, COMMAND, FAILURE, FORGET, HEADER_SIZE, LOAD, LOADED, REPLY, LostFrame
+from slither_actors.wire.frames import (
+    CALL,
+    CANCELLED,
+    COMMAND,
+    FAILURE,
+    FORGET,
+    HEADER_SIZE,
+    LOAD,
+    LOADED,
+    REPLY,
+    LostFrame,
+)
 from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
 
+from .cursor import INDEX, SINCE, cursor
 from .state import sessions
 
 TYPE_CHECKING = False
@@ -27,15 +40,21 @@ if TYPE_CHECKING:
 # Sides of calls without session are few: one a target. Those with one are as many as there are sessions.
 _MAX_SIDES: Final = 256
 
+# Nanoseconds between two looks for a cancel in the middle of a batch.
+_LOOK_AGAIN: Final = 500_000
+
 
 class Execution:
     """Executes one request after the other and sends its answer.
 
     What a function raises becomes a failure frame if it is an ``Exception``; anything else leaves :meth:`execute`.
+
+    :param between: called now and then between two items; serves the host, and says whether it has cancelled the batch.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, between: Callable[[], bool] = lambda: False) -> None:
         self._channel = channel
+        self._between = between
         self._surely_fits = 512  # bytes; known once max_frame is
         self._targets: dict[int, Target] = {}
         self._sides: dict[bytes, Target] = {}
@@ -100,17 +119,23 @@ class Execution:
             return
         sessions.begin(session_id)
         function, each = target
-        try:
-            if each:
-                results = []
-                for payload in payloads:
-                    try:
-                        results.append(function(payload))
-                    except Exception as error:
-                        if isinstance(error, MemoryError):
-                            _let_go(error.__traceback__)
-                        results.append(error)
-            else:
+        if each:
+            try:
+                payloads = iter(payloads)
+            except TypeError as error:  # an executor of the user's own sent it
+                self.fail(frame, "user", error)
+                return
+            try:
+                results = self._each(frame.request_id, function, payloads)
+            except ValueError:  # the cursor's words are released in a forked child that comes back from the function
+                self._channel.end_in_fork()
+                raise
+            if results is None:
+                self._channel.write(CANCELLED, frame.request_id, attempt=frame.attempt)
+                return
+        else:
+            cursor.request_id, cursor.count = frame.request_id, frame.count
+            try:
                 results = function(payloads)
                 if type(results) is not list:
                     listed = _listed(results)
@@ -118,15 +143,39 @@ class Execution:
                         self._unexpected(frame, "a list of results", results)
                         return
                     results = listed
-        except Exception as error:
-            self.fail(frame, "user", error)
-            return
+            except Exception as error:
+                self.fail(frame, "user", error)
+                return
         try:
             body, buffers = self._encode(results)
         except EncodeError as error:
             self._reply_in_part(frame, results, None, error)
             return
         self._reply(frame, body, buffers, len(results))
+
+    def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
+        """The results of one payload after the other, the exception of one that failed; None: the host cancelled it."""
+        cursor.request_id = 0  # what the function itself says of its progress is no item's index
+        results: list[Any] = []
+        append, clock, between = results.append, monotonic_ns, self._between
+        words = cursor.begin(request_id)
+        look_at = clock() + _LOOK_AGAIN
+        for index, payload in enumerate(payloads):
+            now = clock()
+            words[SINCE] = now  # first: with the index the clock of this item starts
+            words[INDEX] = index
+            if now >= look_at:
+                if between():
+                    return None
+                look_at = now + _LOOK_AGAIN
+            try:
+                append(function(payload))
+            except Exception as error:
+                if isinstance(error, MemoryError):
+                    _let_go(error.__traceback__)
+                append(error)
+        words[INDEX] = len(results)  # what comes now is no item's doing
+        return results
 
     def _command(self, frame: Frame) -> None:
         name, session_id = parse_call_side(frame.side)
@@ -141,6 +190,7 @@ class Execution:
             self.fail(frame, "decode", error)
             return
         sessions.begin(session_id)
+        cursor.request_id, cursor.count = frame.request_id, frame.count
         try:
             answer = method(request)
             if not isinstance(answer, dict) or "items" not in answer:

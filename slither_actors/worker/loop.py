@@ -29,10 +29,11 @@ from slither_actors.wire.messages import Hello, Ready
 
 from .adapter import Adapter, commands_of
 from .channel import Channel, HostGoneError
+from .cursor import cursor
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
-from .state import enter_worker, sessions
+from .state import enter_worker, sessions, set_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Loop:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._queue: deque[Frame] = deque()
-        self._execution = Execution(channel)
+        self._execution = Execution(channel, self._between_items)
+        self._executing = 0
+        self._cancelled = False
         self._adapter: Adapter | None = None
         self._limits: Limits | None = None
 
@@ -85,6 +88,7 @@ class Loop:
                 if not queue:
                     continue
             frame = queue.popleft()
+            self._executing = frame.request_id
             execute(frame)
             if limits is None or frame.kind not in _BATCHES:
                 continue
@@ -112,7 +116,20 @@ class Loop:
             else:
                 raise ProtocolError("state", f"a {KIND_NAMES[kind]} frame came to a worker that is ready")
 
+    def _between_items(self) -> bool:
+        """Serve the host in the middle of a batch that is executed item by item. Whether that batch is cancelled.
+
+        :raises StopError: the host wants the worker to end, which leaves the rest of the batch undone.
+        """
+        self._cancelled = False
+        if frames := self._channel.read_ready():
+            self._sort(frames)
+        return self._cancelled
+
     def _cancel(self, request_id: int) -> None:
+        if request_id == self._executing:
+            self._cancelled = True  # looked at only between two items: else the batch runs out
+            return
         for index, frame in enumerate(self._queue):
             if frame.request_id == request_id:
                 del self._queue[index]
@@ -151,6 +168,7 @@ class Loop:
         if hello.max_batches is not None or hello.max_rss is not None:
             self._limits = Limits(hello.max_batches, hello.max_rss)
         sys.argv = [hello.name]
+        set_place(hello.name, hello.index)
         sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]
         for name in hello.preload:
             __import__(name)
@@ -178,11 +196,13 @@ class Loop:
         return 0
 
 
-def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> NoReturn:
+def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memory: int) -> NoReturn:
     """Be a worker until the host has no more use for one. Ends the process."""
-    guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
-    close_in_forks(request_fd, reply_fd, lifeline_fd, *arenas)
+    request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
+    close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
+    arenas = moved[: len(moved) // 2 * 2]
+    cursor.use(moved[-1] if len(moved) > len(arenas) else -1)
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")

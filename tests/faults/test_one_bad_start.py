@@ -12,8 +12,9 @@ from support.evil import EVIL
 from support.gates import wait_gone
 
 from slither_actors import PoolSpec, Retry, System
-from slither_actors.pools import processes, spawner
+from slither_actors.pools import environment, processes, spawner
 from supervisors import Scheduler
+from supervisors.poller import Poller
 
 NEG: dict[str, Any] = {"module": "operator", "function": "neg", "each": True}
 
@@ -42,12 +43,13 @@ def fails_once(error: BaseException, function: Callable[..., Any]) -> tuple[Call
 
 PLACES = {
     "the command line": (spawner.Spawner, "_spawn"),
-    "the environment": (spawner, "_environment"),
+    "the environment": (environment, "of_host"),
     "Popen": (spawner.subprocess, "Popen"),
     "the guardian's list": (spawner.GuardianLink, "watch"),
     "the process's record": (processes, "_pidfd_open"),
     "the list of processes": (processes.Processes, "add"),
     "the memory": (spawner, "memory_file"),
+    "the poll": (Poller, "add"),
 }
 
 
@@ -72,8 +74,8 @@ def test_an_unexpected_exception_in_one_start(
 
 
 def test_it_is_counted_as_a_failed_start(two_pools: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    call, _ = fails_once(KeyError("HOME"), spawner._environment)
-    monkeypatch.setattr(spawner, "_environment", call)
+    call, _ = fails_once(KeyError("HOME"), environment.of_host)
+    monkeypatch.setattr(environment, "of_host", call)
     before = two_pools.statistics().pools["one"].counts
     os.kill(pids(two_pools, "one")[0], 9)
     two_pools.dispatch.run([1], **NEG, pool="one", on_error=Retry())
@@ -82,31 +84,14 @@ def test_it_is_counted_as_a_failed_start(two_pools: System, monkeypatch: pytest.
 
 
 def test_at_the_first_start_it_is_what_start_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    def deleted(over: Any) -> Any:
+    def deleted() -> Any:
         raise KeyError("HOME")
 
-    monkeypatch.setattr(spawner, "_environment", deleted)
+    monkeypatch.setattr(environment, "of_host", deleted)
     system = System({"default": PoolSpec(size=1)})
     with pytest.raises(KeyError, match="HOME") as failed:
         system.start()
     assert "while pool 'default' was started" in failed.value.__notes__
-
-
-def test_a_variable_that_another_thread_deletes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Environment(dict[str, str]):
-        """Each look but the third finds a name and no value."""
-
-        looks = 0
-
-        def __getitem__(self, name: str) -> str:
-            self.looks += 1
-            if self.looks < 3:
-                raise KeyError(name)
-            return super().__getitem__(name)
-
-    looked = Environment(HOME="/")
-    monkeypatch.setattr(spawner.os, "environ", looked)
-    assert spawner._environment({"MORE": "1"}) == {"HOME": "/", "MORE": "1"}
 
 
 def test_a_guardian_that_cannot_be_told_ends_nobody(two_pools: System, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,20 @@ class SpawnFailed(Struct, frozen=True):
     error: Exception
 
 
+class Progress(Struct, frozen=True):
+    """Where a worker says it is. Its own word: to be believed no further than `slither_actors.pools.blame` does.
+
+    Args:
+        request_id: of the batch that it has begun or ended last; 0: none yet.
+        index: of the item; the number of items: all are done.
+        seconds: since that item began, by the clock of the worker's machine.
+    """
+
+    request_id: int
+    index: int
+    seconds: float
+
+
 class Death(Struct, frozen=True):
     """To the Executor: the worker is dead, read out, its group killed, and reaped.
 
@@ -36,12 +50,14 @@ class Death(Struct, frozen=True):
         exit_code: what it exited with, None if a signal ended it.
         signal: the number of the signal that ended it, None otherwise.
         stderr_tail: the last lines it wrote to stderr.
+        progress: where it was; None: the host cannot tell.
     """
 
     host: WorkerHost
     exit_code: int | None
     signal: int | None
     stderr_tail: str
+    progress: Progress | None = None
 
 
 class FrameSink(Protocol):
@@ -80,6 +96,13 @@ class WorkerHost(Protocol):
 
     def read(self) -> None:
         """Read what has come, now: the last look before a deadline is called missed."""
+
+    def progress(self) -> Progress | None:
+        """Where the worker is now, as far as is known here: asked at deadlines only, so what comes late does no harm.
+
+        Returns:
+            Its last word; None: this host cannot tell, so that a batch is blamed as a whole.
+        """
 
     def terminate(self) -> None:
         """Ask the worker's process to end (SIGTERM, and SIGCONT for one that is stopped)."""

@@ -1,0 +1,121 @@
+"""The cursor: at which item of which batch this worker is, in a page that its host reads when a batch goes wrong.
+
+Three words of 64 bits, in the machine's byte order: the id of the request, the index of the item, and when that began
+in nanoseconds of CLOCK_MONOTONIC. The host reads them at a deadline and after a death, and believes none of them
+further than `slither_actors.pools.blame` says. Nothing is sent, so an item costs two stores.
+"""
+
+from __future__ import annotations
+
+import os
+from operator import index as _index
+from time import monotonic_ns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+REQUEST: Final = 0
+INDEX: Final = 1
+SINCE: Final = 2
+
+SIZE: Final = 4096
+"""Bytes of the file: one page."""
+
+
+class Cursor:
+    """Where this worker is. Written by the thread that executes; mapped when it is first needed."""
+
+    __slots__ = ("_fd", "_map", "count", "request_id", "words")
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._map: Any = None
+        self.words: Any = None
+        """The three words; None before they are needed."""
+        self.request_id = 0
+        """The batch of a function that says where it is by `progress`; 0: there is none."""
+        self.count = 0
+        """Its items."""
+
+    def use(self, fd: int) -> None:
+        """Write to this file; -1: the host has none, and hears nothing."""
+        self._fd = fd
+        os.register_at_fork(after_in_child=self._forked)
+
+    def begin(self, request_id: int) -> Any:
+        """Begin a batch: its first item is the next one to be executed.
+
+        Returns:
+            The words: for each further item set `SINCE` first, then `INDEX`.
+        """
+        words = self.words
+        if words is None:
+            words = self.words = self._mapped()
+        # In this order, so that no index is read that belongs to another batch.
+        words[REQUEST] = 0
+        words[INDEX] = 0
+        words[SINCE] = monotonic_ns()
+        words[REQUEST] = request_id
+        return words
+
+    def at(self, index: int) -> None:
+        """The batch in execution is at this item."""
+        words = self.words
+        request_id = self.request_id
+        if words is None or words[REQUEST] != request_id:
+            words = self.begin(request_id)
+        words[SINCE] = monotonic_ns()
+        words[INDEX] = index
+
+    def _mapped(self) -> Any:
+        if self._fd >= 0:
+            from mmap import mmap  # here, as most workers never need it
+
+            try:
+                self._map = mmap(self._fd, SIZE)
+            except (OSError, ValueError):  # no address space left, say: the batch is then blamed as a whole
+                self._fd = -1
+            else:
+                return memoryview(self._map).cast("Q")
+        return [0, 0, 0]
+
+    def _forked(self) -> None:
+        """A forked child must not write where its parent is: the words of a batch in execution are of no use to it."""
+        self._fd = -1
+        self.request_id = 0
+        words, self.words = self.words, None
+        if type(words) is memoryview:
+            words.release()
+
+
+cursor: Final = Cursor()
+
+
+def progress(index: int) -> None:
+    """Say that the batch in execution is at this item: call it before each one, in their order.
+
+    For functions that get a whole batch, and for commands of an adapter. If the worker then dies, or an item takes
+    longer than the run's ``timeout``, that item alone is to blame, and the others of its batch are executed again
+    without an attempt counted. A batch that has called this has its ``timeout`` for each item, as with ``each=True``,
+    where it does nothing, as it does outside of a worker and in a forked child. It takes a fraction of a microsecond.
+
+    Args:
+        index: of the item in the batch, from 0; the number of items: all are done. One that is smaller than before
+            is ignored.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: the batch has no such item.
+    """
+    here = cursor
+    if not here.request_id:
+        return
+    if type(index) is not int:
+        try:
+            index = _index(index)
+        except TypeError:
+            raise TypeError(f"progress takes the index of an item as an int, not a {type(index).__name__}") from None
+    if not 0 <= index <= here.count:
+        raise ValueError(f"progress({index}): the batch has {here.count} items, so an index is from 0 to {here.count}")
+    here.at(index)

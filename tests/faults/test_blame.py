@@ -1,0 +1,332 @@
+"""A crash or a timeout costs one attempt of one item, where it is known at which item the worker was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.gates import Gates
+from support.victims import beside, counts, counts_after, works
+
+from slither_actors import BatchTimeout, DispatchError, Item, Retry, Route, System, WorkerCrashed
+
+Start = Callable[..., System]
+CRASHES = {"abort": "SIGABRT", "segfault": "SIGSEGV", "exit": "exit 0"}
+
+
+def batch_with(*bad: int, deed: str = "abort", size: int = 64) -> list[Any]:
+    return [deed if index in bad else index for index in range(size)]
+
+
+def skipped(results: list[Item]) -> list[int]:
+    return [item.id for item in results if "skipped" in item.meta]
+
+
+def run(system: System, payloads: Any, **options: Any) -> tuple[list[Item], Any]:
+    stream = system.dispatch.stream(payloads, **{"module": "items", "function": "does", "each": True, **options})
+    return list(stream), stream.statistics()
+
+
+# --- each=True
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("deed", CRASHES)
+def test_a_crash_costs_the_item_it_was_at(start: Start, deed: str) -> None:
+    system = start(max_restarts=None)
+    results, ledger = run(system, batch_with(40, deed=deed), on_error="skip")
+    assert [item.payload for item in results] == batch_with(40, deed=deed)
+    assert skipped(results) == [40]
+    assert isinstance(results[40].meta["error"], WorkerCrashed)
+    assert (ledger.failed, ledger.skipped, ledger.retries) == (1, 1, 0)
+    assert (counts(system).deaths, counts(system).exits) == (1, {CRASHES[deed]: 1})
+    assert works(system)
+
+
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("deed", ["hang", "hang_in_c", "stop"])
+def test_a_hang_costs_one_timeout_of_its_item(start: Start, deed: str) -> None:
+    system = start()
+    results, ledger = run(system, batch_with(40, deed=deed), on_error="skip", timeout=0.5)
+    assert skipped(results) == [40]
+    error = results[40].meta["error"]
+    assert isinstance(error, BatchTimeout)
+    assert (error.timeout, error.item_id, error.done, error.count) == (0.5, 40, 40, 64)
+    assert "item 40" in str(error)
+    assert (ledger.failed, ledger.skipped) == (1, 1)
+    assert (counts(system).deaths, counts(system).kills) == (0, {"timeout": 1})
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("ordering", ["preserve", "as_completed"])
+@pytest.mark.parametrize("bad", [(0, 1, 31, 62, 63), tuple(range(20, 25)), (0,), (63,)])
+def test_there_is_one_death_a_bad_item(start: Start, bad: tuple[int, ...], ordering: str, lazy: bool) -> None:
+    system = start(max_restarts=None)
+    payloads = batch_with(*bad)
+    results, ledger = run(
+        system, (each for each in payloads) if lazy else payloads, on_error="skip", ordering=ordering
+    )
+    assert sorted(skipped(results)) == list(bad)
+    assert sorted(item.id for item in results) == list(range(64))
+    if ordering == "preserve":
+        assert [item.id for item in results] == list(range(64))
+    assert (ledger.failed, counts(system).exits) == (len(bad), {"SIGABRT": len(bad)})
+
+
+@pytest.mark.fault(3)
+def test_a_batch_of_killers_only_costs_a_death_each(start: Start) -> None:
+    system = start(2, max_restarts=None)
+    results, ledger = run(system, ["abort"] * 16, batch_size=8, on_error="skip")
+    assert skipped(results) == list(range(16))
+    assert (ledger.failed, counts(system).exits) == (16, {"SIGABRT": 16})
+
+
+@pytest.mark.fault(3)
+def test_an_item_known_at_fault_is_not_looked_for(start: Start) -> None:
+    system = start(max_restarts=None)
+    results, ledger = run(system, batch_with(40), on_error=Retry(3, split=True, then="skip", backoff=0.001))
+    assert skipped(results) == [40]
+    assert (ledger.failed, ledger.retries) == (3, 2)
+    assert counts(system).exits == {"SIGABRT": 3}
+
+
+@pytest.mark.fault(3)
+def test_the_item_goes_where_the_route_sends_it(start: Start) -> None:
+    system = start(max_restarts=None)
+    route = Route(lambda item, reason: item.update_payload(type(reason).__name__))
+    results, ledger = run(system, batch_with(5, 9), on_error=route)
+    assert [item.payload for item in results if type(item.payload) is str] == ["WorkerCrashed"] * 2
+    assert [item.id for item in results] == list(range(64))
+    assert (ledger.routed, counts(system).deaths) == (2, 2)
+
+
+@pytest.mark.fault(1)
+def test_one_that_is_killed_once_is_tried_again(start: Start, tmp_path: Path) -> None:
+    system = start(max_restarts=None)
+    payloads = [(str(tmp_path / "once"), each) for each in batch_with(40, deed="killed")]
+    results, ledger = run(system, payloads, function="once", on_error=Retry(2, backoff=0.001))
+    assert [item.payload for item in results] == [0 if i == 40 else i for i in range(64)]
+    assert (ledger.failed, ledger.retries, counts(system).exits) == (1, 1, {"SIGKILL": 1})
+
+
+@pytest.mark.fault(1)
+def test_a_kill_from_outside_skips_nothing_with_retry(start: Start, tmp_path: Path) -> None:
+    system, gates = start(max_restarts=None), Gates(tmp_path)
+
+    def kill() -> None:
+        (pid,) = gates.wait_begun("a")
+        os.kill(pid, signal.SIGKILL)
+        gates.open("a")
+
+    payloads = [(i, gates["a"] if i == 30 else None) for i in range(64)]
+    with beside(kill):
+        results, ledger = run(system, payloads, function="pass_gate", on_error=Retry(2, then="skip", backoff=0.001))
+    assert [item.payload for item in results] == list(range(64))
+    assert skipped(results) == []
+    assert (ledger.failed, counts(system).exits) == (1, {"SIGKILL": 1})
+
+
+@pytest.mark.fault(4)
+@pytest.mark.parametrize(("ordering", "done"), [("preserve", 40), ("as_completed", 0)])
+def test_halt_names_the_item_and_finishes_those_before_it(start: Start, ordering: str, done: int) -> None:
+    system = start()
+    with pytest.raises(DispatchError, match=r"item 40") as caught:
+        system.dispatch.run(batch_with(40), module="items", function="does", each=True, ordering=ordering)
+    error = caught.value
+    assert isinstance(error.reason, WorkerCrashed)
+    assert [item.payload for item in error.partial_results] == list(range(done))
+    assert error.unfinished == list(range(done, 64))
+    assert counts(system).deaths == 1
+
+
+@pytest.mark.fault(3)
+def test_those_behind_the_item_were_not_executed_before(start: Start, tmp_path: Path) -> None:
+    system = start(max_restarts=None)
+    log = tmp_path / "log"
+    payloads = [(str(log), each) for each in batch_with(5, size=10)]
+    results, _ = run(system, payloads, function="logs_and_does", on_error="skip")
+    assert skipped(results) == [5]
+    lines = log.read_text().split()
+    assert lines == [*map(str, range(5)), "abort", *map(str, range(5)), *map(str, range(6, 10))]
+
+
+@pytest.mark.fault(3)
+def test_the_bytes_of_a_run_are_given_back(start: Start) -> None:
+    system = start(max_restarts=None)
+    results, _ = run(
+        system, batch_with(3, 40, 90, size=256), on_error="skip", max_in_flight_bytes=200, batch_size=16
+    )
+    assert skipped(results) == [3, 40, 90]
+    assert [item.id for item in results] == list(range(256))
+    assert counts(system).deaths == 3
+
+
+@pytest.mark.fault(3)
+def test_a_batch_of_a_key_loses_its_item_only(start: Start) -> None:
+    from slither_actors.strategies import KeyPartition
+
+    system = start(2, max_restarts=None)
+    results, _ = run(
+        system, [Item(i, each) for i, each in enumerate(batch_with(7, 20, size=40))], on_error="skip",
+        strategy=KeyPartition, key_fn=lambda item: item.id % 3, batch_size=8,
+    )  # fmt: skip
+    assert sorted(skipped(results)) == [7, 20]
+    assert sorted(item.id for item in results) == list(range(40))
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(3)
+def test_a_session_is_lost_whole_as_ever(start: Start) -> None:
+    from slither_actors import Context, SessionLost
+
+    system = start(max_restarts=None, affinity="strict")
+    results, _ = run(system, batch_with(40), on_error="skip", context=Context.new(session_id="s"))
+    assert skipped(results) == list(range(64))
+    assert isinstance(results[0].meta["error"], SessionLost)
+
+
+@pytest.mark.fault(3)
+def test_a_ready_batch_loses_its_item_only(start: Start) -> None:
+    system = start(max_restarts=None)
+    results = system.dispatch.call_batch(
+        batch_with(40), module="items", function="does", each=True, on_error="skip"
+    )
+    assert skipped(results) == [40]
+
+
+@pytest.mark.fault(3)
+def test_a_forked_child_does_not_speak_for_its_parent(start: Start) -> None:
+    system = start(max_restarts=None)
+    payloads = batch_with(8, size=16)
+    payloads[4] = "fork"
+    results, _ = run(system, payloads, function="forks", on_error="skip")
+    assert skipped(results) == [8]
+
+
+# --- batch functions that say where they are
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("how", [{"each": False, "function": "says_and_does_all"}, {"command": "does"}])
+def test_a_batch_that_says_where_it_is_loses_one_item(start: Start, how: dict[str, Any]) -> None:
+    system = start(max_restarts=None, adapter="items:Says")
+    options = {"module": "items", **how} if "function" in how else how
+    results = system.dispatch.run(batch_with(3, 40), on_error="skip", **options)
+    assert skipped(results) == [3, 40]
+    assert counts(system).exits == {"SIGABRT": 2}
+
+
+@pytest.mark.fault(6)
+def test_a_hang_of_one_that_says_where_it_is(start: Start) -> None:
+    system = start()
+    results, _ = run(
+        system, batch_with(40, deed="hang"), function="says_and_does_all", each=False, on_error="skip", timeout=0.5
+    )
+    assert skipped(results) == [40]
+    assert counts(system).kills == {"timeout": 1}
+
+
+@pytest.mark.fault(3)
+def test_a_batch_that_says_nothing_is_one_thing(start: Start) -> None:
+    system = start(max_restarts=None)
+    results, _ = run(system, batch_with(40), function="does_all", each=False, on_error="skip")
+    assert skipped(results) == list(range(64))
+    assert counts(system).deaths == 1
+
+
+@pytest.mark.parametrize("said", [-1, 3, "x", 1.5])
+def test_what_is_no_place_in_the_batch_is_refused(start: Start, said: object) -> None:
+    system = start()
+    (item, *_) = system.dispatch.run([said, 0], module="items", function="says_wrongly", on_error="skip")
+    assert item.meta["error"].type in ("ValueError", "TypeError")
+    assert "progress" in item.meta["error"].message
+
+
+# --- the item's timeout
+
+
+@pytest.mark.fault(6)
+@pytest.mark.parametrize("how", [{}, {"each": False, "function": "says_and_naps"}])
+def test_the_timeout_is_an_items(start: Start, how: dict[str, Any]) -> None:
+    system = start()
+    results, _ = run(system, [0.05] * 64, **{"function": "naps", "timeout": 0.5, **how})
+    assert [item.payload for item in results] == [0.05] * 64
+    assert counts(system).kills == {}
+
+
+@pytest.mark.fault(6)
+def test_the_timeout_of_a_batch_function_is_the_batchs(start: Start) -> None:
+    system = start()
+    system.dispatch.run([0.01] * 4, module="tasks", function="sleeps", batch_size=4)
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([0.0, 0.0, 3600.0, 0.0], module="tasks", function="sleeps", timeout=0.3)
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert (error.of, error.count, error.done, error.timeout) == ("batch", 4, None, 0.3)
+    for word in ("timeout of 0.3 s", "batch_size", "4 items"):
+        assert word in str(error)
+
+
+@pytest.mark.fault(6)
+def test_the_whole_is_bound_by_batch_timeout(start: Start) -> None:
+    system = start()
+    with pytest.raises(DispatchError) as caught:
+        run(system, [0.1] * 64, function="naps", batch_timeout=0.6)
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert error.timeout == 0.6
+    assert "batch_timeout" in str(error)
+    assert "batch_size" in str(error)
+    assert counts(system).kills == {"timeout": 1}
+
+
+# --- between two items
+
+
+@pytest.mark.fault(20)
+def test_a_close_takes_effect_between_two_items(start: Start, tmp_path: Path) -> None:
+    system, gates = start(), Gates(tmp_path)
+    payloads = [(i, gates[i]) for i in range(64)]
+    stream = system.dispatch.stream(payloads, module="items", function="pass_gate", each=True, timeout=None)
+
+    def close() -> None:
+        gates.wait_begun(0)
+        stream.close()
+        gates.open(0)
+
+    with beside(close), pytest.raises(Exception, match="closed"):
+        next(stream)
+    gates.open(1)  # it may have begun before the word came
+    assert works(system)
+    assert gates.begun(2) == []
+    assert (counts(system).kills, counts(system).started) == ({}, 1)
+
+
+@pytest.mark.fault(24)
+def test_a_stop_takes_effect_between_two_items(make: Start, tmp_path: Path) -> None:
+    system, gates = make(shutdown=20.0).start(), Gates(tmp_path)
+    payloads = [(i, gates[i]) for i in range(64)]
+    stream = system.dispatch.stream(payloads, module="items", function="pass_gate", each=True, timeout=None)
+
+    def stop() -> None:
+        gates.wait_begun(0)
+        executor, told = system._links["default"].executors[0], threading.Event()
+        with beside(system.stop, 20.0):
+            while executor.statistics().state != "stopping":
+                time.sleep(0.001)
+            system._scheduler.post(told.set)  # the turn is over in which the worker is told
+            told.wait(20)
+            gates.open(*range(64))
+
+    with beside(stop), pytest.raises(DispatchError):
+        list(stream)
+    assert gates.begun(1) == []
+    seen = counts_after(system)
+    assert (seen.kills, seen.exits) == ({}, {"exit 0": 1})
