@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from slither_actors.errors import FINALIZING, SlitherError, SystemStopped
 from slither_actors.worker import in_worker
 from supervisors import Scheduler
+from supervisors.interrupts import locked
 
 if TYPE_CHECKING:
     from slither_actors.system import System
@@ -26,15 +27,15 @@ _lock = threading.RLock()
 
 def started(system: System) -> None:
     """It is the one that `Dispatch` uses, as soon as it takes runs."""
-    with _lock:
-        _running.append(system)
+    _running.append(system)
 
 
 def stopping(system: System) -> None:
     """`Dispatch` uses the one before it again."""
-    with _lock:
-        if system in _running:
-            _running.remove(system)
+    try:
+        _running.remove(system)
+    except ValueError:  # it was not, or another thread has done this
+        pass
 
 
 def is_default(system: System) -> bool:
@@ -73,43 +74,46 @@ def current_system() -> System:
         SlitherError: inside a worker, where a default System would make workers of workers.
         SystemStopped: there is none, and the interpreter is exiting.
     """
-    global _default
     found = running_system()
     if found is not None:
         return found
     if sys.is_finalizing():  # before the lock, which a thread that froze may hold
         raise SystemStopped(FINALIZING)
-    with _lock:
-        if _running:
-            return _running[-1]
-        if in_worker():
-            raise SlitherError(
-                "Dispatch inside a worker would start a pool for each worker; "
-                "if that is what you want, start a System of your own there: with System(pools={...}) as system: ..."
-            )
-        if _exiting:
-            raise SystemStopped(
-                "the default System was stopped, as the program is at its end; what is to run in an exit hook needs a "
-                "System of its own, or a hook that is registered after slither_actors was imported"
-            )
-        if _default is None or _default.stopped:
-            from slither_actors.system import System
-
-            _default = System(name="slither-default")
-        system = _default
+    if in_worker():
+        raise SlitherError(
+            "Dispatch inside a worker would start a pool for each worker; "
+            "if that is what you want, start a System of your own there: with System(pools={...}) as system: ..."
+        )
     # Not under the lock, for which other Systems would wait. A second thread waits in here for the first one's start.
-    return system.start()
+    return locked(_lock, _default_system).start()
+
+
+def _default_system() -> System:
+    global _default
+    if _exiting:
+        raise SystemStopped(
+            "the default System was stopped, as the program is at its end; what is to run in an exit hook needs a "
+            "System of its own, or a hook that is registered after slither_actors was imported"
+        )
+    if _default is None or _default.stopped:
+        from slither_actors.system import System
+
+        _default = System(name="slither-default")
+    return _default
 
 
 # At import, so that hooks that are registered later, which run before this one, still have the default System.
 @atexit.register
 def _stop_at_exit() -> None:
-    global _exiting
-    with _lock:
-        _exiting = True  # a thread that still dispatches must not start another one: it would not be stopped
-        default = _default
+    default = locked(_lock, _begin_exit)
     if default is not None:
         default.end()
+
+
+def _begin_exit() -> System | None:
+    global _exiting
+    _exiting = True  # a thread that still dispatches is not to start another one, which nobody would stop
+    return _default
 
 
 def _after_fork_in_child() -> None:

@@ -41,6 +41,7 @@ from supervisors import (
     monitor,
     tree,
 )
+from supervisors.interrupts import Event, Thread, locked, raised_by_handler
 
 WHY_NOT = {
     "new": "was not started",
@@ -101,7 +102,7 @@ class System:
         self._tree = SystemTree(self._scheduler, self._processes, self._links, self._specs, children)
         self._state = "new"
         self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
-        self._start_lock = threading.Lock()
+        self._start_lock = threading.RLock()
         self._stopper: threading.Thread | None = None
         self._pools_ready = False
         self._opener = RunOpener(
@@ -151,32 +152,39 @@ class System:
             return self
         if Scheduler.current() is not None or self._scheduler.owns_thread():
             raise WouldDeadlock("start() waits for the System's actors, and this is a thread that they need")
-        with self._start_lock:  # who comes while another thread starts it waits for that
-            with self._state_lock:
-                if self._state == "running":
-                    return self
-                if self._state != "new":
-                    raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
-                self._state = "starting"
-            try:
-                self._scheduler.start()
-                self._tree.start()
-                self._pools_ready = True
-                # Known from here on: a thread that one of its actors starts is not to make a default System.
-                running.started(self)
-                self._tree.start_children()
-            except BaseException as error:
-                if self.stopped and isinstance(error, (SlitherError, SupervisorError, ActorDeadError, Timeout)):
-                    running.stopping(self)
-                    raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
-                self.end()
-                raise
-            with self._state_lock:
-                if self._state == "starting":
-                    self._state = "running"
-                    return self
+        locked(self._start_lock, self._start)  # who comes while another thread starts it waits for that
+        return self
+
+    def _start(self) -> None:
+        if not locked(self._state_lock, self._begin_start):
+            return
+        try:
+            self._scheduler.start()
+            self._tree.start()
+            self._pools_ready = True
+            # Known from here on: a thread that one of its actors starts is not to make a default System.
+            running.started(self)
+            self._tree.start_children()
+            locked(self._state_lock, self._end_start)
+        except BaseException as error:
             running.stopping(self)  # it may have been stopped before it was known
+            if self.stopped and isinstance(error, (SlitherError, SupervisorError, ActorDeadError, Timeout)):
+                raise SystemStopped(f"system {self._name!r} was stopped while it started") from error
+            self.end()
+            raise
+
+    def _begin_start(self) -> bool:
+        if self._state == "running":
+            return False
+        if self._state != "new":
+            raise SystemStopped(f"system {self._name!r} was stopped; make a new one")
+        self._state = "starting"
+        return True
+
+    def _end_start(self) -> None:
+        if self._state != "starting":
             raise SystemStopped(f"system {self._name!r} was stopped while it started")
+        self._state = "running"
 
     def stop(self, timeout: float | None = None) -> bool:
         """End the actors of `children`, then all runs (SystemStopped), workers, the rest. From any thread; repeatable.
@@ -196,35 +204,48 @@ class System:
             return True
         if sys.is_finalizing():
             return False  # its threads are no more; what is left of it ends with this process
-        if self._state not in ("new", "stopped") and self._may_wait():
-            with contextlib.suppress(EventLoopBlocked):  # made an error by a filter, it must not keep from stopping
-                warn_in_loop("System.stop", "`async with System(...)`, or `await asyncio.to_thread(system.stop)`")
+        try:
+            if self._state not in ("new", "stopped") and self._may_wait():
+                with contextlib.suppress(EventLoopBlocked):  # made an error by a filter, it must not keep from stopping
+                    warn_in_loop("System.stop", "`async with System(...)`, or `await asyncio.to_thread(system.stop)`")
+        except BaseException:  # an interrupt: its caller goes on, and so does this
+            locked(self._state_lock, self._stop_aside, timeout)
+            raise
         return self.end(timeout)
 
     def end(self, timeout: float | None = None) -> bool:
         """`stop`, by one who knows that it blocks."""
+        try:
+            locked(self._state_lock, self._mark_stopped)
+            self._tree.cut_children()  # those that a drain has given more time than this
+            if self._may_wait():
+                return self._stop(timeout)
+            locked(self._state_lock, self._stop_aside, timeout)
+            return False
+        except BaseException:  # an interrupt: its caller goes on, and so does this
+            locked(self._state_lock, self._stop_aside, timeout)
+            raise
+
+    def _mark_stopped(self) -> None:
+        self._state = "stopped"
+        running.stopping(self)
+
+    def _stop_aside(self, timeout: float | None) -> None:
+        if self._state != "stopped":
+            self._mark_stopped()
+        self._tree.cut_children()
+        if self._stopper is None or not self._stopper.is_alive():
+            self._stopper = Thread(self._stop, f"{self._name}-stop", (timeout,))
+            try:
+                self._stopper.start()
+            except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
+                self._tree.begin_stop()
+
+    def _stop(self, timeout: float | None) -> bool:
+        # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
         if timeout is None:
             longest = max(spec.shutdown for spec in self._specs.values())
             timeout = longest + self._tree.children_seconds + 5 * SHUTDOWN_MARGIN
-        with self._state_lock:
-            self._state = "stopped"
-        running.stopping(self)
-        self._tree.cut_children()  # those that a drain has given more time than this
-        if self._may_wait():
-            return self._stop(timeout)
-        with self._state_lock:
-            if self._stopper is None or not self._stopper.is_alive():
-                self._stopper = threading.Thread(
-                    target=self._stop, args=(timeout,), name=f"{self._name}-stop", daemon=True
-                )
-                try:
-                    self._stopper.start()
-                except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
-                    self._tree.begin_stop()
-        return False
-
-    def _stop(self, timeout: float) -> bool:
-        # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
         deadline = time.monotonic() + timeout
         done = self._tree.stop(timeout)
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
@@ -257,10 +278,8 @@ class System:
         warn_in_loop("System.drain", "`await asyncio.to_thread(system.drain)`")
         opener = self._opener
         redelivered, finished, cut_off = self._redelivered(), opener.finished, opener.cut_off
-        with self._state_lock:
-            if self._state == "running":
-                self._state = "draining"
-        actors_ended = threading.Event()
+        locked(self._state_lock, self._begin_drain)
+        actors_ended = Event()
 
         def ended() -> None:
             actors_ended.set()
@@ -276,10 +295,16 @@ class System:
         cut = self._tree.cut
         return DrainReport(not dropped and not cut, completed, dropped, max(0, redelivered), stopped, cut)
 
+    def _begin_drain(self) -> None:
+        if self._state == "running":
+            self._state = "draining"
+
     def _redelivered(self) -> int:
         try:
             pools = self.statistics().pools.values()
-        except (SystemStopped, TimeoutError):
+        except (SystemStopped, TimeoutError) as error:
+            if raised_by_handler(error):
+                raise
             return 0
         return sum(snapshot.counts.redelivered for snapshot in pools)
 
@@ -307,7 +332,9 @@ class System:
         """Whether it is live and ready, and why not; for probes. Never raises, answers within a second or so."""
         try:
             pools: Mapping[str, PoolSnapshot] | None = self.statistics(timeout=1.0).pools
-        except (SystemStopped, ForkedSystemError, TimeoutError):
+        except (SystemStopped, ForkedSystemError, TimeoutError) as error:
+            if raised_by_handler(error):
+                raise
             pools = None
         state = self._state
         if os.getpid() != self._pid:
@@ -341,7 +368,11 @@ class System:
         return child_at(self._living_root(), ("tree", *path))
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # an interrupt behind its start, of which there would be no exit
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -10,7 +10,6 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 import pykka
@@ -31,6 +30,7 @@ from supervisors import (
     DynamicSupervisor,
     LightRef,
     Scheduler,
+    SchedulerStopped,
     Shutdown,
     StartFailed,
     Supervisor,
@@ -46,8 +46,12 @@ from supervisors import (
     stop as stop_actor,
 )
 from supervisors.exits import Draining
+from supervisors.interrupts import Event
 from supervisors.life import Life, life_of
 from supervisors.tree import snapshot
+
+BEGIN_POLL = 0.5
+"""Seconds after which one who waits for the root looks whether the scheduler that starts it is still there."""
 
 POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 """A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
@@ -77,6 +81,7 @@ class SystemTree:
         self._links = links
         self._specs = specs
         self._children = tuple(children)
+        self._begun: Event | None = None
         self._patience = max(spec.start_timeout for spec in specs.values()) + SHUTDOWN_MARGIN
         self.children_patience = self._patience
         """Seconds within which the actors beside the pools must have started."""
@@ -101,16 +106,8 @@ class SystemTree:
             OptionError: a pool has no interpreter, or this process was started in the place of one.
         """
         interpreter.check(self._specs)
-        self.root = Supervisor.start(
-            [
-                ChildSpec(id="spawner", start=self._start_spawner),
-                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
-                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
-            ],
-            strategy="rest_for_one",
-            name=self._scheduler.name,
-            scheduler=self._scheduler,
-        )
+        self._begin()
+        assert self.root is not None
         try:
             wait_started(self.root, self._patience)
         except StartFailed as error:
@@ -124,9 +121,9 @@ class SystemTree:
         """Wait until the pools are as ready as runs need them, which is: all of their workers."""
         deadline = time.monotonic() + patience
         for name, answer in [(name, _when_ready(link)) for name, link in self._links.items()]:
-            try:
-                error_or_none = answer.result(max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
+            if answer.known.wait(max(0.0, deadline - time.monotonic())):
+                error_or_none = answer.first[0]
+            else:
                 error_or_none = StartTimeout(patience)
                 error_or_none.__cause__ = self._links[name].last_error
             if error_or_none is not None:
@@ -134,7 +131,46 @@ class SystemTree:
                     error_or_none.add_note(f"while pool {name!r} was started")
                 elif isinstance(error_or_none, OSError):
                     raise _cannot_start(name, self._specs[name], error_or_none) from None
+                else:
+                    error_or_none.add_note(f"while pool {name!r} was started")
                 raise error_or_none
+
+    def _begin(self) -> None:
+        """Start the root, on the scheduler's thread: no signal handler comes there between the start and its reference.
+
+        Raises:
+            SchedulerStopped: it was stopped meanwhile.
+        """
+        begun = self._begun = Event()
+        failed: list[BaseException] = []
+
+        def begin() -> None:
+            try:
+                self.root = self._start_root()
+            except BaseException as error:
+                failed.append(error)
+            finally:
+                begun.set()
+
+        self._scheduler.post(begin)
+        while not begun.wait(BEGIN_POLL) and not self._scheduler.stopped:
+            pass
+        if failed:
+            raise failed[0]
+        if self.root is None:
+            raise SchedulerStopped(f"scheduler {self._scheduler.name!r} has been stopped")
+
+    def _start_root(self) -> LightRef[Supervisor]:
+        return Supervisor.start(
+            [
+                ChildSpec(id="spawner", start=self._start_spawner),
+                ChildSpec(id="pools", start=self._start_pools, type="supervisor"),
+                ChildSpec(id="runs", start=self._start_runs, type="supervisor"),
+            ],
+            strategy="rest_for_one",
+            name=self._scheduler.name,
+            scheduler=self._scheduler,
+        )
 
     def start_children(self) -> None:
         """Start the actors beside the pools, which are ready, and wait until all have started.
@@ -245,6 +281,8 @@ class SystemTree:
 
     def stop(self, timeout: float) -> bool:
         """End all of it, the last that was started first. False if that takes longer than `timeout` seconds."""
+        if self._begun is not None:
+            self._begun.wait(BEGIN_POLL)  # a start that was interrupted may be under way
         return self.root is None or stop_actor(self.root, timeout=timeout)
 
     def begin_stop(self) -> None:
@@ -306,18 +344,26 @@ def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
     return OSError(error.errno, text, error.filename)
 
 
-def _when_ready(link: PoolLink) -> Future[Exception | None]:
-    """Done once all workers of the pool are ready, with None; or one cannot be started, with the reason."""
-    answer: Future[Exception | None] = Future()
+class _Readiness:
+    """Whether all workers of a pool are ready; or one cannot be started, and the reason."""
 
-    def done(error: Exception | None) -> None:
-        with contextlib.suppress(InvalidStateError):
-            answer.set_result(error)
+    def __init__(self) -> None:
+        # No Future: an interrupted waiter leaves its lock held, for which the scheduler would wait.
+        self.known = Event()
+        self.first: list[Exception | None] = []
 
+    def done(self, error: Exception | None) -> None:
+        """The answer; the first one counts."""
+        self.first.append(error)
+        self.known.set()
+
+
+def _when_ready(link: PoolLink) -> _Readiness:
+    answer = _Readiness()
     pool = link.ref
     if pool is None:
-        done(link.unavailable())
+        answer.done(link.unavailable())
     else:
-        pool.tell(WhenReady(done))
-        monitor(pool, lambda down: done(link.unavailable()))  # it may end before it has heard this
+        pool.tell(WhenReady(answer.done))
+        monitor(pool, lambda down: answer.done(link.unavailable()))  # it may end before it has heard this
     return answer

@@ -14,7 +14,11 @@ def shown(value: object, limit: int = SHOWN) -> str:
     """A value for an error's message: its repr, cut, and something readable even if its repr fails."""
     try:
         text = repr(value)
-    except Exception:
+    except Exception as error:
+        from supervisors.interrupts import raised_by_handler
+
+        if raised_by_handler(error):
+            raise
         text = f"<{type(value).__name__} whose repr fails>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 

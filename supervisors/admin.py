@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -11,6 +10,7 @@ import pykka
 from supervisors.child_spec import ChildSpec
 from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed
 from supervisors.futures import check_may_block
+from supervisors.interrupts import Event
 from supervisors.life import Down, Ignored, StartOutcome, life_of, monitor
 from supervisors.requests import (
     ChildCounts,
@@ -111,7 +111,7 @@ def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: fl
         TypeError: it is an actor whose end nobody reports.
     """
     check_may_block("stop()")
-    ended = threading.Event()
+    ended = Event()
     watch = monitor(ref, lambda down: ended.set())
     life = life_of(ref)
     assert life is not None
@@ -136,7 +136,7 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
     life = life_of(ref)
     if life is None:
         raise TypeError(f"nobody reports the start of {ref}")
-    known = threading.Event()
+    known = Event()
 
     def listener(outcome: StartOutcome) -> None:
         known.set()
@@ -158,7 +158,7 @@ def _request(ref: pykka.ActorRef[Any], make: Callable[[Reply], object], timeout:
     """Send a request and wait for its reply, or for the supervisor's end."""
     check_may_block("a request to a supervisor")
     answers: list[Any] = []
-    answered = threading.Event()
+    answered = Event()
 
     def reply(answer: Any) -> None:
         answers.append(answer)

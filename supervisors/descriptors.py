@@ -7,7 +7,7 @@ import fcntl
 import os
 import resource
 
-__all__ = ["close", "copied", "raised"]
+__all__ = ["close", "copied", "lowest", "raised"]
 
 _HIGHEST = 4096
 """Where ours begin at the most: the kernel's table of descriptors grows to the highest number."""
@@ -32,10 +32,15 @@ def raised(fd: int) -> int:
     return high
 
 
+def lowest() -> int:
+    """Where high numbers begin."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _HIGHEST if soft == resource.RLIM_INFINITY else min(soft // 2, _HIGHEST)
+
+
 def copied(fd: int) -> int | None:
     """A copy of a descriptor with a high number; None where none is free, or if it has one already."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    base = _HIGHEST if soft == resource.RLIM_INFINITY else min(soft // 2, _HIGHEST)
+    base = lowest()
     if fd >= base:
         return None
     try:

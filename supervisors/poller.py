@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import fcntl
 import os
 import select
 import selectors
-import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat, starmap
 from typing import TYPE_CHECKING, Any
 
-from supervisors.descriptors import close, copied, raised
+from supervisors.descriptors import lowest
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -36,10 +39,35 @@ def _selector() -> selectors.BaseSelector:
     """The system's best selector, on a high descriptor where that can be had."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
-    if isinstance(epoll, getattr(select, "epoll", ())) and (high := copied(epoll.fileno())) is not None:
-        selector._selector = select.epoll.fromfd(high)  # type: ignore[attr-defined]
-        epoll.close()
+    if hasattr(select, "epoll") and isinstance(epoll, select.epoll):
+        with contextlib.suppress(OSError):
+            (selector._selector,) = map(select.epoll.fromfd, _copies([epoll.fileno()]))  # type: ignore[attr-defined]
+            epoll.close()
     return selector
+
+
+# What follows makes and closes descriptors within one call of C code, each with its place in a list: an interrupt comes
+# before it or after, and loses none.
+_exhaust = deque[object](maxlen=0).extend
+
+
+def _copies(descriptors: list[int]) -> Iterator[int]:
+    """Copies with high numbers."""
+    return map(fcntl.fcntl, descriptors, repeat(fcntl.F_DUPFD_CLOEXEC), repeat(lowest()))
+
+
+# `os.write` gives the interpreter lock away between its look at the descriptor's number and its use.
+_write = ctypes.PyDLL(None, use_errno=True).write
+_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_write.restype = ctypes.c_ssize_t
+
+
+def _close(ends: list[int]) -> None:
+    """Close the ends of a pipe, that for writing first: nobody is to get a SIGPIPE who writes to it meanwhile."""
+    while ends:
+        # IndexError: another thread closes it, too. OSError: other code has closed it already.
+        with contextlib.suppress(IndexError, OSError):
+            _exhaust(map(os.close, starmap(ends.pop, [()])))
 
 
 class Poller:
@@ -51,13 +79,21 @@ class Poller:
     def __init__(self) -> None:
         self._selector = _selector()
         self._slots: dict[int, _Slots] = {}
-        # Reentrant: a finalizer may run inside wake and send a message.
-        self._lock = threading.RLock()
-        self._wake_read, self._wake_write = -1, -1
+        self._wake_read = -1
+        self._wake_write = ctypes.c_int(-1)
+        self._low: list[int] = []
+        self._ends: list[int] = []
         try:
-            self._wake_read, self._wake_write = map(raised, os.pipe())
+            self._low.extend(chain.from_iterable(starmap(os.pipe, [()])))
+            try:
+                self._ends.extend(_copies(self._low))
+            except OSError:  # no descriptor, or no high one, is left
+                _close(self._ends)
+                self._ends, self._low = self._low, self._ends
+            _close(self._low)
+            self._wake_read, self._wake_write.value = self._ends
             os.set_blocking(self._wake_read, False)
-            os.set_blocking(self._wake_write, False)
+            os.set_blocking(self._wake_write.value, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         except BaseException:
             self.close()
@@ -140,35 +176,32 @@ class Poller:
         return found
 
     def wake(self) -> None:
-        """End a `poll` that waits, or the next one. From any thread, never blocks."""
-        # The lock keeps close() from giving the descriptor's number to somebody else between look and write.
-        # Senders come here only if the scheduler sleeps, and the first of them clears that flag.
-        with self._lock:
-            if self._wake_write >= 0:
-                # BlockingIOError: the pipe is full of wake-ups; one of them is enough.
-                try:
-                    os.write(self._wake_write, b"\0")
-                except BlockingIOError:
-                    return
-                except OSError as error:
-                    if error.errno == errno.EBADF:
-                        raise OSError(error.errno, _CLOSED) from None
-                    raise
+        """End a `poll` that waits, or the next one. From any thread, never blocks, takes no lock.
+
+        C code looks at the number and writes while it holds the interpreter lock, so `close` comes before or after:
+        nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one.
+        """
+        if _write(self._wake_write, b"\0", 1) < 0 and ctypes.get_errno() == errno.EBADF and self._wake_read >= 0:
+            raise OSError(errno.EBADF, _CLOSED)
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
-        with self._lock:
-            self._slots.clear()
-            with contextlib.suppress(OSError):  # other code has closed it
-                self._selector.close()
-            for fd in (self._wake_read, self._wake_write):
-                if fd >= 0:
-                    close(fd)
-            self._wake_read = self._wake_write = -1
+        self._slots.clear()
+        with contextlib.suppress(OSError):  # other code has closed it
+            self._selector.close()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        self._wake_write.value = self._wake_read = -1
+        _close(self._ends)
+        _close(self._low)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ends"):  # else it was interrupted before there were any
+            self._close_pipe()
 
     def close_raw(self) -> None:
         """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""
-        self._lock = threading.RLock()
         self.close()
 
     @staticmethod

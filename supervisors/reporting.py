@@ -14,6 +14,7 @@ from pykka._envelope import Envelope
 
 from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal
 from supervisors.futures import GuardedFuture
+from supervisors.interrupts import Event, inherits_mask, restore_sigpipe
 from supervisors.life import Ignored, Life, Started
 from supervisors.light_ref import refuse
 from supervisors.records import record_exit
@@ -73,7 +74,7 @@ class _ThreadLife(Life):
         self.scheduler = Scheduler.current()
         self.claims = Scheduler.working_for()  # an actor that an actor's thread starts works for the same scheduler
         self.thread: threading.Thread | None = None
-        self.ended = threading.Event()
+        self.ended = Event()
 
     def ask_shutdown(self, reason: ExitReason) -> None:
         actor = self._actor
@@ -119,6 +120,7 @@ class Reporting(pykka.ThreadingActor):
     _sup_requested: ExitReason | None = None
     _sup_stop_failure: BaseException | None = None
     _sup_registered = True
+    _sup_restores_sigpipe = False
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -132,13 +134,19 @@ class Reporting(pykka.ThreadingActor):
         self._sup_inbox = self.actor_inbox  # type: ignore[assignment]
         self._sup_life = life = _ThreadLife(self)
         self._actor_ref._supervised_life = life  # type: ignore[attr-defined]
+        self._sup_restores_sigpipe = inherits_mask()
         try:
-            super()._start_actor_loop()
+            self._sup_start_thread()
         except RuntimeError as exc:  # the system has no thread left
             self._sup_finish(Crashed(exc))
             raise
 
+    def _sup_start_thread(self) -> None:
+        super()._start_actor_loop()
+
     def _actor_loop(self) -> None:
+        if self._sup_restores_sigpipe:
+            restore_sigpipe()
         life = self._sup_life
         life.thread = threading.current_thread()
         if life.claims is not None:

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import Any
 
 from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.interrupts import Event, Thread, block_sigpipe, locked
 from supervisors.poller import Poller
 from supervisors.recipient import Poster, Recipient, special_types
 from supervisors.side import SideThread
@@ -33,6 +34,11 @@ _carried: ContextVar[Scheduler | None] = ContextVar("supervisors_scheduler", def
 # away, and with a busy thread beside it takes up to a switch interval (5 ms) to get it back. Small enough that a
 # storm of messages holds up timers and descriptors for about a millisecond only.
 _MESSAGES_A_TURN = 256
+
+_FAILED_TURNS = 100
+"""Turns that may fail by themselves in the life of a scheduler."""
+
+_AWAKE: list[bool] = []
 
 
 @contextmanager
@@ -79,7 +85,10 @@ class Scheduler:
         self._owns_side = side is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
-        self._asleep = False
+        # True in a list of its own for each sleep, until somebody has rung for this one. Senders write the wake-up
+        # first: one that is interrupted between that and this word costs another write and not the wake-up, and one
+        # that is late with its word speaks of a sleep that is over.
+        self._asleep = _AWAKE
         self._stopping = False
         self._closed = False
         self._actors: dict[Recipient, None] = {}
@@ -89,7 +98,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ident: int | None = None
-        self._ended = threading.Event()
+        self._ended = Event()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -100,14 +109,20 @@ class Scheduler:
             SchedulerStopped: it has been stopped.
             RuntimeError: it runs already, or the system has no thread left.
         """
-        with self._lock:
-            if self._stopping or self._closed:
-                raise SchedulerStopped(f"scheduler {self.name!r} has been stopped")
-            if self._thread is not None:
-                raise RuntimeError(f"scheduler {self.name!r} has been started already")
-            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        locked(self._lock, self._start)
+
+    def _start(self) -> None:
+        if self._stopping or self._closed:
+            raise SchedulerStopped(f"scheduler {self.name!r} has been stopped")
+        if self._thread is not None:
+            raise RuntimeError(f"scheduler {self.name!r} has been started already")
+        # Known before it runs: an interrupted start leaves a thread that `stop` ends.
+        thread = self._thread = Thread(self._run, self.name)
+        try:
             thread.start()
-            self._thread = thread
+        except RuntimeError:
+            self._thread = None
+            raise
 
     def stop(self, timeout: float = 5.0) -> bool:
         """End every actor that is left (exit reason Shutdown), answer what waits, end the thread, close descriptors.
@@ -128,19 +143,23 @@ class Scheduler:
         if os.getpid() != self.pid:
             self.abandon_after_fork()
             return True
-        with self._lock:
-            self._stopping = True
-            if self._thread is None and not self._closed:
-                self._finish()
+        locked(self._lock, self._begin_stop)
         self._wake()
         ended = self._ended.wait(timeout)
         thread = self._thread
-        if ended and thread is not None:
+        if ended and thread is not None and thread.ident is not None:
             thread.join(timeout)
             ended = not thread.is_alive()
         if self._owns_side:
             self.side.close(timeout)
         return ended
+
+    def _begin_stop(self) -> None:
+        self._stopping = True
+        # A thread that was interrupted in its start may be without one, or may not have come that far yet: it looks at
+        # `_stopping` first of all, and two that finish here share what there is to do.
+        if (self._thread is None or self._thread.ident is None) and not self._ended.is_set():
+            self._finish()
 
     @property
     def stopped(self) -> bool:
@@ -209,9 +228,26 @@ class Scheduler:
         """
         if self._closed:
             return
-        self._ready.append((self._poster, (fn, args)))
-        if self._asleep:
+        try:
+            self._ready.append((self._poster, (fn, args)))
+            if self._asleep:
+                self._wake()
+        except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
             self._wake()
+            raise
+
+    def _put(self, entry: tuple[Any, Any]) -> None:
+        """Enqueue a message that is to be answered in any case."""
+        try:
+            self._ready.append(entry)
+            if self._asleep:
+                self._wake()
+        except BaseException:
+            self._wake()
+            raise
+        finally:
+            if self._closed:
+                self._drain()  # perhaps too late for the last look of the scheduler; then the answer is up to us
 
     # -- on the scheduler thread ---------------------------------------------------------------------------------
 
@@ -273,11 +309,22 @@ class Scheduler:
     def _run(self) -> None:
         self._ident = get_ident()
         self.claim_thread()
+        block_sigpipe()
         with activate(self):
             try:
                 turn = self._turn
+                failures = 0
                 while not self._stopping:
-                    turn(True)
+                    try:
+                        while not self._stopping:
+                            turn(True)
+                    except Exception as exc:
+                        # What actors, timers and readers raise is theirs; this is of the loop itself: out of memory,
+                        # say. All that runs here would end with it. But where it does not pass it must.
+                        failures += 1
+                        if failures > _FAILED_TURNS:
+                            raise
+                        self.log_exception("a turn", exc)
             finally:
                 self._finish()
                 self._ident = None  # the next thread may get the same one
@@ -303,13 +350,13 @@ class Scheduler:
             timeout = None if deadline is None else max(0.0, deadline - self._clock())
             # The flag goes up before the last look at the deque, and senders look at it after their append: so
             # either this look sees the message or the sender sees the flag. Both are atomic under CPython's lock.
-            self._asleep = True
+            self._asleep = [True]
             if ready or self._stopping:
                 timeout = 0.0
         try:
             events = poller.poll(timeout)
         finally:
-            self._asleep = False
+            self._asleep = _AWAKE
         if events:
             busy = True
             for slots, mask in events:
@@ -363,8 +410,7 @@ class Scheduler:
         self._drain()
         if self.on_end is not None:
             self.run_guarded(None, self.on_end)
-        with self._lock:
-            self._poller.close()
+        self._poller.close()
         self._ended.set()
 
     def _drain(self) -> None:
@@ -379,8 +425,9 @@ class Scheduler:
                 self.run_guarded(None, actor._refuse, message)
 
     def _wake(self) -> None:
-        self._asleep = False
+        sleep = self._asleep
         self._poller.wake()
+        sleep.clear()
 
     def _check_thread(self) -> None:
         if get_ident() != self._ident:

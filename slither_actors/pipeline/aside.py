@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from sys import is_finalizing
 from typing import TypeVar
+
+from slither_actors.pipeline.loop_inbox import call_soon
+from supervisors.interrupts import Thread
 
 R = TypeVar("R")
 
@@ -46,12 +48,12 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         except BaseException as raised:
             error = raised
         try:
-            loop.call_soon_threadsafe(tell, result, error)
+            call_soon(loop, tell, result, error)
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 
     try:
-        threading.Thread(target=call, name=name, daemon=True).start()
+        Thread(call, name).start()
     except RuntimeError:  # the system has no thread left
         if not to_the_end:
             raise

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from slither_actors.pipeline.buffers import BufferGuard
+from slither_actors.pipeline.loop_inbox import call_soon
 from slither_actors.pipeline.messages import Close, Look, RoleEnded, SourceEnded
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.statistics import ProducerStatistics
@@ -56,7 +57,7 @@ class AsyncProducer:
     def tell(self, message: Any) -> None:
         """Send a message. From any thread; never blocks, never raises."""
         try:
-            self._loop.call_soon_threadsafe(self._serve, message)
+            call_soon(self._loop, self._serve, message)
         except RuntimeError:  # the loop is closed, and this with it
             self._end()
 

@@ -32,6 +32,7 @@ from slither_actors.pipeline.statistics import CollectorStatistics, snapshot
 from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
 from slither_actors.pools.events import tell_exception, tell_stop
+from slither_actors.pools.job import Lane
 from slither_actors.pools.messages import AtItem, CancelJobs, CloseLane, Outcomes, Replies, Submit
 from slither_actors.pools.translate import item_errors, worker_error
 from slither_actors.wire.header import FAILURE, Frame
@@ -45,7 +46,8 @@ class Collector(LightActor):
     If it dies: its run fails with the cause; the consumer is told from here, whatever the end.
 
     Args:
-        run: whose Collector it is.
+        run: whose Collector it is; it has its reference from here on, before it starts.
+        lane: of the run, in the pool.
         pool: the Pool (or the run's own Crew of inline threads) that executes its batches.
         pool_error: what the run ends with where that ends, given its reason.
         generated_session: the session id is nobody else's, so its stores may go with the run.
@@ -55,6 +57,7 @@ class Collector(LightActor):
     def __init__(
         self,
         run: Run,
+        lane: Lane,
         pool: Any,
         pool_error: Callable[[ExitReason], BaseException],
         generated_session: bool,
@@ -77,6 +80,8 @@ class Collector(LightActor):
         self._finished = False
         self._out: list[Delivery] = []
         self._monitors: list[Monitor] = []
+        run.lane, lane.collector = lane, self.actor_ref
+        run.collector = self.actor_ref  # last: who sees it may tell it to end
 
     def on_start(self) -> None:
         """Watch those on whom the run depends: it never waits for one that is gone."""

@@ -6,7 +6,6 @@ the place. `pieces` blocks the caller's thread, `async_pieces` awaits in an even
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
@@ -40,6 +39,7 @@ from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
 from slither_actors.pipeline.unpack import together as together_of
 from slither_actors.pipeline.unpack import unpacker
 from supervisors import Scheduler, WouldDeadlock
+from supervisors.interrupts import raised_by_handler
 
 FEED_BATCHES = 8
 """Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the
@@ -94,6 +94,7 @@ class Consumer:
         self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._watched = False
+        self._gone = False  # it is closed, and all know
 
     def steps(
         self,
@@ -138,18 +139,31 @@ class Consumer:
                 self.run.credit.may_grow()
             yield from self._loop()
         finally:
-            self.close()
-            if self._batcher is not None:
-                self._batcher.close()
-            self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
+            try:
+                self._end()
+            except BaseException:  # an interrupt in the middle of it
+                self._end()
+                raise
+
+    def _end(self) -> None:
+        self.close()
+        if self._batcher is not None:
+            self._batcher.close()
+        self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.
 
         From any thread, never blocks, may be repeated.
         """
-        self.closed = True
-        self._let_go()
+        if self._gone:
+            return
+        try:
+            self.closed = True
+            self._let_go()
+        except BaseException:  # an interrupt: those behind it have not heard of it
+            self._let_go()
+            raise
 
     def _let_go(self) -> None:
         """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
@@ -168,6 +182,8 @@ class Consumer:
         if run.producer is not None and not self._watched:
             self._watched = True
             watch_the_end(run)
+        if run.collector is not None:
+            self._gone = True
 
     def _start(self, plays: Callable[[Iterable[Any]], bool], produce: Callable[[Run, Any, deque[Any]], object]) -> None:
         run, items = self.run, self.items
@@ -181,6 +197,8 @@ class Consumer:
                 BatcherActor.start(run, self._make_batcher, buffer)
                 produce(run, items, buffer)
             except RuntimeError as error:  # the system has no thread left
+                if raised_by_handler(error):
+                    raise
                 raise not_started(error) from error
         self._start_collector(run)
         if self.closed:
@@ -234,9 +252,9 @@ class Consumer:
                         continue
                     try:
                         items = self._unpack(delivery)
-                    except KeyboardInterrupt:
-                        raise
                     except BaseException as error:  # a user's `results` may raise anything
+                        if raised_by_handler(error):
+                            raise
                         self._broken = error
                         self._late.extend(message.deliveries[number:])
                         run.collector.tell(Failed(error))
@@ -322,11 +340,9 @@ class Consumer:
             if message is None:
                 return self._feed(self._batcher)
             self._batcher.remake(message)
-        except Exception as error:
-            self._fail(error)
-        except KeyboardInterrupt:
-            raise  # the person at the terminal, and this is the thread that hears it
         except BaseException as error:
+            if raised_by_handler(error):
+                raise  # the person at the terminal, a time limit: this is the thread that hears it
             self._fail(error)
         return False
 
@@ -347,6 +363,8 @@ class Consumer:
             try:
                 entries.extend(itertools.islice(self._feeding, want))
             except Exception as failure:  # changed in mid-iteration, say; what came before it is kept
+                if raised_by_handler(failure):
+                    raise
                 error = failure
             credit.pulled += len(entries)
             if len(entries) < want:
@@ -374,6 +392,9 @@ class Consumer:
         if self._batcher is None:
             left: list[Any] = self.run.batcher.leftover()
             return left
-        with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
+        try:
             return self._batcher.held_ids()
-        return []
+        except Exception as error:  # the strategy's own failure may be why we are here
+            if raised_by_handler(error):
+                raise
+            return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from queue import SimpleQueue
 from typing import Any
@@ -15,6 +14,7 @@ from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
 from supervisors import ExitReason, LightActor, Normal, Timer
+from supervisors.interrupts import Thread
 
 
 class _Thread:
@@ -25,8 +25,7 @@ class _Thread:
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self.job: Any = None
         self.alarm: Timer | None = None
-        thread = threading.Thread(target=self._work, name=f"slither-inline-{number}", daemon=True)
-        thread.start()
+        Thread(self._work, f"slither-inline-{number}").start()
 
     def give(self, job: Any) -> None:
         self.job = job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,6 +24,7 @@ from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
 from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild
+from supervisors.interrupts import Event
 
 
 class RunOpener:
@@ -51,9 +52,11 @@ class RunOpener:
         self._supervisor = supervisor
         self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
-        self._lock = threading.Lock()
-        self._started = self._finished = 0
-        self._idle = threading.Condition(self._lock)
+        # By number, the runs under way. Those who start one write here, and the scheduler's thread when it has ended:
+        # each in one step, so that an interrupted start is counted or it is not.
+        self._live: dict[int, None] = {}
+        self._finished = 0
+        self._idle: list[Event] = []
         self.stuck = 0
         self.cut_off = 0
         """Runs that were under way when the System was stopped."""
@@ -66,8 +69,7 @@ class RunOpener:
     @property
     def live(self) -> int:
         """Runs under way."""
-        finished = self._finished
-        return self._started - finished
+        return len(self._live)
 
     def open(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started.
@@ -149,7 +151,7 @@ class RunOpener:
         batch_timeout: float | None,
     ) -> None:
         options, context = run.options, run.options.context
-        lane = run.lane = Lane(
+        lane = Lane(
             max_in_flight=options.max_in_flight,
             ahead=options.prefetch > 0,
             timeout=timeout,
@@ -164,31 +166,48 @@ class RunOpener:
             },
         )
         try:
+            self._live[run.id] = None
+            # It makes itself known to the run before it starts: whatever interrupts that, the run can tell it to end.
             collector = Collector.start(
-                run, pool, pool_error, not context.session_given, self._ended, scheduler=self._scheduler
-            )
-        except SchedulerStopped as error:
-            raise not_started(SystemStopped("the System was stopped")) from error
-        lane.collector = run.collector = collector
-        with self._lock:
-            self._started += 1
+                run, lane, pool, pool_error, not context.session_given, partial(self._ended, run.id),
+                scheduler=self._scheduler,
+            )  # fmt: skip
+        except BaseException as error:
+            if run.collector is None:
+                self._live.pop(run.id, None)
+            if isinstance(error, SchedulerStopped):
+                self._live.pop(run.id, None)
+                raise not_started(SystemStopped("the System was stopped")) from error
+            raise
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
     def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
         """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""
-        with self._idle:
-            self._idle.wait_for(lambda: others_done() and not self.live, timeout)
+        deadline = time.monotonic() + timeout
+        while True:
+            idle = Event()
+            try:
+                self._idle.append(idle)
+                # Looked at after that: one of the two sees the other.
+                if others_done() and not self._live:
+                    return
+                if not idle.wait(max(0.0, deadline - time.monotonic())):
+                    return
+            finally:
+                if idle in self._idle:
+                    self._idle.remove(idle)
 
     def look_again(self) -> None:
         """What `wait_until_idle` waits for besides runs may have come true."""
-        with self._idle:
-            self._idle.notify_all()
+        for idle in list(self._idle):
+            idle.set()
 
-    def _ended(self, cut_off: bool) -> None:
-        with self._idle:
-            self._finished += 1
-            self.cut_off += cut_off
-            self._idle.notify_all()
+    def _ended(self, run_id: int, cut_off: bool) -> None:
+        self._live.pop(run_id, None)
+        self._finished += 1
+        self.cut_off += cut_off
+        if not self._live:
+            self.look_again()
 
     def _count_stuck(self, role: Any) -> None:
         self.stuck += 1
@@ -196,11 +215,9 @@ class RunOpener:
     def _target(self, module: str | None, name: str, each: bool) -> Target:
         """One number for one function in the whole System, so that a worker loads it once."""
         key = (module, name, each)
-        with self._lock:
-            target = self._targets.get(key)
-            if target is None:
-                target = self._targets[key] = Target(module, name, each)
-            return target
+        target = self._targets.get(key)
+        # setdefault is one step: of two threads that make one, both get the first one's.
+        return target if target is not None else self._targets.setdefault(key, Target(module, name, each))
 
 
 def _room_for_bytes(known: weakref.ref[Run]) -> None:

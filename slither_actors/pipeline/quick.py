@@ -18,6 +18,7 @@ import msgspec
 from slither_actors.wire.c_stack import room
 from slither_actors.wire.codec import decode
 from slither_actors.wire.header import Frame
+from supervisors.interrupts import raised_by_handler
 
 LEAST = 1024
 """Bytes of a body: below that it is a few numbers, which msgpack is as fast with."""
@@ -61,6 +62,8 @@ class ReplyDecoder:
                     return self._quick(body)
             except _Extension:
                 self._plain = False
-            except (msgspec.DecodeError, RecursionError, TypeError, ValueError):
-                pass  # said better, or after all decoded, by the other
+            except (msgspec.DecodeError, RecursionError, TypeError, ValueError) as error:
+                if raised_by_handler(error):
+                    raise
+                # said better, or after all decoded, by the other
         return decode(body, frame.buffers)

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from slither_actors.pools.processors import processors
 from slither_actors.wire.ends import is_end
 from supervisors import DaemonActor, ExitReason, Scheduler
 from supervisors.descriptors import close, raised
+from supervisors.interrupts import block_sigpipe
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
 PIPE_BYTES = 1 << 20
@@ -156,25 +158,42 @@ class Spawner(DaemonActor):
         with contextlib.suppress(ActorDeadError):  # its end is near, and with it the guardian's, who kills what is left
             self.actor_ref.tell(Kill(group))
 
+    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
+        """Write to the guardian's pipe, broken or not, without a SIGPIPE."""
+        block_sigpipe()
+        return None
+
     def on_receive(self, message: Any) -> None:
-        """Serve `Spawn`, `Reaped` and `Kill`."""
+        """Serve `Spawn`, `Reaped` and `Kill`. Nothing that goes wrong with one of them may end the thread, and with it
+        all workers of the System."""
         if isinstance(message, Spawn):
             try:
                 with _making:
                     answer: WorkerProcess | Exception = self._spawn(message)
-            except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+            except Exception as error:  # of whatever kind: it is this start that has failed
                 answer = error
+            except BaseException as error:  # a callback's SystemExit, say
+                answer = RuntimeError(f"starting a worker raised {type(error).__name__}")
+                answer.__cause__ = error
             self._scheduler.post(message.answer, answer)
         elif isinstance(message, Reaped):
-            self._guardian.forget(message.pid)
+            self._tell_guardian(self._guardian.forget, message.pid)
         elif isinstance(message, Kill):
-            self._guardian.kill(message.group)
+            self._tell_guardian(self._guardian.kill, message.group)
+
+    def _tell_guardian(self, what: Callable[[int], object], group: int) -> None:
+        try:
+            what(group)
+        except BaseException as error:  # a guardian less is no reason to lose the workers
+            self._scheduler.log_exception("the link to the guardian", error)
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
-        for group in self._guardian.groups - self._processes.groups:
-            self._guardian.forget(group)
-        self._guardian.close()
+        try:
+            for group in self._guardian.groups - self._processes.groups:
+                self._guardian.forget(group)
+        finally:
+            self._guardian.close()
 
     def statistics(self) -> SpawnerStatistics:
         """What it holds now. From any thread."""
@@ -211,20 +230,46 @@ class Spawner(DaemonActor):
                 env=environment.of_worker(host, message.env, message.size, processors()),
                 start_new_session=True,
             )
-            self._guardian.watch(popen.pid)
-            worker = WorkerProcess(
-                popen,
-                request=pipes.keep(request[1]),
-                reply=pipes.keep(reply[0]),
-                stderr=pipes.keep(stderr[0]),
-                lifeline=pipes.keep(lifeline[1]),
-                replies=pipes.keep(replies),
-                cursor=pipes.keep(place),
-                closed=self._processes.discard,
-            )
-        for fd in (worker.request, worker.reply, worker.stderr):
+            ours = [pipes.raised(fd) for fd in (request[1], reply[0], stderr[0], lifeline[1], replies, place)]
+            try:
+                worker = self._made(popen, *ours)
+            except BaseException:  # nobody would know of the process
+                with contextlib.suppress(OSError):
+                    os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+                raise
+            for fd in ours:
+                pipes.keep(fd)
+        return worker
+
+    def _made(
+        self,
+        popen: subprocess.Popen[bytes],
+        request: int,
+        reply: int,
+        stderr: int,
+        lifeline: int,
+        replies: int,
+        place: int,
+    ) -> WorkerProcess:
+        """A process that has been made, as the others get it."""
+        for fd in (request, reply, stderr):
             os.set_blocking(fd, False)
-        self._processes.add(worker)
+        self._guardian.watch(popen.pid)
+        worker: WorkerProcess | None = None
+        try:
+            worker = WorkerProcess(
+                popen, request=request, reply=reply, stderr=stderr, lifeline=lifeline, replies=replies,
+                cursor=place, closed=self._processes.discard,
+            )  # fmt: skip
+            self._processes.add(worker)
+        except BaseException:
+            if worker is not None:
+                self._processes.discard(worker)
+                if worker.pidfd >= 0:
+                    os.close(worker.pidfd)
+            self._guardian.forget(popen.pid)
+            raise
         return worker
 
 
@@ -357,6 +402,14 @@ class _Pipes:
         if fd >= 0:
             self._open.add(fd)
         return fd
+
+    def raised(self, fd: int) -> int:
+        """The number that it has from now on; it is still to be closed on the way out."""
+        high = raised(fd)
+        if high != fd:
+            self._open.discard(fd)
+            self._open.add(high)
+        return high
 
     def keep(self, fd: int) -> int:
         self._open.discard(fd)

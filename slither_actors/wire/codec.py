@@ -87,7 +87,10 @@ class Encoder:
         except Exception as error:
             self._reset()
             from .explain import explain
+            from .handlers import raised_by_handler
 
+            if raised_by_handler(error):
+                raise
             raise explain(original, error) from error
         except BaseException:  # an interrupt in mid-value: the next value must not begin at its depth
             self._reset()
@@ -220,7 +223,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
         raise
     except Exception as error:
         if not exceeded(error):
-            raise DecodeError(f"{type(error).__name__}: {error}") from error
+            raise _undecodable(error)  # noqa: B904  # which names its cause itself
     from .large import decode_large
 
     try:
@@ -228,4 +231,15 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     except DecodeError:
         raise
     except Exception as error:
-        raise DecodeError(f"{type(error).__name__}: {error}") from error
+        raise _undecodable(error)  # noqa: B904
+
+
+def _undecodable(error: Exception) -> Exception:
+    """What is to be raised for it."""
+    from .handlers import raised_by_handler
+
+    if raised_by_handler(error):
+        return error
+    made = DecodeError(f"{type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made

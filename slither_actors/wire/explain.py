@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from .extensions import EncodeError, RefusedError
+from .handlers import raised_by_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def explain(value: object, error: Exception) -> EncodeError:
     """The error for ``value``, which failed to encode with ``error``: finds the place."""
     try:
         found = _find(value)
-    except Exception:
+    except Exception as failure:
+        if raised_by_handler(failure):
+            raise
         found = None
     if found is None:
         return EncodeError("", _reason(error))
@@ -77,6 +80,8 @@ def _find(root: object) -> tuple[list[tuple[str, int | str | None]], str] | None
             encoder._pack(value)
         except Exception as error:
             encoder._reset()
+            if raised_by_handler(error):
+                raise
             return _reason(error)
         return None
 
@@ -145,7 +150,9 @@ def _reason(error: Exception) -> str:
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
         return f"<{_type_name(type(value))}>"
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 

@@ -139,6 +139,17 @@ class LocalHost:
         self._worker = worker
         worker.exited = self._exited
         self._made()
+        try:
+            self._watch(worker)
+        except BaseException as raised:  # no memory, say, or nothing more can be polled: it would never be heard of
+            error = raised if isinstance(raised, Exception) else RuntimeError(f"a start raised {raised!r}")
+            told = not self._abandoned
+            self.abandon()
+            self._scheduler.call_later(REAP_POLL, self._look_for_death)
+            if told:
+                self._executor.actor_ref.tell(SpawnFailed(self, error))
+
+    def _watch(self, worker: WorkerProcess) -> None:
         self._replies = ReplyArena(worker.replies)
         if adopts():
             self._scheduler.call_later(STRAYS, self._reap_strays, worker)
