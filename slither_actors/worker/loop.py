@@ -75,8 +75,7 @@ class Loop:
         while True:
             if queue:
                 # A cancel that has come is honoured up to the moment in which the batch begins.
-                frames = channel.read_ready()
-                if frames:
+                if channel.look and (frames := channel.read_ready()):
                     self._sort(frames)
                     if not queue:
                         continue
