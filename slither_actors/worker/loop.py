@@ -25,6 +25,7 @@ from slither_actors.wire.frames import (
     STOP,
     ProtocolError,
 )
+from slither_actors.wire.log_lines import LEVELS
 from slither_actors.wire.messages import Hello, Ready
 
 from .adapter import Adapter, commands_of
@@ -32,6 +33,7 @@ from .channel import Channel, HostGoneError
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
+from .log_records import watch
 from .state import enter_worker, sessions
 
 TYPE_CHECKING = False
@@ -182,6 +184,7 @@ def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arena
     request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
     close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
+    watch(os.environ.pop(LEVELS, ""))
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")
