@@ -237,10 +237,9 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+    from slither_actors.pools.processors import processors
+
+    return processors()
 
 
 def _unless_dash(name: str | None) -> str | None:
