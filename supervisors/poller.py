@@ -36,8 +36,9 @@ def _selector() -> selectors.BaseSelector:
     """The system's best selector, on a high descriptor where that can be had."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
-    if isinstance(epoll, getattr(select, "epoll", ())) and (high := copied(epoll.fileno())) is not None:
-        selector._selector = select.epoll.fromfd(high)  # type: ignore[attr-defined]
+    kind: Any = getattr(select, "epoll", None)
+    if kind is not None and type(epoll) is kind and (high := copied(epoll.fileno())) is not None:
+        selector._selector = kind.fromfd(high)  # type: ignore[attr-defined]
         epoll.close()
     return selector
 

@@ -18,7 +18,7 @@ MOST: Final = 16 * 1024
 """Bytes of a line, mark and end included."""
 _NAME: Final = 200
 _TEXT: Final = 2000
-_KINDS: Final = (int, str, str, str, (int, float), str, str, int, str, str)
+_KINDS: Final[tuple[Any, ...]] = (int, str, str, str, (int, float), str, str, int, str, str)
 
 
 def pack(fields: tuple[Any, ...]) -> bytes:
@@ -38,7 +38,8 @@ def pack(fields: tuple[Any, ...]) -> bytes:
 
 
 def _line(json: Any, fields: tuple[Any, ...]) -> bytes:
-    return MARK + json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    text: str = json.dumps(fields, ensure_ascii=False)
+    return MARK + text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _cut(text: str, limit: int) -> str:
@@ -56,7 +57,7 @@ def unpack(line: bytes) -> tuple[Any, ...] | None:
         return None
     if not isinstance(fields, list) or len(fields) != len(_KINDS):
         return None
-    for field, kind in zip(fields, _KINDS):
-        if not isinstance(field, kind) or isinstance(field, bool):
+    for index, kind in enumerate(_KINDS):
+        if not isinstance(fields[index], kind) or isinstance(fields[index], bool):
             return None
     return tuple(fields)

@@ -59,8 +59,8 @@ class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
     __slots__ = (
-        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd", "_requests_fd",
-        "_shared", "look",
+        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd",
+        "_requests_fd", "_shared", "look",
     )  # fmt: skip
 
     def __init__(self, request_fd: int, reply_fd: int, requests_fd: int = -1, replies_fd: int = -1) -> None:

@@ -132,19 +132,18 @@ class StderrLog:
         printed: list[str] | None = [] if not logged and _printed() else None
         for line in whole.split(b"\n"):
             text, mark, _ = line.partition(MARK)
-            if mark:
-                fields = unpack(line[len(text) :])
-                if fields is None:
-                    text = line
-                elif printed:
-                    _print("".join(printed))  # first, as it was first
-                    printed.clear()
+            fields = unpack(line[len(text) :]) if mark else None
+            if fields is None:
+                text = line
+            elif printed:
+                _print("".join(printed))  # first, as it was first
+                printed.clear()
             if text:
                 if logged:
                     logger.info("%s (pid %d): %s", self._name, pid, _text(text))
                 elif printed is not None:
                     printed.append(f"{self._name}: {_text(text)}\n")
-            if mark and fields is not None:
+            if fields is not None:
                 self._record(pid, fields)
         if printed:
             _print("".join(printed))
