@@ -237,9 +237,9 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def _processors() -> int:
-    from slither_actors.pools.processors import processors
+    from slither_actors import PoolSpec
 
-    return processors()
+    return PoolSpec().size  # what it takes for itself: affinity, quotas and PYTHON_CPU_COUNT are heeded
 
 
 def _unless_dash(name: str | None) -> str | None:
