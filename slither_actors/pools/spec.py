@@ -38,10 +38,11 @@ class PoolSpec:
     """A pool of worker subprocesses.
 
     Args:
-        size: number of workers (default: one for each processor this process may use).
+        size: number of workers, up to 10,000 (default: one for each processor this process may use, quotas heeded).
         path: folders put first on the workers' ``sys.path``.
         python: another interpreter for the workers; it needs msgpack and keeps its own ``sys.path`` behind `path`.
-        env: variables added to the workers' environment.
+        env: variables added to the workers' environment. The numbers of threads of numerical libraries are set unless
+            they are here or in the host's; see docs/workers.md.
         preload: modules that each worker imports before it is ready.
         adapter: ``"package.module:Class"`` of a `slither_actors.worker.Adapter` whose commands the workers serve.
         init: keyword arguments for the adapter's ``init``.
