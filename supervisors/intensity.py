@@ -82,6 +82,10 @@ class Backoff:
         positive("base", self.base)
         positive("maximum", self.maximum)
         positive("reset_after", self.reset_after)
+        if self.base > self.maximum:
+            raise ValueError(
+                f"base ({self.base:g} s) exceeds maximum ({self.maximum:g} s), which no wait does; raise maximum, too"
+            )
         if positive("factor", self.factor) < 1.0:
             raise ValueError(f"factor must be at least 1: {self.factor!r}")
         if self.jitter != 0 and positive("jitter", self.jitter) > 1.0:

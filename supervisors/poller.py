@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from typing import TYPE_CHECKING, Any
 
-from supervisors.descriptors import lowest
+from supervisors.descriptors import copied, lowest
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -39,10 +39,10 @@ def _selector() -> selectors.BaseSelector:
     """The system's best selector, on a high descriptor where that can be had."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
-    if hasattr(select, "epoll") and isinstance(epoll, select.epoll):
-        with contextlib.suppress(OSError):
-            (selector._selector,) = map(select.epoll.fromfd, _copies([epoll.fileno()]))  # type: ignore[attr-defined]
-            epoll.close()
+    kind: Any = getattr(select, "epoll", None)
+    if kind is not None and type(epoll) is kind and (high := copied(epoll.fileno())) is not None:
+        selector._selector = kind.fromfd(high)  # type: ignore[attr-defined]
+        epoll.close()
     return selector
 
 

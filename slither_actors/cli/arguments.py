@@ -237,10 +237,9 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+    from slither_actors import PoolSpec
+
+    return PoolSpec().size  # what it takes for itself: affinity, quotas and PYTHON_CPU_COUNT are heeded
 
 
 def _unless_dash(name: str | None) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Mapping
 
+from slither_actors.wire.log_lines import LEVELS
 from slither_actors.worker.boot import STARTED_AS
 
 THREADS = (
@@ -14,6 +17,8 @@ THREADS = (
 """What numerical libraries take their number of threads from. By default each takes one a processor, and so many in
 each of as many workers are in each other's way."""
 
+_LOGGERS = 200
+"""Loggers whose levels are told at the most."""
 _TRIES = 100
 
 
@@ -52,7 +57,21 @@ def of_worker(
             if name not in host and name not in added:
                 found[name] = threads
     found[STARTED_AS] = started_as
+    found[LEVELS] = log_levels()
     return found
+
+
+def log_levels() -> str:
+    """The levels that are set in this process's `logging`, so that workers make no records that nothing here takes.
+
+    And, where more than warnings are wanted here, that they make them.
+    """
+    root = logging.getLogger()
+    levels = {"": root.level}
+    for name, logger in list(root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and logger.level and len(levels) <= _LOGGERS:
+            levels[name] = logger.level
+    return json.dumps(levels)
 
 
 def of_guardian(host: Mapping[str, str]) -> dict[str, str]:

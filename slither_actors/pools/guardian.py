@@ -1,11 +1,11 @@
 """The guardian: one small process a System that outlives the host by an instant, and kills what the host left.
 
 It is run as a script (``python -I -S guardian.py FD``), imports nothing of ours and only the standard library. FD is
-the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it starts
-and ``-PGID`` for each that it has reaped; ``!PGID`` for one of those that is to be killed now, as the host may not: it
-has given up rights that the guardian, started before that, still has. When the host ends, however it ends, the kernel closes its end: the guardian
-reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own children are in its group, so they
-go too; PR_SET_PDEATHSIG alone would leave them.
+the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it starts,
+``-PGID`` for each that it has reaped, and ``!PGID`` for one of them that is to be killed now, as the host may not: it
+has given up rights that the guardian, started before that, still has. When the host ends, however it ends, the kernel
+closes its end: the guardian reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own
+children are in its group, so they go too; PR_SET_PDEATHSIG alone would leave them.
 """
 
 import os

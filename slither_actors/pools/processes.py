@@ -163,11 +163,14 @@ class Processes:
 
     def add(self, worker: WorkerProcess) -> None:
         """It has been made. After `end` it ends at once."""
-        worker.refused = lambda group: self.killer(group)
+        worker.refused = self._refused
         worker.orphans = self.orphans
         self._workers.add(worker)
         if self._over:  # looked at after the add, and set before the look at what is there: one of the two sees it
             self.end()
+
+    def _refused(self, group: int) -> None:
+        self.killer(group)  # looked up now: a Spawner that was restarted has set another one
 
     def discard(self, worker: WorkerProcess) -> None:
         """It is closed."""

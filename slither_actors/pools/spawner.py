@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -70,6 +71,13 @@ def _script(module: ModuleType) -> list[str]:
     source = getattr(module.__loader__, "get_source", lambda name: None)(module.__name__)
     return [] if source is None else ["-c", source]
 
+
+logger = logging.getLogger("slither_actors.guardian")
+
+_GUARDIAN_DIED = (
+    "the guardian (pid %d), which kills the workers' children should this process be killed, has ended with code %s; "
+    "it is started again"
+)
 
 # Looked for when this is imported: `python app.pyz` has a relative path, which counts from where it was started.
 _GUARDIAN = _script(guardian)
@@ -151,7 +159,7 @@ class Spawner(DaemonActor):
         note(self)
         self._scheduler = scheduler
         self._processes = processes
-        self._guardian = GuardianLink()
+        self._guardian = GuardianLink(scheduler.side.submit)
         processes.killer = self._have_killed
 
     def _have_killed(self, group: int) -> None:
@@ -274,9 +282,14 @@ class Spawner(DaemonActor):
 
 
 class GuardianLink:
-    """The host's side of the guardian: starts it on first use, again if somebody killed it, and tells it the groups."""
+    """The host's side of the guardian: starts it on first use, again if somebody killed it, and tells it the groups.
 
-    def __init__(self) -> None:
+    Args:
+        note: calls what it is given, on a thread where log records may take their time.
+    """
+
+    def __init__(self, note: Callable[..., object] = lambda call, *args: call(*args)) -> None:
+        self._note = note
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._groups: set[int] = set()
@@ -302,8 +315,10 @@ class GuardianLink:
         Raises:
             OSError: no process can be made.
         """
-        if self._popen is not None and self._popen.poll() is None:
-            return
+        if self._popen is not None:
+            if self._popen.poll() is None:
+                return
+            self._note(logger.warning, _GUARDIAN_DIED, self._popen.pid, self._popen.returncode)
         self._python = python or self._python
         if not _GUARDIAN:
             where = str(guardian.__file__)

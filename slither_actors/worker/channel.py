@@ -59,8 +59,8 @@ class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
     __slots__ = (
-        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd", "_requests_fd",
-        "_same_until", "_shared",
+        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd",
+        "_requests_fd", "_shared", "look",
     )  # fmt: skip
 
     def __init__(self, request_fd: int, reply_fd: int, requests_fd: int = -1, replies_fd: int = -1) -> None:
@@ -79,11 +79,13 @@ class Channel:
         self._look_at = 0.0
         self._forked = False
         self._files = {fd: _file(fd) for fd in (request_fd, reply_fd, requests_fd, replies_fd) if fd >= 0}
-        self._same_until = 0.0
+        self.look = False
+        """Whether it is time for `read_ready` before the next batch."""
         os.register_at_fork(after_in_child=self._note_fork)
 
     def _note_fork(self) -> None:
         self._forked = True
+        self._look_at = 0.0  # so that `reply` comes by `_check`
 
     @property
     def max_frame(self) -> int:
@@ -101,7 +103,7 @@ class Channel:
         :raises ProtocolError: the host sent what is no request.
         """
         parser = self._parser
-        if monotonic() >= self._same_until:
+        if monotonic() >= self._look_at:
             self._check()
         n = self._receive(parser)
         frames = parser.received(n)
@@ -127,9 +129,12 @@ class Channel:
 
     def _check(self) -> None:
         """End the process if a function has closed or replaced our descriptors: others may have their numbers."""
+        if self._forked:
+            self._in_a_fork()
         for fd in (self._request_fd, self._reply_fd):
             self._same(fd)
-        self._same_until = monotonic() + LOOK_AGAIN
+        self._look_at = monotonic() + LOOK_AGAIN
+        self.look = True
 
     def _same(self, fd: int) -> int:
         if _file(fd) != self._files[fd]:
@@ -137,15 +142,9 @@ class Channel:
         return fd
 
     def read_ready(self) -> list[Frame]:
-        """The frames that can be had without waiting. Raises as :meth:`read` does.
-
-        Gives none without looking if the last look is less than `LOOK_AGAIN` seconds ago.
-        """
+        """The frames that can be had without waiting. Raises as :meth:`read` does."""
         frames: list[Frame] = []
-        now = monotonic()
-        if now < self._look_at:
-            return frames
-        self._look_at = now + LOOK_AGAIN
+        self.look = False
         left = _LOOK
         while left > 0 and self._poll(0):
             parser = self._parser
@@ -192,11 +191,11 @@ class Channel:
 
         :raises HostGoneError: nobody reads any more.
         """
-        if len(body) > _JOINED or self._forked:
+        if monotonic() >= self._look_at:
+            self._check()
+        if len(body) > _JOINED:
             self.write(REPLY, request_id, body, attempt=attempt, count=count)
             return
-        if monotonic() >= self._same_until:
-            self._check()
         data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0) + body
         try:
             written = os.write(self._reply_fd, data)
@@ -225,9 +224,7 @@ class Channel:
 
         :raises HostGoneError: nobody reads any more.
         """
-        if self._forked:
-            self._in_a_fork()
-        if monotonic() >= self._same_until:
+        if monotonic() >= self._look_at:
             self._check()
         buffers_len = sum(map(len, buffers)) if buffers else 0
         flags = 0

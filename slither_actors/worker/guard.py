@@ -29,8 +29,8 @@ _HIGHEST: Final = 1024
 _ROOM: Final = 32
 _WRAPPER: Final = (
     "The interpreter seems to stand behind a wrapper. A wrapper that PoolSpec(python=...) names must hand over to the "
-    "interpreter with its descriptors, as `exec python \"$@\"` does as the last line of a shell script; or give the path "
-    "of the interpreter itself.\n"
+    "interpreter with its descriptors, as `exec python \"$@\"` does as the last line of a shell script; or give the "
+    "path of the interpreter itself.\n"
 )
 
 

@@ -25,6 +25,7 @@ from slither_actors.wire.frames import (
     STOP,
     ProtocolError,
 )
+from slither_actors.wire.log_lines import LEVELS
 from slither_actors.wire.messages import Hello, Ready
 
 from .adapter import Adapter, commands_of
@@ -33,6 +34,7 @@ from .cursor import cursor
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
+from .log_records import watch
 from .state import enter_worker, sessions, set_place
 
 TYPE_CHECKING = False
@@ -78,8 +80,7 @@ class Loop:
         while True:
             if queue:
                 # A cancel that has come is honoured up to the moment in which the batch begins.
-                frames = channel.read_ready()
-                if frames:
+                if channel.look and (frames := channel.read_ready()):
                     self._sort(frames)
                     if not queue:
                         continue
@@ -203,6 +204,7 @@ def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memor
     enter_worker()
     arenas = moved[: len(moved) // 2 * 2]
     cursor.use(moved[-1] if len(moved) > len(arenas) else -1)
+    watch(os.environ.pop(LEVELS, ""))
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")

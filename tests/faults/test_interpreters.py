@@ -103,7 +103,8 @@ print(functions.flags([1])[0])
 )  # fmt: skip
 def test_workers_run_with_the_flags_of_their_host(tmp_path: Path, given: list[str]) -> None:
     script = write(tmp_path, FLAGS.format(path=FUNCTIONS, spec="{}"))
-    done = subprocess.run([sys.executable, *given, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    argv = [sys.executable, *given, str(script)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     inside, outside = done.stdout.splitlines()
     assert inside == outside, done.stderr
 

@@ -16,6 +16,15 @@ from slither_actors.pools.hosts.stderr import BACKLOG, KEEP_LINE, KEEP_LINES
 
 pytestmark = pytest.mark.fault(14)
 
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_flood_is_printed() -> Iterator[None]:
+    handler = logging.NullHandler()
+    logging.getLogger("slither_actors.worker").addHandler(handler)
+    yield
+    logging.getLogger("slither_actors.worker").removeHandler(handler)
+
+
 Start = Callable[..., System]
 MB = 1 << 20
 MUCH = 100_000_000

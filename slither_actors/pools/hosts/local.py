@@ -400,6 +400,8 @@ class LocalHost:
             for _ in range(READS_AT_DEATH):
                 if not self._read_stderr():
                     break
+            if lines := self._stderr.end():
+                self._log.lines(self._scheduler.side, worker.pid, lines)
         code = worker.reap()
         if code is None:  # the pidfd spoke, so this is a matter of microseconds
             self._scheduler.call_later(REAP_POLL, self._look_for_death)

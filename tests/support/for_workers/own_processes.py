@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 
-CHILD = "import signal; print(*sorted(int(n) for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN), \
-*sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, ()))))"
+CHILD = """
+import signal
+ignored = sorted(int(n) for n in signal.valid_signals() if signal.getsignal(n) == signal.SIG_IGN)
+print(ignored, sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, ()))))
+"""
 
 
 def close_all(payloads):

@@ -20,7 +20,9 @@ LINUX = sys.platform == "linux"
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
-@pytest.mark.parametrize(("kind", "count"), [("range", 1), ("range", 300), ("each", 8), ("replace", 0), ("with stderr", 9)])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("range", 1), ("range", 300), ("each", 8), ("replace", 0), ("with stderr", 9)]
+)
 def test_a_reply_never_goes_into_a_file_of_the_users(tmp_path: Path, kind: str, count: int) -> None:
     file = tmp_path / "file"
     with WorkerProcess() as worker:
@@ -108,7 +110,11 @@ def script(folder: Path, text: str) -> str:
 
 SHELL = '#!/bin/sh\n"PYTHON" "$@"\nexit $?\n'
 CLOSES = '#!PYTHON\nimport subprocess, sys\nsys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)\n'
-EXEC_CLOSES = '#!PYTHON\nimport os, sys\nos.closerange(3, 4096)\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n'
+EXEC_CLOSES = """#!PYTHON
+import os, sys
+os.closerange(3, 4096)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 HANDS_OVER = '#!/bin/sh\nexec "PYTHON" "$@"\n'
 
 
