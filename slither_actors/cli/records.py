@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from slither_actors.cli.lines import MalformedLine
+from slither_actors.cli.translate import told
 from slither_actors.errors import WorkerError
 
 # Strict JSON: a NaN that Python would write, other programs could not read.
@@ -50,7 +51,9 @@ def brief(error: BaseException) -> str:
     """An error in one line, type and message."""
     described = _described(error)
     kind = described["type"].removeprefix("builtins.")
-    message = described["message"].strip().partition("\n")[0]
+    message, cut, _ = described["message"].strip().partition("\n")
+    if cut and message.endswith(":"):  # "...; its last words on stderr:", which are not shown here
+        message = message.rpartition("; ")[0] or message
     return f"{kind}: {message}" if message else kind
 
 
@@ -59,4 +62,4 @@ def _described(error: BaseException) -> dict[str, str]:
         return {"type": error.type, "message": error.message, "traceback": error.traceback}
     if isinstance(error, MalformedLine):  # its own text names the line, which the record does already
         return {"type": "MalformedLine", "message": error.reason}
-    return {"type": type(error).__name__, "message": str(error)}
+    return {"type": type(error).__name__, "message": told(error)}
