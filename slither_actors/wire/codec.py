@@ -81,9 +81,7 @@ class Encoder:
             body = self._pack(value)
         except Exception as error:
             self._reset()
-            from .explain import explain
-
-            raise explain(original, error) from error
+            body = self._packed_again(original, value, error)
         except BaseException:  # an interrupt in mid-value: the next value must not begin at its depth
             self._reset()
             raise
@@ -99,6 +97,21 @@ class Encoder:
             self._offset = 0
             return body, buffers
         return body, []
+
+    def _packed_again(self, original: object, value: object, error: Exception) -> bytes:
+        """The body after a first attempt has failed: only for text with lone surrogates there is another way."""
+        from .explain import explain
+
+        if type(error) is UnicodeEncodeError:
+            try:
+                return self._pack(extensions.with_surrogates(value))
+            except Exception as second:
+                self._reset()
+                error = second
+            except BaseException:
+                self._reset()
+                raise
+        raise explain(original, error) from error
 
     def _is_large(self, data: Any) -> bool:
         return self._threshold is not None and len(data) >= self._threshold

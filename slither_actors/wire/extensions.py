@@ -43,6 +43,8 @@ ARRAY: Final = 78
 ARRAY_BESIDE: Final = 79
 SCALAR: Final = 80
 BYTES_BESIDE: Final = 81
+SURROGATES: Final = 82
+"""Text with lone surrogates, which is no UTF-8: as ``surrogatepass`` encodes it."""
 
 MAX_NESTING: Final = 64
 """Extensions inside one another. Each costs a level of ``unpackb``, some 45 KiB of C stack."""
@@ -133,7 +135,7 @@ def _encode_timedelta(value: dt.timedelta, outer: Nesting) -> tuple[int, bytes]:
 
 
 def _encode_timezone(value: dt.timezone, outer: Nesting) -> tuple[int, bytes]:
-    return TIMEZONE, outer.nested(list(value.__getinitargs__()))  # type: ignore[attr-defined]
+    return TIMEZONE, outer.nested(with_surrogates(list(value.__getinitargs__())))  # type: ignore[attr-defined]
 
 
 def _encode_zone(value: Any, outer: Nesting) -> tuple[int, bytes]:
@@ -151,6 +153,39 @@ def _encode_path(value: Any, outer: Nesting) -> tuple[int, bytes]:
     return PATH, bytes((PATH_KINDS.index(type(value).__name__),)) + str(value).encode("utf-8", "surrogatepass")
 
 
+class Surrogates(str):
+    """Stands for text with lone surrogates while it is encoded: a type of its own, so that msgpack asks for a form."""
+
+    __slots__ = ()
+
+
+def _encode_surrogates(value: Surrogates, outer: Nesting) -> tuple[int, bytes]:
+    return SURROGATES, str.encode(value, "utf-8", "surrogatepass")
+
+
+def with_surrogates(value: Any) -> Any:
+    """``value`` with its texts that are no UTF-8 marked; what holds none is the same object.
+
+    Only ever called after such a text was met, so that good text costs nothing.
+    """
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return Surrogates(value)
+        return value
+    if kind is dict:
+        pairs = [(with_surrogates(key), with_surrogates(item)) for key, item in value.items()]
+        changed = any(new is not old for pair, was in zip(pairs, value.items()) for new, old in zip(pair, was))
+        return dict(pairs) if changed else value
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        made = [with_surrogates(item) for item in value]
+        return kind(made) if any(new is not old for new, old in zip(made, value)) else value
+    return value
+
+
 ENCODERS: Final[dict[type, ExtensionEncoder]] = {
     tuple: _encode_tuple,
     set: _encode_set,
@@ -162,6 +197,7 @@ ENCODERS: Final[dict[type, ExtensionEncoder]] = {
     dt.datetime: _encode_datetime,
     dt.timedelta: _encode_timedelta,
     dt.timezone: _encode_timezone,
+    Surrogates: _encode_surrogates,
 }
 """By exact type; :func:`learn` adds those whose module need not be loaded."""
 
