@@ -27,6 +27,8 @@ START_TIMEOUT = 60.0
 
 MAP_EPILOG = """\
 Each line of INPUT is one JSON value; each result is one line of OUTPUT. The workers keep running between batches.
+Numbers and arrays of numpy are written as numbers and lists; Decimal, date, time, datetime, UUID and Path as text. A
+result that JSON has no form for (sets, bytes, NaN) is a failure of its input.
 
 --on-error says what becomes of a batch whose function raised, whose worker died or which took longer than --timeout:
   halt       results of what came before are written, then the run fails (exit code 1)
