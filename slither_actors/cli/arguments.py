@@ -154,9 +154,10 @@ def _in_order(argv: Sequence[str], command: str, parser: argparse.ArgumentParser
     ordered = Ordered(argv, parser)
     asks = {"-h", "--help"}.intersection(argv)
     if ordered.unknown and not asks:
-        from slither_actors.wording import nearest  # difflib, which a run that goes well does not need
+        from difflib import get_close_matches  # which a run that goes well does not need
 
-        said = [f"{option}{nearest(option, ordered.known)}" for option in ordered.unknown]
+        meant = [(option, get_close_matches(option, list(ordered.known), 1)) for option in ordered.unknown]
+        said = [f"{option}, did you mean {close[0]!r}?" if close else option for option, close in meant]
         parser.error(f"unrecognized arguments: {'; '.join(said)}")
     if command == "map" and len(ordered.positionals) > 2 and not asks:
         files = ordered.positionals[1:]
