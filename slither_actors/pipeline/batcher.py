@@ -13,6 +13,7 @@ from typing import Any
 
 from slither_actors.errors import StrategyError, WorkerError
 from slither_actors.item import Item
+from slither_actors.pipeline.apart import take_apart
 from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
@@ -229,6 +230,8 @@ class Batcher:
             made, self._todo[:] = self._todo[:], ()
             if encoder is not None:
                 encoder.encode(made)
+                if encoder.found_bad:
+                    made = self._without_bad(made)
         if made:
             run.collector.tell(Made(made))
 
@@ -240,8 +243,22 @@ class Batcher:
             batch = self._todo.pop(0)
             if self._encoder is not None:
                 self._encoder.encode([batch])
+                if self._encoder.found_bad:
+                    parts = self._without_bad([batch])
+                    budget.encoded(batch.count, sum(part.encoded for part in parts))
+                    made += parts
+                    continue
                 budget.encoded(batch.count, batch.encoded)
             made.append(batch)
+        return made
+
+    def _without_bad(self, made: list[Batch]) -> list[Batch]:
+        """The batches, those with items that cannot be encoded taken apart."""
+        assert self._encoder is not None
+        while self._encoder.found_bad:  # again only where a payload changes while it is encoded
+            self._encoder.found_bad = False
+            made, good = take_apart(self._run, made)
+            self._encoder.encode(good)
         return made
 
     def _put_first_what_all_wait_for(self) -> bool:
@@ -339,6 +356,8 @@ class Batcher:
             made.append(part)
         if self._encoder is not None:
             self._encoder.encode(made)
+            if self._encoder.found_bad:
+                made = self._without_bad(made)
             if run.budget is not None:
                 run.budget.change(sum(part.encoded for part in made))
         run.undelivered.pop(batch.ref, None)

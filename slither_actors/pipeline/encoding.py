@@ -9,6 +9,7 @@ from slither_actors.errors import PayloadError
 from slither_actors.executors import Call, Command, SnakeBridge, Snakepit
 from slither_actors.item import Item
 from slither_actors.options import RunOptions
+from slither_actors.pipeline.apart import BadItems
 from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pools.arena import RequestArena
 from slither_actors.pools.job import Target
@@ -53,6 +54,8 @@ class RequestEncoder:
         """What all batches call; None where the executor is asked for each."""
         self.side = b""
         """Of all requests, where the target is the same."""
+        self.found_bad = False
+        """Some batch has `BadItems` for its error, and is to be taken apart. The Batcher resets it."""
         self._wrap = kind is Snakepit
         if kind is SnakeBridge:
             self.target = target_of(*executor.target)
@@ -110,8 +113,42 @@ class RequestEncoder:
         if batch.bare and Item in set(map(type, batch.entries)):
             batch.entries, batch.bare = wrap_bare(batch.entries, batch.positions[0]), False
             self.encode([batch])
+            return
+        named = self._name_item(batch, error)
+        self._fail(batch, named, self._bad_items(batch))
+
+    def _fail(self, batch: Batch, error: PayloadError, bad: dict[int, PayloadError]) -> None:
+        """A batch fails as a whole where no item is known to be at fault, or all that there are."""
+        if bad and batch.count > 1:
+            batch.error = BadItems(bad)
+            self.found_bad = True
         else:
-            batch.error = self._name_item(batch, error)
+            batch.error = error
+
+    def _bad_items(self, batch: Batch, most: int | None = None) -> dict[int, PayloadError]:
+        """Which items of a batch that could not be encoded are at fault, each tried for itself.
+
+        None are where a user's executor makes the request: what an item comes to there only it knows.
+
+        Args:
+            batch: all of its items can be named.
+            most: bytes that the request of a single item may have; None: they were not the reason.
+        """
+        if self.target is None or batch.count == 1:
+            return {}
+        errors: dict[int, PayloadError] = {}
+        ids = batch.ids()
+        for index, payload in enumerate(batch.payloads()):
+            alone: Any = {"items": [payload]} if self._wrap else [payload]
+            try:
+                body, buffers = self._encoder.encode(alone)
+            except EncodeError as error:
+                path = error.path.removeprefix("['items']") if self._wrap else error.path
+                errors[index] = PayloadError(ids[index], path.removeprefix("[0]"), error.reason)
+                continue
+            if most is not None and (size := HEADER_SIZE + len(batch.side) + len(body) + sum(map(len, buffers))) > most:
+                errors[index] = PayloadError(ids[index], "", _too_large(size, most, 1))
+        return errors
 
     def _asked(self, batch: Batch) -> Any:
         """The payload of the request that the user's executor makes of a batch."""
@@ -137,10 +174,9 @@ class RequestEncoder:
         if size <= self._max_frame:
             return
         batch.body, batch.buffers, batch.encoded = b"", (), 0
-        remedy = "use smaller batches" if batch.count > 1 else "send it in pieces, or give the pool a larger one"
         item = batch.ids()[0] if batch.count == 1 else None
-        text = f"the request takes {size} bytes, max_frame is {self._max_frame}; {remedy}"
-        batch.error = PayloadError(item, "", text)
+        error = PayloadError(item, "", _too_large(size, self._max_frame, batch.count))
+        self._fail(batch, error, self._bad_items(batch, self._max_frame))
 
     def _side(self, target: Target) -> bytes:
         what = target.name if target.module is None else target.id
@@ -156,3 +192,8 @@ class RequestEncoder:
             if number.isdigit() and int(number) < batch.count:
                 return PayloadError(batch.ids()[int(number)], rest, error.reason)
         return PayloadError(None, error.path, error.reason)
+
+
+def _too_large(size: int, max_frame: int, count: int) -> str:
+    remedy = "use smaller batches" if count > 1 else "send it in pieces, or give the pool a larger one"
+    return f"the request takes {size} bytes, max_frame is {max_frame}; {remedy}"
