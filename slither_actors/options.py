@@ -297,8 +297,8 @@ def _is_inline(executor: Any) -> bool:
     return inline
 
 
-_INLINE = {"execute_batch": ("batch", "context", "options")}
-_REMOTE = {"request": ("batch", "context", "options"), "results": ("batch", "reply")}
+_INLINE: dict[str, tuple[str, ...]] = {"execute_batch": ("batch", "context", "options")}
+_REMOTE: dict[str, tuple[str, ...]] = {"request": ("batch", "context", "options"), "results": ("batch", "reply")}
 _STRATEGY: dict[str, tuple[str, ...]] = {"add": ("item",), "flush": (), "release": (), "extend": ("items",)}
 # What these give is iterated, so they may be generators.
 _LAZY = frozenset({"execute_batch", "results", "add", "flush", "release", "extend"})

@@ -112,12 +112,12 @@ def _for_one(error: BaseException, given: Any) -> str:
 
 def _last_frame(error: BaseException) -> FrameType | None:
     """The frame that raised, if it is not the one of ours that called a function written in C."""
-    trace = error.__traceback__
-    if trace is None or trace.tb_next is None:
-        return None
-    while trace.tb_next is not None:
+    frame = None
+    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    while trace is not None:
+        frame = trace.tb_frame
         trace = trace.tb_next
-    return trace.tb_frame
+    return frame
 
 
 def _holds_a_list(payloads: list[Any]) -> bool:
