@@ -1,56 +1,35 @@
-"""Items that have no form on the wire, taken out of their batches: they fail alone, and their siblings are sent."""
+"""Items that have no form on the wire, taken out of their batch: they fail alone, and their siblings are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from slither_actors.errors import PayloadError
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.run import Run
 
 
-class BadItems(Exception):
-    """The `error` of a batch between encoder and Batcher: some of its items are known to be at fault.
+def take_out(run: Run, batch: Batch, errors: Mapping[int, PayloadError]) -> list[Batch]:
+    """Leave a batch its good items, and make one of each bad item, which has its error.
+
+    A batch of bad items only is left the first of them.
 
     Args:
-        errors: by the item's index in the batch.
+        run: whose batch it is; what is made is entered where the run looks for what is on its way.
+        batch: not told to the Collector yet, so nobody else looks into it.
+        errors: by the item's index in the batch; at least one.
     """
-
-    def __init__(self, errors: dict[int, PayloadError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
-def take_apart(run: Run, batches: Iterable[Batch]) -> tuple[list[Batch], list[Batch]]:
-    """Replace each batch with bad items by one of its good items and one for each bad item, which has its error.
-
-    Args:
-        run: whose batches they are; what is made is entered where it looks for what is on its way.
-        batches: with the errors that the encoder has left.
-
-    Returns:
-        All batches, in order; and those among them that are not encoded yet.
-    """
-    all_of_them: list[Batch] = []
-    good: list[Batch] = []
-    for batch in batches:
-        error = batch.error
-        if type(error) is not BadItems:
-            all_of_them.append(batch)
-            continue
-        parts: list[Batch] = []
-        rest = [index for index in range(batch.count) if index not in error.errors]
-        if rest:
-            parts.append(batch.subset(rest, run.next_ref()))
-            good.append(parts[0])
-        for index, its_error in error.errors.items():
-            part = batch.subset([index], run.next_ref())
-            part.error = its_error
-            parts.append(part)
-        for part in parts:
-            part.attempt = batch.attempt
-            part.avoid = batch.avoid
-            run.undelivered[part.ref] = part
-        run.undelivered.pop(batch.ref, None)  # last, so that at no moment an item is in none
-        all_of_them += parts
-    return all_of_them, good
+    left = [index for index in range(batch.count) if index not in errors]
+    alone = [*errors] if left else [*errors][1:]
+    parts = []
+    for index in alone:
+        part = batch.subset([index], run.next_ref())
+        part.attempt = batch.attempt
+        part.avoid = batch.avoid
+        part.error = errors[index]
+        run.undelivered[part.ref] = part
+        parts.append(part)
+    # Last, so that at no moment an item is in none of them.
+    rest = batch.subset(left or [*errors][:1], batch.ref)
+    batch.positions, batch.entries, batch.count = rest.positions, rest.entries, rest.count
+    return parts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slither_actors import Item, PayloadError, Route, StrategyError
 from slither_actors.options import parse_options
-from slither_actors.pipeline.apart import BadItems
+from slither_actors.pipeline.apart import take_out
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
@@ -414,10 +414,10 @@ def test_ask_route_gives_what_the_function_returns_at_the_positions_of_the_items
 def test_an_item_that_has_no_form_on_the_wire_is_a_batch_of_its_own() -> None:
     bench = Bench(batch_size=2)
     bench.feed(Item("a", 1), Item("b", [1, object()]), 5, 6)
-    sibling, bad, other = bench.batches
+    sibling, other, bad = bench.batches
     assert isinstance(bad.error, PayloadError)
     assert (bad.error.item_id, bad.error.path) == ("b", "[1]")
-    assert [list(batch.positions) for batch in bench.batches] == [[0], [1], [2, 3]]
+    assert [list(batch.positions) for batch in bench.batches] == [[0], [2, 3], [1]]
     assert (sibling.error, other.error) == (None, None)
     assert decode(sibling.body) == [1]
     assert set(bench.run.undelivered) == {batch.ref for batch in bench.batches}
@@ -447,11 +447,13 @@ def test_an_item_over_max_frame_is_taken_out_and_a_batch_over_it_is_not() -> Non
     options = parse_options({"module": "m", "function": "f"})
     lane = Lane(max_in_flight=1, ahead=True, timeout=None)
     encoder = RequestEncoder(options, Target, max_frame=1000)
+    run = Run(options, None)  # type: ignore[arg-type]
+    encoder.take_out = lambda batch, errors: take_out(run, batch, errors)
     large = Batch(lane, 1, 3, encoder.target, encoder.side, positions=range(3), entries=["a", "b" * 2000, "c"], bare=True)
     many = Batch(lane, 2, 3, encoder.target, encoder.side, positions=range(3, 6), entries=["d" * 500] * 3, bare=True)
-    encoder.encode([large, many])
-    assert isinstance(large.error, BadItems)
-    assert [(index, error.item_id) for index, error in large.error.errors.items()] == [(1, 1)]
+    encoder.encode(batches := [large, many])
+    assert (large.error, list(large.positions), decode(large.body)) == (None, [0, 2], ["a", "c"])
+    assert [batch.error.item_id for batch in batches[2:]] == [1]  # type: ignore[union-attr]
     assert isinstance(many.error, PayloadError)
     assert many.error.item_id is None
     assert "use smaller batches" in many.error.reason
