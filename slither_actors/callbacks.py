@@ -61,7 +61,7 @@ def _code_of(function: Any, count: int) -> tuple[int, bool | None]:
     if type(function) is MethodType:
         function, bound = function.__func__, 1
     if type(function) is not FunctionType:
-        call = getattr(type(function), "__call__", None)
+        call = getattr(type(function), "__call__", None)  # noqa: B004 (its code is wanted)
         partial = getattr(function, "func", None)  # of functools.partial
         inner = call if type(call) is FunctionType else partial
         return (inner.__code__.co_flags if type(inner) is FunctionType else 0), None

@@ -108,7 +108,8 @@ def attach(event: str, handler: Handler) -> Handle:
         What :func:`detach` takes.
 
     Raises:
-        OptionError: there is no such event (names those that there are), or the handler is no function, or cannot be called so.
+        OptionError: there is no such event (names those that there are), or the handler is no function that can be
+            called so.
     """
     name = choice("event", event, EVENTS)
     handle = Handle(name, function("handler", handler, "lambda event: print(event)"))

@@ -6,6 +6,8 @@ from typing import Final
 
 _PIPED: Final = "{} | slither-actors map MODULE:FUNCTION -"
 
+_WRITTEN: Final = "write its rows as JSON Lines first"
+
 _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x1f\x8b", "compressed by gzip", _PIPED.format("zcat FILE")),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", _PIPED.format("zstdcat FILE")),
@@ -18,11 +20,11 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x00\x00\xfe\xff", "UTF-32 text", _PIPED.format("iconv -f UTF-32 -t UTF-8 FILE")),
     (b"\xff\xfe", "UTF-16 text", _PIPED.format("iconv -f UTF-16 -t UTF-8 FILE")),
     (b"\xfe\xff", "UTF-16 text", _PIPED.format("iconv -f UTF-16 -t UTF-8 FILE")),
-    (b"PAR1", "a Parquet file", "write its rows as JSON Lines first, with pandas: to_json(orient='records', lines=True)"),
-    (b"ARROW1", "an Arrow file", "write its rows as JSON Lines first"),
-    (b"Obj\x01", "an Avro file", "write its records as JSON Lines first"),
-    (b"SQLite format 3\x00", "an SQLite database", "write its rows as JSON Lines first"),
-    (b"\x93NUMPY", "a NumPy array", "write its rows as JSON Lines first"),
+    (b"PAR1", "a Parquet file", f"{_WRITTEN}, with pandas by to_json(orient='records', lines=True)"),
+    (b"ARROW1", "an Arrow file", _WRITTEN),
+    (b"Obj\x01", "an Avro file", _WRITTEN),
+    (b"SQLite format 3\x00", "an SQLite database", _WRITTEN),
+    (b"\x93NUMPY", "a NumPy array", _WRITTEN),
     (b"%PDF-", "a PDF document", "what is read is JSON Lines"),
     (b"\x7fELF", "a program", "what is read is JSON Lines"),
 )

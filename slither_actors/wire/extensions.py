@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt  # msgpack has loaded it already
 import struct
 import sys
+from operator import is_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,12 +178,12 @@ def with_surrogates(value: Any) -> Any:
                 return Surrogates(value)
         return value
     if kind is dict:
-        pairs = [(with_surrogates(key), with_surrogates(item)) for key, item in value.items()]
-        changed = any(new is not old for pair, was in zip(pairs, value.items()) for new, old in zip(pair, was))
-        return dict(pairs) if changed else value
+        keys, items = list(map(with_surrogates, value)), list(map(with_surrogates, value.values()))
+        same = all(map(is_, keys, value)) and all(map(is_, items, value.values()))
+        return value if same else dict(zip(keys, items))  # noqa: B905 (Python 3.9 has no `strict`)
     if kind is list or kind is tuple or kind is set or kind is frozenset:
-        made = [with_surrogates(item) for item in value]
-        return kind(made) if any(new is not old for new, old in zip(made, value)) else value
+        made = list(map(with_surrogates, value))
+        return value if all(map(is_, made, value)) else kind(made)
     return value
 
 

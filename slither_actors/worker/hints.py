@@ -22,7 +22,9 @@ ASYNC: Final = (
 
 _LIST: Final = re.compile(r"\blist\b")
 # How Python says that what is no list was used as one.
-_NOT_A_LIST: Final = re.compile(r"'?{}'? object is not (iterable|subscriptable|a sequence)|object of type '{}' has no len")
+_NOT_A_LIST: Final = re.compile(
+    r"'?{}'? object is not (iterable|subscriptable|a sequence)|object of type '{}' has no len"
+)
 _MOST_SEARCHED: Final = 10_000
 
 

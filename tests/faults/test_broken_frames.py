@@ -14,7 +14,7 @@ from support.gates import SECONDS, Gates, alive, wait_gone
 from support.memory import resident
 from support.victims import beside, counts, executor, pids, pool, works
 
-from slither_actors import BatchTimeout, DispatchError, ProtocolError, UnexpectedResponse, Retry, System, WorkerCrashed
+from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, UnexpectedResponse, WorkerCrashed
 
 pytestmark = pytest.mark.fault(11)
 

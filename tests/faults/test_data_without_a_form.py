@@ -50,7 +50,7 @@ def system(shared: System, eventually: Callable[..., None]) -> Iterator[System]:
 
 
 class Text(str):
-    pass
+    __slots__ = ()
 
 
 def cycle() -> list[Any]:

@@ -88,9 +88,8 @@ def test_halt_names_the_batch_and_the_reason(system: System, way: str, ordering:
     assert came.error is not None
     assert isinstance(came.error.reason, UnexpectedResponse)
     assert came.error.batch_ref is not None
-    assert f"batch {came.error.batch_ref} (8 items, 32 to 39) failed: UnexpectedResponse: the result for item 37" in str(
-        came.error
-    )
+    failed = f"batch {came.error.batch_ref} (8 items, 32 to 39) failed: UnexpectedResponse: the result for item 37"
+    assert failed in str(came.error)
     done = sorted(item.id for item in came.items + came.error.partial_results)
     if ordering == "preserve":
         assert done == list(range(32))

@@ -21,7 +21,7 @@ def _deep():
 
 
 class Text(str):
-    pass
+    __slots__ = ()
 
 
 class Liar(dict):

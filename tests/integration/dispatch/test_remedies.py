@@ -1,4 +1,4 @@
-"""Errors of a run that say what to do: what was given as items, as a payload, as a function; and a pool that gave up."""
+"""Errors of a run that say what to do: about items, payloads and functions, and a pool that gave up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from slither_actors import DispatchError, OptionTypeError, PayloadError, PoolSpec, PoolUnavailable, System, WorkerCrashed
+from slither_actors import (
+    DispatchError,
+    OptionTypeError,
+    PayloadError,
+    PoolSpec,
+    PoolUnavailable,
+    System,
+    WorkerCrashed,
+)
 
 HERE = str(Path(__file__).parents[2] / "support" / "for_workers")
 
@@ -48,7 +56,8 @@ async def numbers() -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("source", "said"), [(numbers(), "use arun or astream"), (numbers, "call it"), (iter, "not"), (None, "NoneType is not")]
+    ("source", "said"),
+    [(numbers(), "use arun or astream"), (numbers, "call it"), (iter, "not"), (None, "NoneType is not")],
 )
 def test_what_is_no_source_is_refused_at_the_call(system: System, source: Any, said: str) -> None:
     with pytest.raises(OptionTypeError, match=said):

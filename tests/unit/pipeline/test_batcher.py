@@ -449,7 +449,8 @@ def test_an_item_over_max_frame_is_taken_out_and_a_batch_over_it_is_not() -> Non
     encoder = RequestEncoder(options, Target, max_frame=1000)
     run = Run(options, None)  # type: ignore[arg-type]
     encoder.take_out = lambda batch, errors: take_out(run, batch, errors)
-    large = Batch(lane, 1, 3, encoder.target, encoder.side, positions=range(3), entries=["a", "b" * 2000, "c"], bare=True)
+    entries = ["a", "b" * 2000, "c"]
+    large = Batch(lane, 1, 3, encoder.target, encoder.side, positions=range(3), entries=entries, bare=True)
     many = Batch(lane, 2, 3, encoder.target, encoder.side, positions=range(3, 6), entries=["d" * 500] * 3, bare=True)
     encoder.encode(batches := [large, many])
     assert (large.error, list(large.positions), decode(large.body)) == (None, [0, 2], ["a", "c"])
