@@ -36,9 +36,11 @@ def told(error: BaseException) -> str:
     while isinstance(inner, BaseException) and id(inner) not in seen:
         seen.add(id(inner))
         mentions.update(getattr(inner, "mentions", None) or {})
+        if isinstance(option := getattr(inner, "option", None), str):  # a limit that was exceeded, and what widens it
+            mentions.update({option: option, "batch_size": "batch_size"})
         inner = getattr(inner, "reason", None)
     flags = {spelling.format(name): flag for name, flag in FLAGS.items() for spelling in _SPELLINGS}
     flags.update((words, FLAGS[name]) for words, name in mentions.items() if name in FLAGS)
     # In one pass, the longest first: what was put in is not looked at again.
     literal = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
-    return re.sub(literal, lambda found: flags[found[0]], text)
+    return re.sub(rf"(?<![\w-])(?:{literal})(?!\w)", lambda found: flags[found[0]], text)
