@@ -97,6 +97,15 @@ def test_an_async_function_is_an_error_of_each_item(system: System) -> None:
         system.dispatch.run([1, 2], module="mistaken", function="awaits")
 
 
+def test_a_list_that_was_doubled_names_each(system: System) -> None:
+    with pytest.raises(DispatchError, match="2 items went out, 4 results came back") as caught:
+        system.dispatch.run([1, 2], module="mistaken", function="twice")
+    assert "called with a list of 2: each=True (on the command line: --each) calls it with one" in str(caught.value)
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1, 2], module="mistaken", function="drops")
+    assert "each" not in str(caught.value)
+
+
 def test_a_pool_that_gave_up_is_one_sentence() -> None:
     with System({"p": PoolSpec(size=1, path=[HERE], max_restarts=2)}) as system:
         with pytest.raises(DispatchError) as caught:

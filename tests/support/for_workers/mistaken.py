@@ -134,3 +134,11 @@ def a_counter(row: Any) -> Any:
 
 def nothing(rows: Any) -> Any:
     rows.sort()
+
+
+def twice(value: Any) -> Any:
+    return value * 2
+
+
+def drops(rows: Any) -> Any:
+    return rows[:1]
