@@ -167,7 +167,8 @@ def _encode_surrogates(value: Surrogates, outer: Nesting) -> tuple[int, bytes]:
 def with_surrogates(value: Any) -> Any:
     """``value`` with its texts that are no UTF-8 marked; what holds none is the same object.
 
-    Only ever called after such a text was met, so that good text costs nothing.
+    Only ever called after such a text was met, so that good text costs nothing. Calls itself from Python, not by way of
+    `map`: so a thread with a small C stack ends at the recursion limit, not by an overflow.
     """
     kind = type(value)
     if kind is str:
@@ -178,11 +179,11 @@ def with_surrogates(value: Any) -> Any:
                 return Surrogates(value)
         return value
     if kind is dict:
-        keys, items = list(map(with_surrogates, value)), list(map(with_surrogates, value.values()))
+        keys, items = [with_surrogates(key) for key in value], [with_surrogates(item) for item in value.values()]
         same = all(map(is_, keys, value)) and all(map(is_, items, value.values()))
         return value if same else dict(zip(keys, items))  # noqa: B905 (Python 3.9 has no `strict`)
     if kind is list or kind is tuple or kind is set or kind is frozenset:
-        made = list(map(with_surrogates, value))
+        made = [with_surrogates(item) for item in value]
         return value if all(map(is_, made, value)) else kind(made)
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
@@ -59,6 +60,22 @@ def test_something_else_that_cannot_go_is_named_and_not_the_text() -> None:
     cycle.append(cycle)
     with pytest.raises(EncodeError, match="itself"):
         encode(cycle)
+
+
+def test_deep_text_needs_no_c_stack() -> None:
+    value: Any = CUT
+    for _ in range(300):
+        value = [value]
+    came: list[Any] = []
+    before = threading.stack_size(1 << 18)
+    try:
+        thread = threading.Thread(target=lambda: came.append(extensions.with_surrogates(value)))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert came == [value]
+    assert decode(encode(value)) == value
 
 
 def test_subclasses_are_refused_as_they_were() -> None:
