@@ -173,7 +173,14 @@ def _check_source(items: Source, asynchronous: bool) -> None:
     if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
         return
     if not hasattr(kind, "__aiter__"):
-        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not")
+        remedy = ""
+        if hasattr(kind, "__await__"):
+            remedy = "; await it, and give what comes of it"
+        elif hasattr(items, "__code__"):
+            remedy = "; call it, and give what it returns"
+        elif hasattr(kind, "execute"):
+            remedy = "; give the rows of a query"
+        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{remedy}")
     if not asynchronous:
         raise OptionTypeError(f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream")
 

@@ -6,7 +6,8 @@ is one of the others, or the exception that the caller's own code raised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from slither_actors.wire.frames import ProtocolError
@@ -44,6 +45,10 @@ __all__ = [
 
 class SlitherError(Exception):
     """Base of what this package raises (but for :class:`ProtocolError`, which workers share, and wrong calls)."""
+
+    mentions: Mapping[str, str] = MappingProxyType({})
+    """The options that the text speaks of: the words for each, as they stand in the text, and the option's name (with
+    the value that is recommended, if one is: ``timeout=None``). So the command line can say its own names."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own way calls the class with `args` alone, which fails for constructors that take more.
@@ -294,6 +299,7 @@ class LoadError(SlitherError):
         super().__init__(f"cannot load {target}{remedy}: {reason}")
         self.target = target
         self.reason = reason
+        self.mentions = {"PoolSpec(path=[...])": "path"}
 
 
 class UnexpectedResponse(SlitherError):
@@ -357,6 +363,7 @@ class StartTimeout(SlitherError):
         super().__init__(
             message or f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)"
         )
+        self.mentions = {"PoolSpec(start_timeout=...)": "start_timeout"}
         self.timeout = timeout
 
 

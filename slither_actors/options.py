@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnknownOption, UnknownPool
 from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
@@ -82,6 +83,8 @@ class RunOptions:
             object.__setattr__(self, name, value)
 
         put("inline", _is_inline(self.executor))
+        _check_methods(self.executor, _INLINE if self.inline else _REMOTE)
+        _check_methods(self.strategy, _STRATEGY)
         put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
         prefetch: Any = self.prefetch
         put("prefetch_given", prefetch is not None)
@@ -304,6 +307,25 @@ def _is_inline(executor: Any) -> bool:
             f"{shown(executor)} has {has}"
         )
     return inline
+
+
+_INLINE: dict[str, tuple[str, ...]] = {"execute_batch": ("batch", "context", "options")}
+_REMOTE: dict[str, tuple[str, ...]] = {"request": ("batch", "context", "options"), "results": ("batch", "reply")}
+_STRATEGY: dict[str, tuple[str, ...]] = {"add": ("item",), "flush": (), "release": (), "extend": ("items",)}
+# What these give is iterated, so they may be generators.
+_LAZY = frozenset({"execute_batch", "results", "add", "flush", "release", "extend"})
+
+
+def _check_methods(part: Any, methods: dict[str, tuple[str, ...]]) -> None:
+    """The methods of a user's own executor or strategy can be called as they will be.
+
+    Raises:
+        OptionTypeError: one takes other arguments, or is an async function.
+    """
+    if type(part) in _OURS:
+        return
+    for method, parameters in methods.items():
+        check_call(f"{type(part).__name__}.{method}", getattr(part, method), parameters, lazy=method in _LAZY)
 
 
 def _parameters(cls: type[Any]) -> dict[str, bool]:

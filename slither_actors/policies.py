@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final, final
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.wording import nearest, shown
@@ -44,13 +45,14 @@ class Route:
             called on a thread of the run.
 
     Raises:
-        OptionTypeError: `fn` is no function.
+        OptionTypeError: `fn` is no function, or cannot be called so.
     """
 
     fn: Callable[[Item, Exception], Item]
 
     def __post_init__(self) -> None:
         checks.function("Route's fn", self.fn, "lambda item, reason: item.put_meta(failed=str(reason))")
+        check_call("Route's fn", self.fn, ("item", "reason"))
 
 
 @final

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pykka import ActorDeadError, Timeout
 
 from slither_actors import running, telemetry
+from slither_actors.callbacks import check_call
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import FINALIZING, ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
 from slither_actors.health import DrainReport, Health, judge
@@ -325,7 +326,9 @@ class System:
 
         Raises:
             SystemStopped: it does not run.
+            OptionTypeError: `told` cannot be called so.
         """
+        check_call("told", told, ())
         return monitor(self._living_root(), lambda down: told())
 
     def health(self) -> Health:

@@ -26,6 +26,7 @@ from typing import Any, Final, Self
 
 from msgspec import Struct
 
+from slither_actors.callbacks import check_call
 from slither_actors.checks import choice, function
 from slither_actors.errors import OptionTypeError
 from slither_actors.wording import shown
@@ -107,10 +108,12 @@ def attach(event: str, handler: Handler) -> Handle:
         What :func:`detach` takes.
 
     Raises:
-        OptionError: there is no such event (names those that there are), or the handler is no function.
+        OptionError: there is no such event (names those that there are), or the handler is no function that can be
+            called so.
     """
     name = choice("event", event, EVENTS)
     handle = Handle(name, function("handler", handler, "lambda event: print(event)"))
+    check_call("handler", handler, ("event",))
     with _lock:
         _handles[name] = (*_handles.get(name, ()), handle)
     return handle

@@ -341,7 +341,9 @@ def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
     else:
         remedy = "it is this process's own, sys.executable; PoolSpec(python=...) names another one"
     text = f"pool {name!r} cannot start its workers' python: {error.strerror}; {remedy}"
-    return OSError(error.errno, text, error.filename)
+    told = OSError(error.errno, text, error.filename)
+    vars(told)["mentions"] = {"PoolSpec(python=...)": "python"}
+    return told
 
 
 class _Readiness:

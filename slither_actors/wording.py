@@ -23,6 +23,15 @@ def shown(value: object, limit: int = SHOWN) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def exception_text(error: BaseException) -> str:
+    """Type and message of an exception: ``ValueError: bad``; readable even if its ``__str__`` fails."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it cannot be printed)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """", did you mean 'x'?" if one of `known` looks like `name`, else nothing."""
     close = difflib.get_close_matches(str(name), list(known), 1)

@@ -223,6 +223,14 @@ class NotSupported(ChildError):
 
 
 def _describe(reason: ExitReason) -> str:
+    """The innermost reason: supervisors that fail or give up do so one inside the other, each for the one below."""
+    while True:
+        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+            reason = reason.term.last_reason
+        elif isinstance(reason, Crashed) and isinstance(reason.exception, StartFailed):
+            reason = reason.exception.reason
+        else:
+            break
     if isinstance(reason, Crashed):
         exception = reason.exception
         try:

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slither_actors.errors import StrategyError, WorkerError
+from slither_actors.errors import PayloadError, StrategyError, WorkerError
 from slither_actors.item import Item
+from slither_actors.pipeline.apart import take_out
 from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
@@ -49,6 +50,8 @@ class Batcher:
         strategy = self._strategy = run.options.strategy
         self._bare = strategy.opaque
         self._stumbles = encoder is not None and encoder.finds_items
+        if encoder is not None:
+            encoder.take_out = self._take_out
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
@@ -238,11 +241,16 @@ class Batcher:
             if budget.full() and not self._put_first_what_all_wait_for():
                 break
             batch = self._todo.pop(0)
+            parts = [batch]
             if self._encoder is not None:
-                self._encoder.encode([batch])
-                budget.encoded(batch.count, batch.encoded)
-            made.append(batch)
+                self._encoder.encode(parts)
+                for part in parts:
+                    budget.encoded(part.count, part.encoded)
+            made += parts
         return made
+
+    def _take_out(self, batch: Batch, errors: dict[int, PayloadError]) -> list[Batch]:
+        return take_out(self._run, batch, errors)
 
     def _put_first_what_all_wait_for(self) -> bool:
         """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.

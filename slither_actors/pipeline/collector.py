@@ -204,6 +204,12 @@ class Collector(LightActor):
         if batch.live:
             got = frame.count + frame.failed
             text = f"{batch.count} items went out, {got} results came back"
+            target = batch.target
+            if got > batch.count and target is not None and target.module is not None and not target.each:
+                from slither_actors.worker.hints import EACH
+
+                # `value * 2`, meant for one payload, doubles the list of them.
+                text = f"{text}; it was called with a list of {batch.count}: {EACH} calls it with one"
             self._batch_failed(batch, UnexpectedResponse(text, expected=batch.count, got=got))
 
     def _outcome(self, batch: Batch, outcome: Any) -> None:

@@ -38,6 +38,7 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
 from slither_actors.pipeline.unpack import together as together_of
 from slither_actors.pipeline.unpack import unpacker
+from slither_actors.pipeline.unreadable import Unreadable
 from supervisors import Scheduler, WouldDeadlock
 from supervisors.interrupts import raised_by_handler
 
@@ -81,12 +82,13 @@ class Consumer:
         self._feeding: Iterator[Any] | None = None
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
-        self._unpack = unpacker(run.options.executor, run.blame)
+        self._unpack = unpacker(run.options.executor, run.blame, run)
         self._together = together_of(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
+        self._unreadable: Batch | None = None  # the batch whose reply that was, where it could not be decoded
         self.closed = False
         """Nobody wants the rest, or there is none."""
         self.told = False
@@ -256,8 +258,10 @@ class Consumer:
                         if raised_by_handler(error):
                             raise
                         self._broken = error
-                        self._late.extend(message.deliveries[number:])
-                        run.collector.tell(Failed(error))
+                        if isinstance(error, Unreadable):
+                            self._broken, self._unreadable = error.reason, error.batch
+                        self._late.extend(message.deliveries[number + 1 :])
+                        run.collector.tell(Failed(self._broken))
                         break
                     batch = delivery if type(delivery) is Batch else delivery.batch
                     if batch.reply is not None:
@@ -281,6 +285,9 @@ class Consumer:
                 if cause is None:
                     self.told = True
                     return
+                if self._unreadable is not None and cause is self._broken:
+                    message.batch = self._unreadable
+                    message.limit = self._unreadable.positions[0] if ordered else None
                 if not run.cut("halt"):
                     raise StreamClosed("this stream was closed")
                 yield from self._roles_end()

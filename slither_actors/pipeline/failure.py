@@ -80,9 +80,19 @@ def _error(
             raise
         text = "(it cannot be printed)"
     return DispatchError(
-        f"{failed}: {type(error).__name__}{f': {text}' if text else ''}",
+        f"{failed}: {type(error).__name__}{f': {text}' if text else ''}{_remedy(error)}",
         reason=error,
         batch_ref=batch.ref if batch is not None else None,
         partial_results=partial,
         unfinished=unfinished,
     )
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about an error whose own text does not say how it came about."""
+    if type(error).__module__ == "sqlite3" and type(error).__name__ == "ProgrammingError" and "thread" in str(error):
+        return (
+            " A lazy source is pulled by a thread of the run: give the rows themselves, cursor.fetchall(), or connect "
+            "with check_same_thread=False"
+        )
+    return ""

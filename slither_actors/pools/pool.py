@@ -451,7 +451,7 @@ class Pool(LightActor):
     def _abandoned(self, reason: ExitReason) -> Exception:
         """What a worker died of whose Executor ended before it. Of an Executor that failed: as good as a crash."""
         if not isinstance(reason, Crashed):
-            return PoolUnavailable(self._name, f"the executor of a worker ended: {reason}")
+            return PoolUnavailable(self._name, "the executor of a worker was stopped")
         error = WorkerCrashed()
         error.__cause__ = reason.exception
         error.add_note(f"It was killed, as its executor had failed: {reason.exception!r}")

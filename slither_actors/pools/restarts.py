@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SHORT_PAUSE = 0.1
 """Longest pause, in seconds, before a restart after a death at work, while a budget bounds how many there are: with
 pauses that double, a single worker would need a minute to use up a budget of 20."""
+MENTIONS = {"max_restarts": "max_restarts", "PoolSpec(max_restarts=None)": "max_restarts=None"}
+"""The options that `PoolRestarts.why` mentions, see `slither_actors.errors.SlitherError.mentions`."""
 REMEDY = "PoolSpec(max_restarts=...) allows more, None lifts the budget"
 
 

@@ -86,12 +86,7 @@ class Encoder:
             body = self._pack(value)
         except Exception as error:
             self._reset()
-            from .explain import explain
-            from .handlers import raised_by_handler
-
-            if raised_by_handler(error):
-                raise
-            raise explain(original, error) from error
+            body = self._packed_again(original, value, error)
         except BaseException:  # an interrupt in mid-value: the next value must not begin at its depth
             self._reset()
             raise
@@ -107,6 +102,26 @@ class Encoder:
             self._offset = 0
             return body, buffers
         return body, []
+
+    def _packed_again(self, original: object, value: object, error: Exception) -> bytes:
+        """The body after a first attempt has failed: only for text with lone surrogates there is another way."""
+        from .explain import explain
+        from .handlers import raised_by_handler
+
+        if raised_by_handler(error):
+            raise error
+        if type(error) is UnicodeEncodeError:
+            try:
+                return self._pack(extensions.with_surrogates(value))
+            except Exception as second:
+                self._reset()
+                if raised_by_handler(second):
+                    raise
+                error = second
+            except BaseException:
+                self._reset()
+                raise
+        raise explain(original, error) from error
 
     def _is_large(self, data: Any) -> bool:
         return self._threshold is not None and len(data) >= self._threshold

@@ -25,6 +25,7 @@ from .extensions import (
     PLACE_LAYOUT,
     SCALAR,
     SET,
+    SURROGATES,
     TIME,
     TIME_LAYOUT,
     TIMEDELTA,
@@ -252,4 +253,5 @@ _DECODERS: Final[dict[int, ExtensionDecoder]] = {
     ARRAY_BESIDE: _decode_array_beside,
     SCALAR: _decode_scalar,
     BYTES_BESIDE: _decode_beside,
+    SURROGATES: lambda data, hook: data.decode("utf-8", "surrogatepass"),
 }

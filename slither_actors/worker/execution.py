@@ -140,16 +140,18 @@ class Execution:
                 if type(results) is not list:
                     listed = _listed(results)
                     if listed is None:
-                        self._unexpected(frame, "a list of results", results)
+                        self._unexpected(frame, "a list of results", results, payloads)
                         return
                     results = listed
             except Exception as error:
+                if isinstance(error, (TypeError, AttributeError)):
+                    _explain(error, payloads, False)
                 self.fail(frame, "user", error)
                 return
         try:
             body, buffers = self._encode(results)
         except EncodeError as error:
-            self._reply_in_part(frame, results, None, error)
+            self._reply_in_part(frame, results, None, error, each)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -173,6 +175,8 @@ class Execution:
             except Exception as error:
                 if isinstance(error, MemoryError):
                     _let_go(error.__traceback__)
+                elif isinstance(error, (TypeError, AttributeError, KeyError)):
+                    _explain(error, payload, True)
                 append(error)
         words[INDEX] = len(results)  # what comes now is no item's doing
         return results
@@ -230,9 +234,12 @@ class Execution:
         )  # fmt: skip
 
     def _reply_in_part(
-        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError
+        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError, each: bool = False
     ) -> None:
-        """The results could not be encoded: because exceptions are among them, or else the batch has failed."""
+        """The results could not be encoded: because exceptions are among them, or else the batch has failed.
+
+        With ``each`` what cannot be encoded is known to be the result of one item, which fails alone.
+        """
         from .failures import failure_of
 
         good: list[Any] = []
@@ -242,6 +249,9 @@ class Execution:
             if isinstance(result, Exception):
                 indexes.append(index)
                 failures.append(failure_of(result, "user"))
+            elif each and (bad := self._unsendable(index, result)) is not None:
+                indexes.append(index)
+                failures.append(failure_of(bad, "encode"))
             else:
                 good.append(result)
         if not indexes:
@@ -259,13 +269,24 @@ class Execution:
             return
         self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
 
-    def _unexpected(self, frame: Frame, expected: str, got: object) -> None:
-        hint = ""
-        if type(got).__name__ == "coroutine":
-            got.close()  # type: ignore[attr-defined]
-            hint = "; an async function cannot run in a worker"
-        elif type(got).__name__ == "ndarray":
-            hint = "; list() of it will do"
+    def _unsendable(self, index: int, result: object) -> EncodeError | None:
+        """Why the result of one item cannot be sent; None if it can."""
+        from . import hints
+
+        if hints.is_async(result):
+            hints.close(result)
+            return EncodeError(f"[{index}]", f"the function gave a {_named(result)}; {hints.ASYNC}")
+        try:
+            self._encode(result)
+        except EncodeError as error:
+            return EncodeError(f"[{index}]{error.path}", error.reason, (index, *error.steps))
+        return None
+
+    def _unexpected(self, frame: Frame, expected: str, got: object, payloads: object = None) -> None:
+        from . import hints
+
+        hints.close(got)
+        hint = hints.about_result(got) or hints.got(payloads)
         self.fail(frame, "unexpected", TypeError(f"expected {expected}, got {_named(got)}{hint}"))
 
     def fail(self, frame: Frame, kind: str, error: BaseException) -> None:
@@ -276,6 +297,13 @@ class Execution:
 
         body = failure_of(error, kind).to_body()
         self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+
+
+def _explain(error: Exception, given: object, each: bool) -> None:
+    """Leave a clause with the error on what the function was called with, where it took that for something else."""
+    from .hints import leave
+
+    leave(error, given, each)
 
 
 def _let_go(trace: TracebackType | None) -> None:

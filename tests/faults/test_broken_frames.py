@@ -14,7 +14,7 @@ from support.gates import SECONDS, Gates, alive, wait_gone
 from support.memory import resident
 from support.victims import beside, counts, executor, pids, pool, works
 
-from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, WorkerCrashed
+from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, UnexpectedResponse, WorkerCrashed
 
 pytestmark = pytest.mark.fault(11)
 
@@ -253,12 +253,17 @@ def test_well_framed_nonsense_is_an_error_of_its_batch(liar: System, lie: str) -
 
 
 @pytest.mark.parametrize("lie", ["body_is_no_value", "body_is_no_list"])
-def test_a_body_that_holds_no_results_ends_the_run_and_nothing_else(liar: System, lie: str) -> None:
+def test_a_body_that_holds_no_results_is_an_error_of_its_batch(liar: System, lie: str) -> None:
     """Bodies are decoded where the results are wanted, so that it shows late; but it shows."""
+    given = [lie, 1, 2, 3]
+    results = liar.dispatch.run(given, module="tasks", function="double", batch_size=2, on_error="skip")
+    assert [item.payload for item in results] == [lie, 1, 4, 6]
+    assert all(isinstance(item.meta["error"], (ProtocolError, UnexpectedResponse)) for item in results[:2])
     with pytest.raises(DispatchError) as caught:
-        liar.dispatch.run([lie, 1], module="tasks", function="double", batch_size=2, on_error="skip")
+        liar.dispatch.run(given[:2], module="tasks", function="double", batch_size=2)
     assert caught.value.unfinished == [0, 1]
     assert caught.value.partial_results == []
+    assert "(2 items, 0 to 1) failed" in str(caught.value)
     assert works(liar)
 
 
