@@ -12,7 +12,7 @@ from msgspec import Struct
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.deadline import Deadline
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
-from slither_actors.pools.job import Job
+from slither_actors.pools.job import Job, Target
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
     Cancel,
@@ -25,7 +25,7 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
-from slither_actors.pools.requests import Requests
+from slither_actors.pools.requests import Load, Requests
 from slither_actors.pools.restarts import FAILED_START, Ended
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
@@ -49,6 +49,10 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
+
+
+STUCK_LOADS = 2
+"""Workers in a row that do not answer while they load a function before its runs end with LoadError."""
 
 
 class State(enum.Enum):
@@ -368,7 +372,11 @@ class Executor(LightActor):
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         at_work = self._requests.head is not None
-        ended = self._requests.died(error)
+        if self._is_only_this_worker(error):
+            ended: list[tuple[Job, Outcome]] = []
+            self._requests.clear()
+        else:
+            ended = self._requests.died(error)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
@@ -379,6 +387,26 @@ class Executor(LightActor):
                 Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived)
             )
             self.exit(Crashed(error))
+
+    def _is_only_this_worker(self, error: Exception) -> bool:
+        """Whether a load that took too long says something of this worker, and not of the function.
+
+        Of the function only if the worker before it was stuck as well, and no other worker has it. Until then its
+        batches go to another worker; that is no attempt of theirs, as they never began.
+        """
+        head = self._requests.head
+        if not isinstance(head, Load) or not isinstance(error, LoadError):
+            return False
+        target = head.target
+        target.stuck += 1
+        if target.stuck < STUCK_LOADS or any(other.has_loaded(target) for other in self._link.executors.values()):
+            return True
+        target.stuck = 0  # the next run tries it again
+        return False
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker serves and has loaded this function."""
+        return self._state is State.READY and self._requests.has_loaded(target)
 
     def _ended(self, how: Ended) -> None:
         """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""

@@ -37,7 +37,7 @@ class Target:
         each: the function takes one payload at a time.
     """
 
-    __slots__ = ("each", "id", "module", "name")
+    __slots__ = ("each", "id", "module", "name", "stuck")
 
     _ids = itertools.count(1).__next__
 
@@ -46,6 +46,8 @@ class Target:
         self.name = name
         self.each = each
         self.id = Target._ids()
+        self.stuck = 0
+        """Workers in a row that did not answer while they loaded it. Written on the scheduler's thread."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"

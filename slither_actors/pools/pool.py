@@ -343,6 +343,9 @@ class Pool(LightActor):
             self._counters.deaths += 1
             self._link.last_error = message.error
         self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
+        if isinstance(message.error, LoadError):
+            for job in slot.jobs:
+                job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
         self._assign()

@@ -178,6 +178,7 @@ class Requests:
             self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
             self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
         elif frame.kind == LOADED:
+            target.stuck = 0
             self._failed_loads.pop(target.id, None)
         else:
             raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
@@ -206,6 +207,11 @@ class Requests:
         self._queue.clear()
         self._loaded.clear()
         self._failed_loads.clear()
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker has this function, as far as it has said."""
+        waiting = any(type(entry) is Load and entry.target is target for entry in self._queue)
+        return target.id in self._loaded and not waiting
 
     def died(self, error: Exception) -> list[tuple[Job, Outcome]]:
         """The worker is dead: what that ends. Nothing is left here; what is not named never began.
