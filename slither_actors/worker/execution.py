@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import perf_counter_ns
 
 from slither_actors.wire.codec import Encoder, decode
 from slither_actors.wire.extensions import DecodeError, EncodeError
@@ -31,7 +32,8 @@ _MAX_SIDES: Final = 256
 class Execution:
     """Executes one request after the other and sends its answer.
 
-    What a function raises becomes a failure frame if it is an ``Exception``; anything else leaves :meth:`execute`.
+    What a function raises becomes a failure frame, whatever it is: a cancelled asyncio task, an interrupt or a panic of
+    an extension says nothing against the worker. Only ``SystemExit`` leaves :meth:`execute`, as it asks for the exit.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -41,6 +43,7 @@ class Execution:
         self._sides: dict[bytes, Target] = {}
         self._encoder = Encoder()
         self._encode = self._encoder.encode
+        self._took = 0  # nanoseconds that the user's function took, for the answer in hand
         self.commands: dict[str, Callable[[Any], Any]] | None = None
         """The adapter's methods by command; None: there is no adapter."""
 
@@ -51,6 +54,7 @@ class Execution:
     def execute(self, frame: Frame) -> None:
         """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
         kind = frame.kind
+        self._took = 0
         if type(frame) is LostFrame:
             self._lost(frame)
         elif kind == CALL:
@@ -74,7 +78,7 @@ class Execution:
             function = resolve(load.module, load.function)
             if not callable(function):
                 raise TypeError(f"{load.module}.{load.function} is a {type(function).__name__}, not a function")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.fail(frame, "load", error)
             return
         self._targets[load.target] = (function, load.each)
@@ -100,13 +104,16 @@ class Execution:
             return
         sessions.begin(session_id)
         function, each = target
+        began = perf_counter_ns()
         try:
             if each:
                 results = []
                 for payload in payloads:
                     try:
                         results.append(function(payload))
-                    except Exception as error:
+                    except SystemExit:
+                        raise
+                    except BaseException as error:
                         if isinstance(error, MemoryError):
                             _let_go(error.__traceback__)
                         results.append(error)
@@ -118,13 +125,22 @@ class Execution:
                         self._unexpected(frame, "a list of results", results)
                         return
                     results = listed
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._took = perf_counter_ns() - began
             self.fail(frame, "user", error)
             return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(results)
         except EncodeError as error:
             self._reply_in_part(frame, results, None, error)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:  # of a tzinfo of the user's, say
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -141,6 +157,7 @@ class Execution:
             self.fail(frame, "decode", error)
             return
         sessions.begin(session_id)
+        began = perf_counter_ns()
         try:
             answer = method(request)
             if not isinstance(answer, dict) or "items" not in answer:
@@ -151,13 +168,22 @@ class Execution:
                 self._unexpected(frame, 'a list as "items"', answer["items"])
                 return
             answer = {**answer, "items": results}
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._took = perf_counter_ns() - began
             self.fail(frame, "user", error)
             return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(answer)
         except EncodeError as error:
             self._reply_in_part(frame, results, answer, error)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -167,7 +193,7 @@ class Execution:
         self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
     ) -> None:
         if not buffers and not side and len(body) < self._surely_fits:
-            self._channel.reply(frame.request_id, frame.attempt, count, body)
+            self._channel.reply(frame.request_id, frame.attempt, count, body, self._took)
             return
         size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
         if size > self._channel.max_frame:
@@ -176,7 +202,7 @@ class Execution:
             return
         self._channel.write(
             REPLY, frame.request_id, body, side=side, buffers=buffers, shared=self._encoder.copied,
-            attempt=frame.attempt, count=count, failed=failed,
+            attempt=frame.attempt, count=count, failed=failed, took=self._took,
         )  # fmt: skip
 
     def _reply_in_part(
@@ -189,7 +215,7 @@ class Execution:
         indexes: list[int] = []
         failures: list[Failure] = []
         for index, result in enumerate(results):
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 indexes.append(index)
                 failures.append(failure_of(result, "user"))
             else:
@@ -201,11 +227,20 @@ class Execution:
             body, buffers = self._encode(good if answer is None else {**answer, "items": good})
         except EncodeError:
             # Again with the failed ones in their places, for a path that the function's author can make sense of.
-            places = [None if isinstance(result, Exception) else result for result in results]
+            places = [None if isinstance(result, BaseException) else result for result in results]
             try:
                 self._encode(places if answer is None else {**answer, "items": places})
             except EncodeError as second:
                 self.fail(frame, "encode", second)
+            except SystemExit:
+                raise
+            except BaseException as second:
+                self.fail(frame, "encode", second)
+            return
+        except SystemExit:
+            raise
+        except BaseException as second:
+            self.fail(frame, "encode", second)
             return
         self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
 
@@ -225,7 +260,9 @@ class Execution:
         from .failures import failure_of
 
         body = failure_of(error, kind).to_body()
-        self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+        self._channel.write(
+            FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt, took=self._took
+        )
 
 
 def _let_go(trace: TracebackType | None) -> None:
