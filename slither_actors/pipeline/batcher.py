@@ -60,6 +60,7 @@ class Batcher:
         self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
         self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
         self._ended: SourceEnded | None = None
+        self._closed_by: str | None = None  # while the strategy is asked for what is not full
 
     @property
     def inside(self) -> int:
@@ -98,6 +99,7 @@ class Batcher:
 
     def finish(self, ended: SourceEnded) -> None:
         """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
+        self._closed_by = "end"
         try:
             self._take(self._strategy.flush())
         except BaseException as error:
@@ -148,6 +150,7 @@ class Batcher:
         ref, undelivered, lane, credit = run.next_ref, run.undelivered, run.lane, run.credit
         target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
         before = batched = run.batched
+        closed_by = self._closed_by
         for group in groups:
             entries = group if type(group) is list else self._listed(group)
             size = len(entries)
@@ -169,6 +172,8 @@ class Batcher:
             )
             if not credit.fixed:
                 credit.made(size)
+            if closed_by is not None:
+                batch.closed_by = closed_by
             todo.append(batch)
             if len(todo) >= CHUNK_BATCHES:
                 self._encode()
@@ -275,7 +280,7 @@ class Batcher:
                 self._wake_producer()
                 return
             before = run.batched
-            self._release()
+            self._release("window")
             if run.batched == before:
                 raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
         run.starving = False
@@ -300,14 +305,16 @@ class Batcher:
         """Release what has waited too long."""
         until = self.lingers_until()
         if until is not None and until <= self._clock():
-            self._release()
+            self._release("linger")
 
-    def _release(self) -> None:
+    def _release(self, closed_by: str) -> None:
+        self._closed_by = closed_by
         try:
             self._take(self._strategy.release())
         except BaseException as error:
             self._strategy_failed(error, "release")
             raise
+        self._closed_by = None
 
     def _strategy_failed(self, error: BaseException, method: str) -> None:
         failed = f"the strategy {type(self._strategy).__name__} failed"
@@ -327,14 +334,15 @@ class Batcher:
         if isinstance(message, Split):
             half = batch.count // 2
             parts: list[Sequence[int]] = [range(half), range(half, batch.count)]
-            attempt = 1
+            attempt, closed_by = 1, "split"
         else:
-            parts, attempt = [message.indexes], message.attempt
+            parts, attempt, closed_by = [message.indexes], message.attempt, "retry"
         made = []
         for indexes in parts:
             part = batch.subset(indexes, run.next_ref())
             part.attempt = attempt
             part.avoid = batch.avoid
+            part.closed_by = closed_by
             run.undelivered[part.ref] = part
             made.append(part)
         if self._encoder is not None:

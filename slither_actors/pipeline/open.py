@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from slither_actors import telemetry
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
 from slither_actors.options import RunOptions
@@ -107,7 +108,7 @@ class RunOpener:
             timeout = options.timeout if options.timeout_given else spec.timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout)
+            self._start(run, pool, pool_error, affinity, timeout, link.name)
 
         def pool_error(reason: ExitReason) -> BaseException:
             return _stopped() if self._stopped() else link.unavailable()
@@ -145,6 +146,7 @@ class RunOpener:
         pool_error: Callable[[ExitReason], BaseException],
         affinity: str,
         timeout: float | None,
+        pool_name: str | None = None,
     ) -> None:
         if Scheduler.current() is not None:
             raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
@@ -160,6 +162,8 @@ class RunOpener:
                 "pipe": context.pipe,
                 "stage": context.stage,
                 "run": run.id,
+                "pool": pool_name,
+                "node": telemetry.node(),
             },
         )
         try:

@@ -73,6 +73,9 @@ class Job(msgspec.Struct, eq=False):
         cancelled: its run does not want it any more.
         queued: when it came to the pool.
         began: when it was first in its worker's pipe.
+        took: nanoseconds that its function took, as the worker says; 0: it has not said.
+        worker: index of the worker that it went to last, while somebody wants events; else None.
+        closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
     """
 
@@ -89,6 +92,9 @@ class Job(msgspec.Struct, eq=False):
     cancelled: bool = False
     queued: float = 0.0
     began: float = 0.0
+    took: int = 0
+    worker: int | None = None
+    closed_by: str = "full"
     reply: Frame | None = None
 
 

@@ -223,7 +223,7 @@ class Pool(LightActor):
         A run that waits alone fills the pipes at once.
         """
         ring, slots, outbox = self._ring, self._slots, self._outbox
-        told = telemetry.attached(telemetry.BATCH_START)
+        told = telemetry.wanted()
         refused = 0
         while ring and refused < len(ring):
             if refused >= ASKED_AT_LEAST and not slots.any_idle:
@@ -260,7 +260,8 @@ class Pool(LightActor):
             slot.jobs += jobs
             if told:
                 for job in jobs:
-                    tell_start(self.scheduler, job, self._name)
+                    job.worker = slot.index
+                    tell_start(self.scheduler, job)
             box = outbox.get(slot)
             if box is None:
                 outbox[slot] = jobs
