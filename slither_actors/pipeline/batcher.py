@@ -60,7 +60,7 @@ class Batcher:
         self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
         self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
         self._ended: SourceEnded | None = None
-        self._closed_by: str | None = None  # while the strategy is asked for what is not full
+        self._closed_by = "full"  # another reason while the strategy is asked for what is not
 
     @property
     def inside(self) -> int:
@@ -150,7 +150,7 @@ class Batcher:
         ref, undelivered, lane, credit = run.next_ref, run.undelivered, run.lane, run.credit
         target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
         before = batched = run.batched
-        closed_by = self._closed_by
+        closed_by, fixed = self._closed_by, credit.fixed
         for group in groups:
             entries = group if type(group) is list else self._listed(group)
             size = len(entries)
@@ -168,12 +168,10 @@ class Batcher:
             run.batched = batched = batched + size
             number = ref()
             undelivered[number] = batch = Batch(
-                lane, number, size, target, side, positions=positions, entries=entries, bare=bare
+                lane, number, size, target, side, positions=positions, entries=entries, bare=bare, closed_by=closed_by
             )
-            if not credit.fixed:
+            if not fixed:
                 credit.made(size)
-            if closed_by is not None:
-                batch.closed_by = closed_by
             todo.append(batch)
             if len(todo) >= CHUNK_BATCHES:
                 self._encode()
@@ -314,7 +312,7 @@ class Batcher:
         except BaseException as error:
             self._strategy_failed(error, "release")
             raise
-        self._closed_by = None
+        self._closed_by = "full"
 
     def _strategy_failed(self, error: BaseException, method: str) -> None:
         failed = f"the strategy {type(self._strategy).__name__} failed"

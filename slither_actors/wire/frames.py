@@ -218,7 +218,7 @@ class FrameParser:
             first = start + HEADER_SIZE
             middle = first + side
             last = middle + body
-            stop = last + (SHARED_SIZE if flags & SHARED else buffers)
+            stop = last + (SHARED_SIZE if flags and flags & SHARED else buffers)
             if kind is None or last + buffers - start > max_frame:
                 self._start = start
                 self._salvage = frames
@@ -245,7 +245,7 @@ class FrameParser:
                     memoryview(bytearray(view[last:stop])) if stop > last else EMPTY, took,
                 )
             )  # fmt: skip
-            if flags & SHARED:
+            if flags and flags & SHARED:
                 frames[-1].shared_size = buffers
                 self.shared = True
             start = stop
