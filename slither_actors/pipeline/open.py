@@ -79,10 +79,12 @@ class RunOpener:
         if options.inline:
             return self._inline(items, options)
         link = self._link(options.pool)
+        spec = self._specs[link.name]
+        options.settle(spec.size)
         executor = options.executor
         if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
             raise UnknownCommand(executor.command, link.commands, link.name)
-        return self._pooled(items, options, link, self._specs[link.name])
+        return self._pooled(items, options, link, spec)
 
     def _link(self, pool: str | None) -> PoolLink:
         links = self._links

@@ -63,7 +63,7 @@ def test_the_defaults_are_these():
     for name in ("executor", "strategy", "context"):
         del values[name]
     assert values == {
-        "max_in_flight": 8, "prefetch": 24, "max_in_flight_bytes": None, "ordering": "preserve", "on_error": HALT,
+        "max_in_flight": None, "prefetch": None, "max_in_flight_bytes": None, "ordering": "preserve", "on_error": HALT,
         "timeout": 30.0, "timeout_given": False, "linger": None, "pool": None, "affinity": None, "inline": False,
         "prefetch_given": False,
     }  # fmt: skip
