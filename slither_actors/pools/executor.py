@@ -119,6 +119,7 @@ class Executor(LightActor):
         self._why: Exception | None = None
         self._was_ready = False
         self._ready_at = 0.0
+        self._oom_kills = 0  # of the cgroup, when the worker was made
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
@@ -139,6 +140,7 @@ class Executor(LightActor):
         self._state = State.SPAWNING
         self._why = None
         self._was_ready = self._answered = self._killed = False
+        self._oom_kills = self._link.oom_kills.count()
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -352,7 +354,7 @@ class Executor(LightActor):
         self._host = None
         self._deadline.at = None
         if self._state is State.STOPPING:
-            self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
+            self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.RETIRING:
@@ -360,7 +362,7 @@ class Executor(LightActor):
             return
         from_outside = death.signal == SIGKILL and not self._killed
         if not self._was_ready:
-            error = self._why or _crash(death)
+            error = self._why or self._crash(death, from_outside)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
@@ -368,7 +370,7 @@ class Executor(LightActor):
             self._ended(Ended(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
-        error = self._why or _crash(death)
+        error = self._why or self._crash(death, from_outside)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         at_work = self._requests.head is not None
@@ -413,6 +415,11 @@ class Executor(LightActor):
         restarts = self._link.restarts
         if restarts is not None:
             restarts.ended(self._index, how)
+
+    def _crash(self, death: Death, from_outside: bool = False) -> WorkerCrashed:
+        """Return the error for a death; of a SIGKILL that was not ours it says whether the memory limit sent it."""
+        by_memory_limit = from_outside and self._link.oom_kills.explain(self._oom_kills, self.scheduler.now())
+        return WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
 
     # -- stop
 
@@ -478,7 +485,3 @@ class Executor(LightActor):
 def _executed(ended: tuple[Job, Outcome]) -> bool:
     outcome = ended[1]
     return type(outcome) is not Frame or outcome.kind != CANCELLED
-
-
-def _crash(death: Death) -> WorkerCrashed:
-    return WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)
