@@ -194,8 +194,8 @@ class WorkerCrashed(SlitherError):
     ) -> None:
         if memory_limit:
             how = (
-                "was killed by the memory limit of its cgroup (SIGKILL, and the cgroup's oom_kill count has grown): use "
-                "smaller batches or fewer workers, give the container more memory, or bound each worker by "
+                "was killed by the memory limit of its cgroup (SIGKILL, and the cgroup's oom_kill count has grown): "
+                "use smaller batches or fewer workers, give the container more memory, or bound each worker by "
                 "PoolSpec(max_rss=...)"
             )
         elif signal is not None:

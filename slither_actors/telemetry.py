@@ -22,8 +22,8 @@ an inline executor), ``worker`` (its index in the pool; None: an inline executor
 ``node`` (the name of the machine where it runs) and ``closed_by``, why the batch has no more items: "full", "linger",
 "end" (of the source), "window" (all that may be pulled was), "split" or "retry" (made anew of one that failed).
 
-``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: ``time``, and as metadata what the log
-records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
+``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: ``time``, and as metadata what the
+log records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
 """
 
 from __future__ import annotations

@@ -105,7 +105,9 @@ class Requests:
                 flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
             elif buffers:
                 beside, behind = sum(map(len, buffers)), buffers
-            head = pack(MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0)
+            head = pack(
+                MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0
+            )
             if length < SMALL and not behind:
                 parts.append(head + side + body)
             else:

@@ -42,8 +42,8 @@ FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, 
 """The kinds that a host accepts."""
 
 HEADER: Final = struct.Struct("<2sBBHHQIQQIIQ")
-"""Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items, and in
-the answer to a batch the nanoseconds that the user's function took (0: it was not called)."""
+"""Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items, and
+in the answer to a batch the nanoseconds that the user's function took (0: it was not called)."""
 HEADER_SIZE: Final = HEADER.size
 
 SHARED: Final = 1

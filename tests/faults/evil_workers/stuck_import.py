@@ -1,4 +1,4 @@
-"""Is stuck in its import, in the first worker that does so; the environment names the file that it leaves for others."""
+"""Is stuck in its import, in the first worker that does so; the environment names the file it leaves for others."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,10 +17,9 @@ DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double", "batch_size":
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of other tests is remembered here, and nothing of these elsewhere."""
     monkeypatch.setattr(telemetry, "_detached", deque(maxlen=telemetry.MOST_DETACHED))
-    yield
 
 
 class Raises:

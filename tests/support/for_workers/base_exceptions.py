@@ -16,7 +16,7 @@ KINDS = {
     "interrupt": KeyboardInterrupt,
     "generator": GeneratorExit,
     "panic": Panic,
-    "group": lambda text: BaseExceptionGroup(text, [KeyboardInterrupt()]),  # noqa: F821
+    "group": lambda text: BaseExceptionGroup(text, [KeyboardInterrupt()]),
     "stop": StopIteration,
 }
 

@@ -151,8 +151,9 @@ def test_a_real_worker_that_is_killed_so_is_named(tmp_path: Path, monkeypatch: p
         "import os\ndef by_memory(payloads):\n"
         "    open(payloads[0], 'w').write('oom_kill 1\\n')\n    os.kill(os.getpid(), 9)\n"
     )
-    with System({"default": PoolSpec(size=1, path=[tmp_path, FUNCTIONS])}) as system:
-        with pytest.raises(DispatchError) as caught:
-            system.dispatch.run([os.fspath(group.file)], module="killed", function="by_memory")  # type: ignore[arg-type]
+    assert group.file is not None
+    spec = PoolSpec(size=1, path=[tmp_path, FUNCTIONS])
+    with System({"default": spec}) as system, pytest.raises(DispatchError) as caught:
+        system.dispatch.run([os.fspath(group.file)], module="killed", function="by_memory")
     assert isinstance(caught.value.reason, WorkerCrashed)
     assert caught.value.reason.memory_limit
