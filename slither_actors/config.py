@@ -207,8 +207,9 @@ _DISPATCH: dict[str, Schema] = {
                    "type": "integer", "minimum": 1, "maximum": MAX_BATCH},
     "max_in_flight": {"description": "Workers that a run may occupy at a time; unless given as many as its pool has.",
                       "type": "integer", "minimum": 1, "maximum": _MOST_IN_FLIGHT},
-    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`, "
-                 "and of a list, whose items are in memory anyway, more while batches are short.",
+    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight` "
+                 "(if that is not given either 32 in all for pools of less than 8), and of a list, "
+                 "whose items are in memory anyway, more while batches are short.",
                  "type": "integer", "minimum": 0, "maximum": 3 * _MOST_IN_FLIGHT},
     "max_in_flight_bytes": {"description": "Nothing new is pulled or encoded while requests and held replies exceed "
                             "it; null: no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},

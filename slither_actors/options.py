@@ -23,6 +23,9 @@ Executor = RemoteExecutor | InlineExecutor
 ORDERINGS = ("preserve", "as_completed")
 INLINE_THREADS = 8
 """Threads of a run with an inline executor, unless `max_in_flight` is given."""
+LEAST_WINDOW = 32
+"""Batches in all that a run may have pulled where neither `max_in_flight` nor `prefetch` is given and its pool is
+small: with fewer, the workers of a small pool run dry while the threads of the host take turns."""
 PREFETCH = 3
 """Batches that may wait, for each that a worker is at: what is pulled while a consumer of results is at one."""
 
@@ -39,7 +42,8 @@ class RunOptions:
         strategy: how items are grouped; serves this run only.
         max_in_flight: workers that the run may occupy at a time; None: as many as its pool has, of an inline executor
             8 threads. Replaced by that number when the pool is known (`settle`), which is before anything reads it.
-        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`, and
+        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`
+            (and, where that is not given either, no fewer than make 32 with those of small pools), and
             of a list, range or the like, whose items are in memory anyway, as many more as help while batches are
             short (no more than 256 batches and 4 MiB of requests and replies in all).
         max_in_flight_bytes: nothing new is pulled or encoded while requests and held replies exceed it; None: no such
@@ -127,7 +131,8 @@ class RunOptions:
         if at_a_time is None:
             object.__setattr__(self, "max_in_flight", workers)
         if not self.prefetch_given:
-            object.__setattr__(self, "prefetch", PREFETCH * self.max_in_flight)
+            least = LEAST_WINDOW - workers if at_a_time is None else 0
+            object.__setattr__(self, "prefetch", max(PREFETCH * self.max_in_flight, least))
 
     @property
     def batch_size(self) -> int | None:

@@ -131,7 +131,7 @@ class OneThread:
 
     def run(self, payloads: Sequence[Any], batch_size: int) -> tuple[list[Any], Counter[str]]:
         """The results, and what the run took from its first step to its last."""
-        options = parse_options({"module": "m", "function": "f", "batch_size": batch_size, "max_in_flight": 8})
+        options = parse_options({"module": "m", "function": "f", "batch_size": batch_size})
         with taken_over(self.system) as scheduler:
             before, messages = EchoHost.counts.copy(), 0
             consumer = self.system.open_run(payloads, options)

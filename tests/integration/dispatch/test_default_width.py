@@ -29,8 +29,8 @@ def test_a_run_uses_as_many_workers_as_its_pool_has(size: int, tmp_path: Any) ->
     assert [item.payload for item in results] == list(range(size))
 
 
-@pytest.mark.parametrize(("size", "window"), [(1, 4), (2, 8), (12, 48)])
-def test_the_window_is_four_batches_a_worker(size: int, window: int) -> None:
+@pytest.mark.parametrize(("size", "window"), [(1, 32), (2, 32), (12, 48)])
+def test_the_window_follows_the_pool_from_eight_workers_on(size: int, window: int) -> None:
     with System({"default": PoolSpec(size=size, path=[FUNCTIONS])}) as system:
         pulled: list[int] = []
 
@@ -48,7 +48,7 @@ def test_the_window_is_four_batches_a_worker(size: int, window: int) -> None:
 def test_what_is_given_stays() -> None:
     with System({"default": PoolSpec(size=2, path=[FUNCTIONS])}) as system:
         for given, expected in [
-            ({}, (2, 6)), ({"max_in_flight": 5}, (5, 15)), ({"prefetch": 0}, (2, 0)), ({"max_in_flight": 1}, (1, 3)),
+            ({}, (2, 30)), ({"max_in_flight": 5}, (5, 15)), ({"prefetch": 0}, (2, 0)), ({"max_in_flight": 1}, (1, 3)),
         ]:  # fmt: skip
             options = parse_options({"module": "tasks", "function": "double", **given})
             system.open_run([1], options)
