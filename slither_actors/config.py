@@ -120,8 +120,8 @@ _POOL: dict[str, Schema] = {
                            "MemoryError in its batch; null: no limit."),
     "affinity": {"description": "What a session id means to the choice of worker.", "enum": list(AFFINITIES)},
     "max_restarts": {
-        "description": "Unplanned deaths within `max_seconds`, over all workers, that the pool survives; auto: the "
-        "larger of 20 and 4 for each worker; null: any number.",
+        "description": "What the pool survives within `max_seconds`, over all workers: failed starts, and deaths with "
+        "no item completed since the last one. auto: the larger of 20 and 4 for each worker; null: any number.",
         "anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_RESTARTS}, {"type": "null"}, {"enum": ["auto"]}],
         "errorMessage": f"must be a whole number from 0 to {MAX_RESTARTS}, auto or null",
     },
@@ -216,10 +216,11 @@ _DISPATCH: dict[str, Schema] = {
              "minLength": 1},
     "batch_size": {"description": "Most items in a batch; unless given the strategy's own, 64 for FixedBatch.",
                    "type": "integer", "minimum": 1, "maximum": MAX_BATCH},
-    "max_in_flight": {"description": "Workers that a run may occupy at a time.", "type": "integer", "minimum": 1,
-                      "maximum": _MOST_IN_FLIGHT, "default": 8},
-    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`, "
-                 "and of a list, whose items are in memory anyway, more while batches are short.",
+    "max_in_flight": {"description": "Workers that a run may occupy at a time; unless given as many as its pool has.",
+                      "type": "integer", "minimum": 1, "maximum": _MOST_IN_FLIGHT},
+    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight` "
+                 "(if that is not given either 32 in all for pools of less than 8), and of a list, "
+                 "whose items are in memory anyway, more while batches are short.",
                  "type": "integer", "minimum": 0, "maximum": 3 * _MOST_IN_FLIGHT},
     "max_in_flight_bytes": {"description": "Nothing new is pulled or encoded while requests and held replies exceed "
                             "it; null: no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},

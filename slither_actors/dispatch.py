@@ -258,7 +258,7 @@ class Dispatch:
             pool: its name; "default" or the only one unless given.
             strategy: FixedBatch, WeightedBatch, KeyPartition or an own one (class or instance), with its own options.
             batch_size: items in a batch (the strategy's own default unless given).
-            max_in_flight: workers that this run may occupy at a time (8).
+            max_in_flight: workers that this run may occupy at a time (all of its pool; inline executors: 8 threads).
             prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
             max_in_flight_bytes: nothing new is pulled or encoded while encoded requests and held replies exceed it (no
                 bound). What was pulled before its size was known waits: batches that are not full, and a few items.

@@ -232,10 +232,24 @@ class WorkerCrashed(SlitherError):
         exit_code: of the process; None if a signal ended it, or where it is not known.
         signal: the number of the signal that ended it, else None.
         stderr_tail: the last lines that it wrote to its standard error.
+        memory_limit: the kernel killed it, as its cgroup (a container, a service) had no memory left.
     """
 
-    def __init__(self, exit_code: int | None = None, signal: int | None = None, stderr_tail: str = "") -> None:
-        if signal is not None:
+    def __init__(
+        self,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        stderr_tail: str = "",
+        *,
+        memory_limit: bool = False,
+    ) -> None:
+        if memory_limit:
+            how = (
+                "was killed by the memory limit of its cgroup (SIGKILL, and the cgroup's oom_kill count has grown): "
+                "use smaller batches or fewer workers, give the container more memory, or bound each worker by "
+                "PoolSpec(max_rss=...)"
+            )
+        elif signal is not None:
             name = signal_name(signal)
             how = f"was killed by {name}" if name.startswith("signal") else f"was killed by {name} (signal {signal})"
         elif exit_code is not None:
@@ -247,6 +261,7 @@ class WorkerCrashed(SlitherError):
         super().__init__(f"the worker {how}{said}")
         self.exit_code = exit_code
         self.signal = signal
+        self.memory_limit = memory_limit
         self.stderr_tail = stderr_tail
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from slither_actors.pools.link import PoolSnapshot
+from slither_actors.telemetry import DetachedHandler
 
 
 class Health(Struct, frozen=True):
@@ -16,11 +17,14 @@ class Health(Struct, frozen=True):
         live: the System's own machinery answers; where it does not, only a restart of the service helps.
         ready: new runs would be served: it runs, takes runs, and each pool has a worker that takes batches.
         reasons: why it is not live or not ready, for people.
+        detached_handlers: telemetry handlers of this process that were detached because they raised, and what; the
+            work goes on without them, so they count for neither.
     """
 
     live: bool
     ready: bool
     reasons: tuple[str, ...] = ()
+    detached_handlers: tuple[DetachedHandler, ...] = ()
 
 
 class DrainReport(Struct, frozen=True):
@@ -51,24 +55,27 @@ OVER = {
 }
 
 
-def judge(state: str, pools: Mapping[str, PoolSnapshot] | None) -> Health:
+def judge(
+    state: str, pools: Mapping[str, PoolSnapshot] | None, detached: tuple[DetachedHandler, ...] = ()
+) -> Health:
     """The health of a System.
 
     Args:
         state: of the System: "new", "starting", "running", "draining", "stopped"; "ended", if its supervisor gave up;
             "forked", in a process that was forked from its own.
         pools: what its pools hold; None where the scheduler does not answer.
+        detached: the telemetry handlers that were detached because they raised.
     """
     if state in ("new", "starting"):
-        return Health(True, False, (f"the System is {state}",))
+        return Health(True, False, (f"the System is {state}",), detached)
     if state in OVER:
-        return Health(False, False, (OVER[state],))
+        return Health(False, False, (OVER[state],), detached)
     if pools is None:
-        return Health(False, False, ("the scheduler does not answer",))
+        return Health(False, False, ("the scheduler does not answer",), detached)
     reasons = [] if state == "running" else [f"the System is {state}"]
     for name, snapshot in pools.items():
         if snapshot.pool is None:
             reasons.append(f"pool {name!r} is not available")
         elif not snapshot.pool.ready:
             reasons.append(f"none of the {snapshot.pool.size} workers of pool {name!r} is ready")
-    return Health(True, not reasons, tuple(reasons))
+    return Health(True, not reasons, tuple(reasons), detached)

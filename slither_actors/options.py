@@ -22,6 +22,11 @@ from slither_actors.wording import known_names, nearest, shown
 Executor = RemoteExecutor | InlineExecutor
 
 ORDERINGS = ("preserve", "as_completed")
+INLINE_THREADS = 8
+"""Threads of a run with an inline executor, unless `max_in_flight` is given."""
+LEAST_WINDOW = 32
+"""Batches in all that a run may have pulled where neither `max_in_flight` nor `prefetch` is given and its pool is
+small: with fewer, the workers of a small pool run dry while the threads of the host take turns."""
 PREFETCH = 3
 """Batches that may wait, for each that a worker is at: what is pulled while a consumer of results is at one."""
 
@@ -36,8 +41,10 @@ class RunOptions:
     Args:
         executor: what a batch is to a worker, or an InlineExecutor.
         strategy: how items are grouped; serves this run only.
-        max_in_flight: workers that the run may occupy at a time.
-        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`, and
+        max_in_flight: workers that the run may occupy at a time; None: as many as its pool has, of an inline executor
+            8 threads. Replaced by that number when the pool is known (`settle`), which is before anything reads it.
+        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`
+            (and, where that is not given either, no fewer than make 32 with those of small pools), and
             of a list, range or the like, whose items are in memory anyway, as many more as help while batches are
             short (no more than 256 batches and 4 MiB of requests and replies in all).
         max_in_flight_bytes: nothing new is pulled or encoded while requests and held replies exceed it; None: no such
@@ -58,7 +65,7 @@ class RunOptions:
 
     executor: Executor
     strategy: Strategy
-    max_in_flight: int = 8
+    max_in_flight: int = None  # type: ignore[assignment]  # None is replaced in `settle`
     prefetch: int = None  # type: ignore[assignment]  # None is replaced at once: readers never see it
     max_in_flight_bytes: int | None = None
     ordering: Literal["preserve", "as_completed"] = "preserve"
@@ -85,12 +92,12 @@ class RunOptions:
         put("inline", _is_inline(self.executor))
         _check_methods(self.executor, _INLINE if self.inline else _REMOTE)
         _check_methods(self.strategy, _STRATEGY)
-        put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
+        at_a_time: Any = self.max_in_flight
+        if at_a_time is not None:
+            put("max_in_flight", checks.whole("max_in_flight", at_a_time, 1, _MOST_IN_FLIGHT))
         prefetch: Any = self.prefetch
         put("prefetch_given", prefetch is not None)
-        if prefetch is None:
-            put("prefetch", PREFETCH * self.max_in_flight)
-        else:
+        if prefetch is not None:
             put("prefetch", checks.whole("prefetch", prefetch, 0, PREFETCH * _MOST_IN_FLIGHT))
         if self.max_in_flight_bytes is not None:
             put("max_in_flight_bytes", checks.whole("max_in_flight_bytes", self.max_in_flight_bytes, 1))
@@ -119,6 +126,23 @@ class RunOptions:
                     f"{name} has no meaning with {type(self.executor).__name__}, which executes in this process"
                 )
             put(name, check(getattr(self.executor, name, None)) if given is None else given)
+        if self.inline:
+            self.settle(INLINE_THREADS)
+        elif at_a_time is not None:
+            self.settle(at_a_time)
+
+    def settle(self, workers: int) -> None:
+        """Set what depends on the pool: before anything reads `max_in_flight` and `prefetch`.
+
+        Args:
+            workers: how many the run's pool has.
+        """
+        at_a_time: Any = self.max_in_flight
+        if at_a_time is None:
+            object.__setattr__(self, "max_in_flight", workers)
+        if not self.prefetch_given:
+            least = LEAST_WINDOW - workers if at_a_time is None else 0
+            object.__setattr__(self, "prefetch", max(PREFETCH * self.max_in_flight, least))
 
     @property
     def batch_size(self) -> int | None:

@@ -132,7 +132,7 @@ class System:
     def _tell(self, event: str, data: dict[str, Any]) -> None:
         name = f"slither.supervisor.{event}"
         if telemetry.attached(name):
-            telemetry.emit(name, {}, data, self._scheduler.side.submit)
+            telemetry.emit(name, {"time": time.time()}, data, self._scheduler.side.submit)
 
     # -- life
 
@@ -344,7 +344,7 @@ class System:
             state = "forked"
         elif state in ("running", "draining") and self._tree.has_ended:
             state = "ended"
-        return judge(state, pools)
+        return judge(state, pools, telemetry.detached_handlers())
 
     def tree(self) -> TreeNode:
         """The live supervision tree; ``str()`` of it is a drawing.

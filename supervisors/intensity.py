@@ -139,7 +139,7 @@ class BackoffState:
 
 
 class RestartPolicy(Protocol):
-    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`, where its owner knows more."""
+    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`, where more is known."""
 
     @property
     def intensity(self) -> RestartIntensity:

@@ -188,8 +188,7 @@ def _map_arguments(
         each=given.each,
         workers=given.workers,
         batch_size=given.batch_size,
-        # 8 is the library's own default; more workers than that would stand idle under it.
-        max_in_flight=given.max_in_flight if given.max_in_flight is not None else max(8, given.workers),
+        max_in_flight=given.max_in_flight if given.max_in_flight is not None else given.workers,
         ordering=given.ordering.replace("-", "_"),
         on_error=given.on_error,
         split=given.split,
@@ -245,7 +244,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     add("--each", action="store_true", help="the function takes one input at a time, not a list")
     add("--workers", type=_at_least_one, default=_processors(), metavar="N", help="worker processes (one a processor)")
     add("--batch-size", type=_at_least_one, metavar="N", help="inputs a batch (64)")
-    add("--max-in-flight", type=_at_least_one, metavar="N", help="batches executing at once (8, or --workers if more)")
+    add("--max-in-flight", type=_at_least_one, metavar="N", help="batches executing at once (as many as --workers)")
     add(
         "--ordering",
         choices=("preserve", "as-completed"),

@@ -188,6 +188,7 @@ class Collector(LightActor):
             count += batch.count
             good.append(batch)
             if told:
+                batch.took = batch.reply.took
                 tell_stop(self.scheduler, batch)
             if budget is not None:
                 self._release_bytes(batch, batch.reply)
@@ -216,6 +217,7 @@ class Collector(LightActor):
         if not batch.live:
             return
         if type(outcome) is Frame:
+            batch.took = outcome.took
             if outcome.kind == FAILURE:
                 self._batch_failed(batch, worker_error(outcome))
             elif outcome.count + outcome.failed != batch.count:
@@ -320,6 +322,7 @@ class Collector(LightActor):
         if whole:
             # The same bytes: only the header, made when it is sent, says which attempt this is.
             batch.attempt += 1
+            batch.took = 0
             self._pool.tell(Submit(self._run.lane, [batch], front=True))
         else:
             self._ask_batcher(Remake(batch, indexes, batch.attempt + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from queue import SimpleQueue
+from time import perf_counter_ns
 from typing import Any
 
 from slither_actors.errors import BatchTimeout, UnexpectedResponse
@@ -40,8 +41,10 @@ class _Thread:
         options = crew.options
         executor: Any = options.executor
         while (batch := self._inbox.get()) is not None:
+            given = batch.items()
+            began = perf_counter_ns()
             try:
-                items = executor.execute_batch(batch.items(), options.context, options)
+                items = executor.execute_batch(given, options.context, options)
                 items = list(items)
                 if len(items) != batch.count:
                     raise UnexpectedResponse(
@@ -56,8 +59,8 @@ class _Thread:
             except BaseException as error:  # SystemExit and the like must not end more than the batch
                 outcome = UnexpectedResponse(f"{type(executor).__name__}.execute_batch raised {error!r}")
                 outcome.__cause__ = error
-            crew.scheduler.post(crew.done, self, outcome)
-            batch = items = outcome = item = None  # an idle thread must not keep a batch alive
+            crew.scheduler.post(crew.done, self, outcome, perf_counter_ns() - began)
+            batch = given = items = outcome = item = None  # an idle thread must not keep a batch alive
 
 
 class Crew(LightActor):
@@ -110,13 +113,13 @@ class Crew(LightActor):
             job = self._queue.popleft()
             job.began = self.scheduler.now()
             self._busy.add(thread)
-            tell_start(self.scheduler, job, None)
+            tell_start(self.scheduler, job)
             thread.give(job)
             if job.lane.deadline is not None:
                 thread.alarm = self.call_later(job.lane.deadline, self._overdue, thread)
 
-    def done(self, thread: _Thread, outcome: Any) -> None:
-        """A thread has finished its batch."""
+    def done(self, thread: _Thread, outcome: Any, took: int) -> None:
+        """A thread has finished its batch, in so many nanoseconds."""
         if thread not in self._busy:
             thread.end()  # given up at its timeout
             return
@@ -124,6 +127,7 @@ class Crew(LightActor):
         if thread.alarm is not None:
             thread.alarm.cancel()  # or batches would be kept alive as long as their timers
         job, thread.job = thread.job, None
+        job.took = took
         self._idle.append(thread)
         job.lane.collector.tell(Outcomes([(job, outcome)]))
         self._assign()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from slither_actors import telemetry
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
 from slither_actors.options import RunOptions
@@ -80,10 +81,12 @@ class RunOpener:
         if options.inline:
             return self._inline(items, options)
         link = self._link(options.pool)
+        spec = self._specs[link.name]
+        options.settle(spec.size)
         executor = options.executor
         if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
             raise UnknownCommand(executor.command, link.commands, link.name)
-        return self._pooled(items, options, link, self._specs[link.name])
+        return self._pooled(items, options, link, spec)
 
     def _link(self, pool: str | None) -> PoolLink:
         links = self._links
@@ -110,7 +113,7 @@ class RunOpener:
             batch_timeout = options.batch_timeout if options.batch_timeout_given else spec.batch_timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout, batch_timeout)
+            self._start(run, pool, pool_error, affinity, timeout, batch_timeout, link.name)
 
         def pool_error(reason: ExitReason) -> BaseException:
             return _stopped() if self._stopped() else link.unavailable()
@@ -149,6 +152,7 @@ class RunOpener:
         affinity: str,
         timeout: float | None,
         batch_timeout: float | None,
+        pool_name: str | None = None,
     ) -> None:
         options, context = run.options, run.options.context
         lane = Lane(
@@ -163,6 +167,8 @@ class RunOpener:
                 "pipe": context.pipe,
                 "stage": context.stage,
                 "run": run.id,
+                "pool": pool_name,
+                "node": telemetry.node(),
             },
         )
         try:

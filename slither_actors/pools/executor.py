@@ -13,7 +13,7 @@ from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerC
 from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.deadline import Deadline
 from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed, WorkerHost
-from slither_actors.pools.job import Job
+from slither_actors.pools.job import Job, Target
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
     Cancel,
@@ -26,7 +26,7 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
-from slither_actors.pools.requests import Requests
+from slither_actors.pools.requests import Load, Requests
 from slither_actors.pools.restarts import FAILED_START, Ended
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
@@ -50,6 +50,10 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
+
+
+STUCK_LOADS = 2
+"""Workers in a row that do not answer while they load a function before its runs end with LoadError."""
 
 
 class State(enum.Enum):
@@ -118,6 +122,7 @@ class Executor(LightActor):
         self._charge = WHOLE
         self._was_ready = False
         self._ready_at = 0.0
+        self._oom_kills = 0  # of the cgroup, when the worker was made
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
@@ -139,6 +144,7 @@ class Executor(LightActor):
         self._why = None
         self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
+        self._oom_kills = self._link.oom_kills.count()
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -382,7 +388,7 @@ class Executor(LightActor):
         self._host = None
         self._deadline.at = None
         if self._state is State.STOPPING:
-            self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
+            self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.RETIRING:
@@ -390,7 +396,7 @@ class Executor(LightActor):
             return
         from_outside = death.signal == SIGKILL and not self._killed
         if not self._was_ready:
-            error = self._why or _crash(death)
+            error = self._why or self._crash(death, from_outside)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
@@ -398,14 +404,18 @@ class Executor(LightActor):
             self._ended(Ended(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
-        error = self._why or _crash(death)
+        error = self._why or self._crash(death, from_outside)
         if self._why is None:
             self._look(death.progress)
             self._charge = self._charged(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         at_work = self._requests.head is not None
-        ended = self._requests.died(error, self._charge)
+        if self._is_only_this_worker(error):
+            ended: list[tuple[Job, Outcome]] = []
+            self._requests.clear()
+        else:
+            ended = self._requests.died(error, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
@@ -417,6 +427,26 @@ class Executor(LightActor):
             )
             self.exit(Crashed(error))
 
+    def _is_only_this_worker(self, error: Exception) -> bool:
+        """Whether a load that took too long says something of this worker, and not of the function.
+
+        Of the function only if the worker before it was stuck as well, and no other worker has it. Until then its
+        batches go to another worker; that is no attempt of theirs, as they never began.
+        """
+        head = self._requests.head
+        if not isinstance(head, Load) or not isinstance(error, LoadError):
+            return False
+        target = head.target
+        target.stuck += 1
+        if target.stuck < STUCK_LOADS or any(other.has_loaded(target) for other in self._link.executors.values()):
+            return True
+        target.stuck = 0  # the next run tries it again
+        return False
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker serves and has loaded this function."""
+        return self._state is State.READY and self._requests.has_loaded(target)
+
     def _ended(self, how: Ended) -> None:
         """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""
         restarts = self._link.restarts
@@ -424,6 +454,11 @@ class Executor(LightActor):
             # The results of the items before the one at fault are lost, yet they show that the worker could live.
             restarts.completed_items(self._charge.index or 0)
             restarts.ended(self._index, how)
+
+    def _crash(self, death: Death, from_outside: bool = False) -> WorkerCrashed:
+        """Return the error for a death; of a SIGKILL that was not ours it says whether the memory limit sent it."""
+        by_memory_limit = from_outside and self._link.oom_kills.explain(self._oom_kills, self.scheduler.now())
+        return WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
 
     # -- stop
 
@@ -489,7 +524,3 @@ class Executor(LightActor):
 def _executed(ended: tuple[Job, Outcome]) -> bool:
     outcome = ended[1]
     return type(outcome) is not Frame or outcome.kind != CANCELLED
-
-
-def _crash(death: Death) -> WorkerCrashed:
-    return WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)

@@ -38,7 +38,7 @@ class Target:
         each: the function takes one payload at a time.
     """
 
-    __slots__ = ("each", "id", "module", "name")
+    __slots__ = ("each", "id", "module", "name", "stuck")
 
     _ids = itertools.count(1).__next__
 
@@ -47,6 +47,8 @@ class Target:
         self.name = name
         self.each = each
         self.id = Target._ids()
+        self.stuck = 0
+        """Workers in a row that did not answer while they loaded it. Written on the scheduler's thread."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"
@@ -72,6 +74,9 @@ class Job(msgspec.Struct, eq=False):
         cancelled: its run does not want it any more.
         queued: when it came to the pool.
         began: when it was first in its worker's pipe.
+        took: nanoseconds that its function took, as the worker says; 0: it has not said.
+        worker: index of the worker that it went to last, while somebody wants events; else None.
+        closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
         spared: deaths of its worker that were charged to none of its items.
     """
@@ -89,6 +94,9 @@ class Job(msgspec.Struct, eq=False):
     cancelled: bool = False
     queued: float = 0.0
     began: float = 0.0
+    took: int = 0
+    worker: int | None = None
+    closed_by: str = "full"
     reply: Frame | None = None
     spared: int = 0
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from slither_actors.errors import PoolUnavailable
 from slither_actors.pools.arena import RequestArena
+from slither_actors.pools.cgroup import OomKills
 from slither_actors.pools.counters import PoolCounters, PoolCounts
 from slither_actors.pools.executor import Executor, ExecutorStatistics
 from slither_actors.pools.restarts import MENTIONS
@@ -58,6 +59,7 @@ class PoolLink:
         self.commands: tuple[str, ...] | None = None
         self.executors: dict[int, Executor] = {}
         self.last_error: Exception | None = None
+        self.oom_kills = OomKills()
         self.counters = PoolCounters()
         self.restarts: PoolRestarts | None = None
         """The restart budget of the executors that live now."""

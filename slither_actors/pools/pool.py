@@ -284,9 +284,10 @@ class Pool(LightActor):
         slots.take(slot, lane, count)
         self._turns.serve(lane)
         slot.jobs += jobs
-        if telemetry.attached(telemetry.BATCH_START):
+        if telemetry.wanted():
             for job in jobs:
-                tell_start(self.scheduler, job, self._name)
+                job.worker = slot.index
+                tell_start(self.scheduler, job)
         box = self._outbox.get(slot)
         if box is None:
             self._outbox[slot] = jobs
@@ -392,6 +393,9 @@ class Pool(LightActor):
             self._counters.deaths += 1
             self._link.last_error = message.error
         self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
+        if isinstance(message.error, LoadError):
+            for job in slot.jobs:
+                job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
         self._assign()

@@ -107,7 +107,9 @@ class Requests:
                 flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
             elif buffers:
                 beside, behind = sum(map(len, buffers)), buffers
-            head = pack(MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0)
+            head = pack(
+                MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0
+            )
             if length < SMALL and not behind:
                 parts.append(head + side + body)
             else:
@@ -182,6 +184,7 @@ class Requests:
             self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
             self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
         elif frame.kind == LOADED:
+            target.stuck = 0
             self._failed_loads.pop(target.id, None)
         else:
             raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
@@ -212,6 +215,11 @@ class Requests:
         self._queue.clear()
         self._loaded.clear()
         self._failed_loads.clear()
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker has this function, as far as it has said."""
+        waiting = any(type(entry) is Load and entry.target is target for entry in self._queue)
+        return target.id in self._loaded and not waiting
 
     def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
         """The worker is dead: what that ends. Nothing is left here; what is not named is to be redelivered as it is.

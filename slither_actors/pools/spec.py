@@ -59,9 +59,10 @@ class PoolSpec:
         memory_limit: bytes of address space a worker may have (RLIMIT_AS); what goes beyond it is a MemoryError in
             its batch. Threads and numerical libraries reserve much more than they use: try it out.
         affinity: what a session id means to the choice of worker: "none", "hint", "strict" or "fail_fast".
-        max_restarts: unplanned deaths within `max_seconds`, over all workers, that the pool survives
-            ("auto": the larger of 20 and 4 for each worker); None lifts the budget. With one, the pool also gives up
-            when no worker gets ready any more, after 8 starts of each that came to nothing.
+        max_restarts: what the pool survives within `max_seconds`, over all workers: failed starts, and deaths with no
+            item completed in the pool since the last one ("auto": the larger of 20 and 4 for each worker); None lifts
+            the budget. With one, the pool also gives up at more deaths than that in a row in mid-batch with nothing
+            completed, however far apart, and when no worker gets ready any more: after 8 failed starts of each.
         max_seconds: the window of `max_restarts`, in seconds.
         restart_backoff: pauses before a worker that cannot live is started again.
 

@@ -186,7 +186,7 @@ class Channel:
                 return None
         return self._arena.put(buffers, size)
 
-    def reply(self, request_id: int, attempt: int, count: int, body: bytes) -> None:
+    def reply(self, request_id: int, attempt: int, count: int, body: bytes, took: int) -> None:
         """Send a plain reply: what `write` does, for the one frame that comes for each batch.
 
         :raises HostGoneError: nobody reads any more.
@@ -194,9 +194,9 @@ class Channel:
         if monotonic() >= self._look_at:
             self._check()
         if len(body) > _JOINED:
-            self.write(REPLY, request_id, body, attempt=attempt, count=count)
+            self.write(REPLY, request_id, body, attempt=attempt, count=count, took=took)
             return
-        data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0) + body
+        data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0, took) + body
         try:
             written = os.write(self._reply_fd, data)
             while written < len(data):  # a signal handler of the user's came between
@@ -217,6 +217,7 @@ class Channel:
         attempt: int = 0,
         count: int = 0,
         failed: int = 0,
+        took: int = 0,
     ) -> None:
         """Send one frame; waits until the pipe has taken it.
 
@@ -233,7 +234,7 @@ class Channel:
             flags, buffers, inline = SHARED, (offset.to_bytes(SHARED_SIZE, "little"),), SHARED_SIZE
         header = pack_header(
             kind, request_id, attempt=attempt, flags=flags, count=count, failed=failed, side_len=len(side),
-            body_len=len(body), buffers_len=buffers_len,
+            body_len=len(body), buffers_len=buffers_len, took=took,
         )  # fmt: skip
         try:
             if inline + len(body) + len(side) <= _JOINED:

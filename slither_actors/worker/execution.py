@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic_ns
+from time import monotonic_ns, perf_counter_ns
 
 from slither_actors.wire.codec import Encoder, decode
 from slither_actors.wire.extensions import DecodeError, EncodeError
@@ -47,7 +47,8 @@ _LOOK_AGAIN: Final = 500_000
 class Execution:
     """Executes one request after the other and sends its answer.
 
-    What a function raises becomes a failure frame if it is an ``Exception``; anything else leaves :meth:`execute`.
+    What a function raises becomes a failure frame, whatever it is: a cancelled asyncio task, an interrupt or a panic of
+    an extension says nothing against the worker. Only ``SystemExit`` leaves :meth:`execute`, as it asks for the exit.
 
     :param between: called now and then between two items; serves the host, and says whether it has cancelled the batch.
     """
@@ -60,6 +61,7 @@ class Execution:
         self._sides: dict[bytes, Target] = {}
         self._encoder = Encoder()
         self._encode = self._encoder.encode
+        self._took = 0  # nanoseconds that the user's function took, for the answer in hand
         self.commands: dict[str, Callable[[Any], Any]] | None = None
         """The adapter's methods by command; None: there is no adapter."""
 
@@ -70,6 +72,7 @@ class Execution:
     def execute(self, frame: Frame) -> None:
         """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
         kind = frame.kind
+        self._took = 0
         if type(frame) is LostFrame:
             self._lost(frame)
         elif kind == CALL:
@@ -93,7 +96,7 @@ class Execution:
             function = resolve(load.module, load.function)
             if not callable(function):
                 raise TypeError(f"{load.module}.{load.function} is a {type(function).__name__}, not a function")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.fail(frame, "load", error)
             return
         self._targets[load.target] = (function, load.each)
@@ -119,6 +122,7 @@ class Execution:
             return
         sessions.begin(session_id)
         function, each = target
+        began = perf_counter_ns()
         if each:
             try:
                 payloads = iter(payloads)
@@ -143,15 +147,24 @@ class Execution:
                         self._unexpected(frame, "a list of results", results, payloads)
                         return
                     results = listed
-            except Exception as error:
+            except SystemExit:
+                raise
+            except BaseException as error:
+                self._took = perf_counter_ns() - began
                 if isinstance(error, (TypeError, AttributeError)):
                     _explain(error, payloads, False)
                 self.fail(frame, "user", error)
                 return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(results)
         except EncodeError as error:
             self._reply_in_part(frame, results, None, error, each)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:  # of a tzinfo of the user's, say
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -172,7 +185,9 @@ class Execution:
                 look_at = now + _LOOK_AGAIN
             try:
                 append(function(payload))
-            except Exception as error:
+            except SystemExit:
+                raise
+            except BaseException as error:
                 if isinstance(error, MemoryError):
                     _let_go(error.__traceback__)
                 elif isinstance(error, (TypeError, AttributeError, KeyError)):
@@ -195,6 +210,7 @@ class Execution:
             return
         sessions.begin(session_id)
         cursor.request_id, cursor.count = frame.request_id, frame.count
+        began = perf_counter_ns()
         try:
             answer = method(request)
             if not isinstance(answer, dict) or "items" not in answer:
@@ -205,13 +221,22 @@ class Execution:
                 self._unexpected(frame, 'a list as "items"', answer["items"])
                 return
             answer = {**answer, "items": results}
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._took = perf_counter_ns() - began
             self.fail(frame, "user", error)
             return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(answer)
         except EncodeError as error:
             self._reply_in_part(frame, results, answer, error)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -221,7 +246,7 @@ class Execution:
         self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
     ) -> None:
         if not buffers and not side and len(body) < self._surely_fits:
-            self._channel.reply(frame.request_id, frame.attempt, count, body)
+            self._channel.reply(frame.request_id, frame.attempt, count, body, self._took)
             return
         size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
         if size > self._channel.max_frame:
@@ -230,7 +255,7 @@ class Execution:
             return
         self._channel.write(
             REPLY, frame.request_id, body, side=side, buffers=buffers, shared=self._encoder.copied,
-            attempt=frame.attempt, count=count, failed=failed,
+            attempt=frame.attempt, count=count, failed=failed, took=self._took,
         )  # fmt: skip
 
     def _reply_in_part(
@@ -246,7 +271,7 @@ class Execution:
         indexes: list[int] = []
         failures: list[Failure] = []
         for index, result in enumerate(results):
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 indexes.append(index)
                 failures.append(failure_of(result, "user"))
             elif each and (bad := self._unsendable(index, result)) is not None:
@@ -261,11 +286,20 @@ class Execution:
             body, buffers = self._encode(good if answer is None else {**answer, "items": good})
         except EncodeError:
             # Again with the failed ones in their places, for a path that the function's author can make sense of.
-            places = [None if isinstance(result, Exception) else result for result in results]
+            places = [None if isinstance(result, BaseException) else result for result in results]
             try:
                 self._encode(places if answer is None else {**answer, "items": places})
             except EncodeError as second:
                 self.fail(frame, "encode", second)
+            except SystemExit:
+                raise
+            except BaseException as second:
+                self.fail(frame, "encode", second)
+            return
+        except SystemExit:
+            raise
+        except BaseException as second:
+            self.fail(frame, "encode", second)
             return
         self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
 
@@ -296,7 +330,9 @@ class Execution:
         from .failures import failure_of
 
         body = failure_of(error, kind).to_body()
-        self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+        self._channel.write(
+            FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt, took=self._took
+        )
 
 
 def _explain(error: Exception, given: object, each: bool) -> None:

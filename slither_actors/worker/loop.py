@@ -191,7 +191,9 @@ class Loop:
         if self._adapter is not None:
             try:
                 self._adapter.terminate()
-            except Exception:
+            except SystemExit:
+                raise
+            except BaseException:
                 sys.excepthook(*sys.exc_info())
                 return 1
         return 0

@@ -1,4 +1,4 @@
-"""What the restart budget counts: a pool finds its way through poison items, and one that gets nothing done gives up."""
+"""What the restart budget counts: a pool finds its way through poison items, and gives up if nothing gets done."""
 
 from __future__ import annotations
 

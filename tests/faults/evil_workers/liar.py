@@ -106,7 +106,7 @@ def in_single_bytes(request, payloads):
 
 
 def unknown_kind(request, payloads):
-    say(b"SA\x01\xc8" + reply(request, payloads)[4:])
+    say(b"SA\x02\xc8" + reply(request, payloads)[4:])
 
 
 def kind_of_a_host(request, payloads):
@@ -114,7 +114,7 @@ def kind_of_a_host(request, payloads):
 
 
 def other_version(request, payloads):
-    say(b"SA\x02" + reply(request, payloads)[3:])
+    say(b"SA\x01" + reply(request, payloads)[3:])
 
 
 def ready_again(request, payloads):

@@ -31,6 +31,7 @@ class Bench:
         if "command" not in options:
             options = {"module": "m", "function": "f", **options}
         self.options = parse_options(options)
+        self.options.settle(8)
         self.run = Run(self.options, None)  # type: ignore[arg-type]  # nothing here is scheduled
         self.run.lane = Lane(max_in_flight=1, ahead=True, timeout=None)
         self.told: list[Any] = []

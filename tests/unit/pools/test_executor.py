@@ -308,7 +308,7 @@ def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(
     assert isinstance(lane.collector.of(1), BatchTimeout)
 
 
-def test_a_load_over_its_time_ends_every_batch_of_that_function_and_no_other(bench: Make) -> None:
+def test_two_loads_over_their_time_end_every_batch_of_that_function_and_no_other(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
@@ -317,10 +317,13 @@ def test_a_load_over_its_time_ends_every_batch_of_that_function_and_no_other(ben
     it.submit(lane, 1, 2, target=Target("module", "slow"))
     it.submit(other, 3)
     it.scheduler.advance(10.1)
+    assert lane.collector.ended == []
+    assert [call.body for call in it.host.calls()] == [b"body 3"]
+    it.do(it.host.say, reply_to(it.host.calls()[0]))
+    it.scheduler.advance(10.1)
     for ref in (1, 2):
         assert isinstance(lane.collector.of(ref), LoadError)
         assert isinstance(lane.collector.of(ref).reason, StartTimeout)
-    assert [call.body for call in it.host.calls()] == [b"body 3"]
     assert it.counts.deaths == 0
 
 

@@ -18,7 +18,7 @@ import slither_actors
 from slither_actors.wire import frames
 from slither_actors.wire.codec import decode, encode
 from slither_actors.wire.frames import pack_frame
-from slither_actors.wire.messages import Ready
+from slither_actors.wire.messages import Failure, Ready
 from slither_actors.worker import boot, guard, in_worker
 
 LINUX = sys.platform == "linux"
@@ -103,13 +103,13 @@ def test_sys_exit_in_a_function_ends_the_process_with_a_traceback(code: object, 
         assert "SystemExit" in worker.stderr
 
 
-def test_a_keyboard_interrupt_in_a_function_ends_the_process() -> None:
+def test_a_keyboard_interrupt_of_a_function_is_its_failure() -> None:
     with WorkerProcess() as worker:
         worker.ready()
-        worker.load(1, "interrupts")
-        worker.request(1, [1])
-        assert worker.ended() == 1
-        assert "KeyboardInterrupt" in worker.stderr
+        frame = worker.call("interrupts", [1])
+        assert frame.kind == frames.FAILURE
+        assert Failure.from_body(frame.body).type == "KeyboardInterrupt"
+        assert worker.call("double", [1]).kind == frames.REPLY
 
 
 def test_a_crash_does_not_wait_for_the_users_threads() -> None:
