@@ -5,6 +5,7 @@ Counted in batches and in lanes looked at, never in seconds.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_a_stream_of_one_item_runs_and_a_long_one_get_their_turns(bench: Make, a
     assert short == list(range(8, 8 + len(short)))
     of_long = [at for at, ref in enumerate(order) if ref >= 10_000]
     steady = [at for at in of_long if at > 200]
-    gaps = [b - a for a, b in zip(steady, steady[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(steady)]
     assert gaps
     assert max(gaps) <= 9  # it is served once a round of eight
     assert min(gaps) >= 2  # and not twice in a row
@@ -177,7 +178,8 @@ def test_runs_take_no_more_from_each_other_than_a_pipe_a_turn(bench: Make) -> No
         it.scheduler.advance(0.01)  # so three or four of them are a pipe
         answer_one(it, 0, served)
     runs = "".join(str(ref // 1000) for ref in numbers(served))
-    assert runs.startswith("0") and len(runs) == 180
+    assert runs.startswith("0")
+    assert len(runs) == 180
     steady = runs[12:120]
     assert "000111222000111222" in steady.replace("0000", "000").replace("1111", "111").replace("2222", "222")
     assert not any(run * 5 in steady for run in "012")
