@@ -197,7 +197,7 @@ class Executor(LightActor):
             return
         for job in jobs:
             # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
-            if self._requests.waits(job):
+            if self._requests.cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
