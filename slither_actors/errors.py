@@ -162,7 +162,12 @@ class BatchTimeout(SlitherError):
     Args:
         timeout: seconds that it had.
         inline: it was a thread of an inline executor, which nobody can kill.
+
+    Attributes:
+        stack: where the worker's threads were, innermost first, without values; empty where that is not known.
     """
+
+    stack: str = ""
 
     def __init__(self, timeout: float, *, inline: bool = False) -> None:
         if inline:
@@ -238,7 +243,12 @@ class LoadError(SlitherError):
     Args:
         target: what was to be loaded.
         reason: why that failed.
+
+    Attributes:
+        stack: where the worker was when its time was over, as in `BatchTimeout`; empty for other reasons.
     """
+
+    stack: str = ""
 
     def __init__(self, target: str, reason: BaseException) -> None:
         remedy = ""
@@ -302,7 +312,12 @@ class StartTimeout(SlitherError):
 
     Args:
         timeout: seconds that it had.
+
+    Attributes:
+        stack: where the worker was when it was killed, as in `BatchTimeout`.
     """
+
+    stack: str = ""
 
     def __init__(self, timeout: float) -> None:
         super().__init__(f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.deadline import Deadline
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, TellsStack, WorkerHost
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
@@ -47,6 +47,11 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudget
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
+
+
+STACK_PATIENCE = 0.25
+"""Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
+stopped, or blocks the signal, never does."""
 
 
 class State(enum.Enum):
@@ -115,6 +120,7 @@ class Executor(LightActor):
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
+        self._told_stack: Callable[[], str] | None = None  # of a worker over a deadline
         self._counters = link.counters
         self._record = link.counters.worker(index)
 
@@ -132,6 +138,7 @@ class Executor(LightActor):
         self._state = State.SPAWNING
         self._why = None
         self._was_ready = self._answered = self._killed = False
+        self._told_stack = None
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -285,6 +292,8 @@ class Executor(LightActor):
             self._why = error
             self._state = State.KILLING
             self._deadline.set(None)
+        elif self._told_stack is not None:
+            return  # it is about to be killed, for another reason
         if isinstance(error, ProtocolError):
             self._counters.protocol_errors[error.reason] += 1
         self._kill("protocol")
@@ -316,13 +325,42 @@ class Executor(LightActor):
             self._state = State.KILLING
             if isinstance(self._why, BatchTimeout):
                 self._record.timeouts += 1
-                self._kill("timeout")
+                self._kill_after_stack("timeout")
             else:
-                self._kill("load_timeout")
+                self._kill_after_stack("load_timeout")
         elif self._state is State.STARTING:
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
-            self._kill("start_timeout")
+            self._kill_after_stack("start_timeout")
+
+    # -- where it was
+
+    def _kill_after_stack(self, reason: str) -> None:
+        """Kill the worker, which is over a deadline; before that ask it where it is, which takes a moment.
+
+        Nothing else that it says in that moment counts: what it was at has failed by its deadline, also should it be
+        done after all.
+        """
+        host: object = self._host
+        if isinstance(host, TellsStack):
+            self._told_stack = host.stack
+            if host.ask_stack(lambda: self._stack_came(host, reason)):
+                self.call_later(STACK_PATIENCE, self._stack_came, host, reason)
+                return
+        self._kill(reason)
+
+    def _stack_came(self, host: object, reason: str) -> None:
+        if host is self._host and not self._killed:
+            self._kill(reason)
+
+    def _with_stack(self, error: Exception) -> None:
+        """Add to the error of a deadline where the worker was at it."""
+        told, self._told_stack = self._told_stack, None
+        if told is not None and isinstance(error, (BatchTimeout, StartTimeout, LoadError)) and (stack := told()):
+            error.stack = stack
+            if isinstance(error, LoadError) and isinstance(error.reason, StartTimeout):
+                error.reason.stack = stack
+            error.add_note(f"It was killed {stack}")
 
     def _kill(self, reason: str) -> None:
         """End the worker, unless that is done; its death is then told by the host."""
@@ -343,6 +381,8 @@ class Executor(LightActor):
             return
         self._host = None
         self._deadline.at = None
+        if self._why is not None:
+            self._with_stack(self._why)
         if self._state is State.STOPPING:
             self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
             self.exit(self._stop_reason or Shutdown())

@@ -93,6 +93,16 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, sig)
 
+    def signal(self, sig: int) -> bool:
+        """Send `sig` to the worker alone, unless it is reaped. False if that could not be done."""
+        if self._popen.returncode is not None:
+            return False
+        try:
+            os.kill(self.pid, sig)
+        except OSError:  # a host that has dropped its rights may not
+            return False
+        return True
+
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
         every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies)

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+from _socket import AF_UNIX, SOCK_STREAM, socketpair  # `socket` itself takes 9 ms to import, and wraps these three
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -146,7 +147,8 @@ class Spawner(DaemonActor):
     def _spawn(self, message: Spawn) -> WorkerProcess:
         self._guardian.start()
         with _Pipes() as pipes:
-            request, reply, lifeline, stderr = (pipes.make() for _ in range(4))
+            request, reply, stderr = (pipes.make() for _ in range(3))
+            lifeline = pipes.make_pair()
             for fd in (request[1], reply[1]):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
@@ -177,7 +179,7 @@ class Spawner(DaemonActor):
                 replies=pipes.keep(replies),
                 closed=self._processes.discard,
             )
-        for fd in (worker.request, worker.reply, worker.stderr):
+        for fd in (worker.request, worker.reply, worker.stderr, worker.lifeline):
             os.set_blocking(fd, False)
         self._processes.add(worker)
         return worker
@@ -287,6 +289,12 @@ class _Pipes:
         ends = os.pipe()
         self._open.update(ends)
         return ends
+
+    def make_pair(self) -> tuple[int, int]:
+        """Return two connected sockets: a pipe for both directions."""
+        ends = tuple(end.detach() for end in socketpair(AF_UNIX, SOCK_STREAM))
+        self._open.update(ends)
+        return ends[0], ends[1]
 
     def own(self, fd: int) -> int:
         """Another descriptor to be closed on the way out."""

@@ -33,7 +33,8 @@ def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *aren
     :param python: the interpreter; Python 3.9 or later, with msgpack.
     :param request_fd: the end of a pipe that the worker reads frames from.
     :param reply_fd: the end of a pipe that it writes frames to.
-    :param lifeline_fd: the end of a pipe that it reads nothing from: its end of file means that the host is gone.
+    :param lifeline_fd: the end of a pair of sockets that it reads nothing from: its end of file means that the host is
+        gone. Where its threads are is written there when the host asks, see :mod:`.stacks`.
     :param arenas: none, or the files of the memory it shares with the host: that of requests, that of its replies.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from .stacks import tell_stack
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -52,6 +54,7 @@ def guard(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *aren
     """Everything in this module that needs doing, in the order that it needs."""
     take_descriptors(request_fd, reply_fd, lifeline_fd, *arenas)
     reset_signals()
+    tell_stack(lifeline_fd)
     die_with_host(lifeline_fd, host_pid)
 
 
