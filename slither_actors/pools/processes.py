@@ -93,9 +93,13 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, sig)
 
-    def signal(self, sig: int) -> bool:
-        """Send `sig` to the worker alone, unless it is reaped. False if that could not be done."""
-        if self._popen.returncode is not None:
+    def send_signal(self, sig: int) -> bool:
+        """Send `sig` to the worker alone, if it has a handler for it: it might die of the signal otherwise.
+
+        Returns:
+            False if the signal was not sent.
+        """
+        if self._popen.returncode is not None or not _catches(self.pid, sig):
             return False
         try:
             os.kill(self.pid, sig)
@@ -181,6 +185,16 @@ class Processes:
             else:
                 worker.exited(code)
             worker.close()
+
+
+def _catches(pid: int, sig: int) -> bool:
+    """Return whether a process has a handler for a signal; elsewhere than on Linux, whether it would survive it."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            caught = file.read().partition(b"SigCgt:")[2].split(None, 1)[0]
+        return bool(int(caught, 16) >> (sig - 1) & 1)
+    except (OSError, IndexError, ValueError):
+        return sig == getattr(signal, "SIGINFO", None)
 
 
 def _pidfd_open(pid: int) -> int:

@@ -88,7 +88,7 @@ def test_a_function_that_keeps_the_signal_to_itself_is_killed(start: Start, tmp_
     assert hung(start(), tmp_path, function).stack == ""
 
 
-def test_the_signal_at_its_default_is_as_good_as_the_kill(start: Start, tmp_path: Path) -> None:
+def test_a_signal_that_the_worker_would_die_of_is_not_sent(start: Start, tmp_path: Path) -> None:
     system = start(max_restarts=0)
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(
@@ -96,7 +96,7 @@ def test_the_signal_at_its_default_is_as_good_as_the_kill(start: Start, tmp_path
         )
     assert isinstance(caught.value.reason, BatchTimeout)
     assert works(system)
-    assert counts(system).deaths == 0
+    assert (counts(system).deaths, counts(system).exits) == (0, {"SIGKILL": 1})
 
 
 def test_nothing_is_written_into_files_of_the_user(start: Start, tmp_path: Path) -> None:

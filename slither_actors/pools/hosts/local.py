@@ -262,7 +262,7 @@ class LocalHost:
     def ask_stack(self, done: Callable[[], None]) -> bool:
         """Have the worker write down where its threads are; `done` is called when nothing more of it has come."""
         worker = self._worker
-        if worker is None or not STACK_SIGNAL or not worker.signal(STACK_SIGNAL):
+        if worker is None or not STACK_SIGNAL or not worker.send_signal(STACK_SIGNAL):
             return False
         self._executor.add_reader(worker.lifeline, partial(self._read_stack, done))
         return True
