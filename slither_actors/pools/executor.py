@@ -150,7 +150,7 @@ class Executor(LightActor):
         self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
         host.flush()
-        self._deadline.set(self.scheduler.now() + self._spec.start_timeout)
+        self._deadline.set(self.scheduler.now() + self._spec.start_timeout, self._spec.start_timeout)
         self.started()
 
     def _spawn_failed(self, message: SpawnFailed) -> None:
@@ -308,9 +308,12 @@ class Executor(LightActor):
         elif isinstance(head, Job):
             head.began = now
             timeout = head.lane.timeout
-            self._deadline.set(None if timeout is None else now + timeout)
+            if timeout is None:
+                self._deadline.at = None
+            else:
+                self._deadline.set(now + timeout, timeout)
         else:
-            self._deadline.set(now + self._spec.start_timeout)
+            self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
 
     def _overdue(self, missed: float) -> None:
         """The deadline has come."""
