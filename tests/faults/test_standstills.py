@@ -13,6 +13,8 @@ import pytest
 from support.gates import Gates, alive, pids_in
 from support.hosts import Host, host
 
+pytestmark = pytest.mark.fault(6)
+
 STANDS = 4.0
 """Seconds that a standstill takes: more than twice the timeouts here, so that who counts it as time kills."""
 
