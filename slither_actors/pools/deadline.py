@@ -30,7 +30,7 @@ class Deadline:
         reached: told the deadline that has come, on the scheduler's thread; the deadline stays until it is set anew.
     """
 
-    __slots__ = ("_actor", "_alarm", "_alarm_at", "_armed", "_left", "_reached", "_span", "at")
+    __slots__ = ("_actor", "_alarm", "_alarm_at", "_armed", "_left", "_reached", "at")
 
     def __init__(self, actor: LightActor, reached: Callable[[float], object]) -> None:
         self._actor = actor
@@ -38,7 +38,6 @@ class Deadline:
         self._alarm: Timer | None = None
         self._alarm_at = 0.0
         self._armed = 0.0
-        self._span = 0.0
         self._left = 0.0
         self.at: float | None = None
         """In seconds of the scheduler's clock; None: there is none. To be moved by `set`, taken away here as well."""
@@ -52,7 +51,7 @@ class Deadline:
         """
         self.at = at
         if at is not None:
-            self._span = self._left = span
+            self._left = span
             if self._alarm is None or self._alarm_at > at:
                 self._arm(at)
 
@@ -79,7 +78,6 @@ class Deadline:
     def _moved(self, at: float, now: float, late: float) -> float:
         """Return the deadline after a standstill: what was left of its time before it is left after it."""
         # It may have begun at any time since the look before, or since the deadline was set.
-        remaining = min(self._span, at - self._armed)
-        moved = max(at, now + min(remaining, self._left))
+        moved = max(at, now + min(at - self._armed, self._left))
         self._left -= late
         return moved

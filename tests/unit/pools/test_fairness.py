@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
+from slither_actors import SessionBusy
 from slither_actors.pools.job import Lane
 from slither_actors.pools.slots import Slot, Slots
 from slither_actors.pools.turns import Turns
@@ -357,6 +358,18 @@ def test_a_strict_session_at_the_head_of_the_line_waits_for_a_full_pipe(bench: M
     assert it.pool.in_pipes == 129  # as soon as there is room
     run_all(it, served)
     assert numbers(served)[-1] == 2
+
+
+def test_fail_fast_does_not_wait_for_its_turn_to_fail(bench: Make) -> None:
+    it = bench()
+    it.start()
+    first, second = (it.lane(session="s", affinity="fail_fast") for _ in range(2))
+    it.submit(first, 1)
+    for ref, lane in enumerate(lanes_of(it, 20)):
+        it.submit(lane, 100 + ref)
+    it.submit(second, 2, 3)
+    assert [type(second.collector.of(ref)) for ref in (2, 3)] == [SessionBusy, SessionBusy]  # type: ignore[attr-defined]
+    assert len(it.host.calls()) == 1
 
 
 # --- the order itself
