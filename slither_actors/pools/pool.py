@@ -399,6 +399,7 @@ class Pool(LightActor):
         self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
+        self._turns.wake_sessions(self._slots.sessions)
         self._assign()
 
     def _with_sessions(
