@@ -173,7 +173,12 @@ class BatchTimeout(SlitherError):
         count: items in the batch; None where it is not known.
         done: of these, how many the worker had done; None where it does not say.
         average: seconds that an item took: of these, or else of earlier batches; None where it is not known.
+
+    Attributes:
+        stack: where the worker's threads were, innermost first, without values; empty where that is not known.
     """
+
+    stack: str = ""
 
     def __init__(
         self,
@@ -199,10 +204,14 @@ class BatchTimeout(SlitherError):
 
     def at_item(self, item_id: Any) -> BatchTimeout:
         """The same of an item, whose id was not known where the time was over."""
-        return BatchTimeout(
+        told = BatchTimeout(
             self.timeout, inline=self.inline, option=self.option, of="item", item_id=item_id, count=self.count,
             done=self.done, average=self.average,
         )  # fmt: skip
+        told.stack = self.stack
+        for note in getattr(self, "__notes__", ()):
+            told.add_note(note)
+        return told
 
     def _text(self) -> str:
         if self.inline:
@@ -304,7 +313,12 @@ class LoadError(SlitherError):
     Args:
         target: what was to be loaded.
         reason: why that failed.
+
+    Attributes:
+        stack: where the worker was when its time was over, as in `BatchTimeout`; empty for other reasons.
     """
+
+    stack: str = ""
 
     def __init__(self, target: str, reason: BaseException) -> None:
         remedy = ""
@@ -372,7 +386,12 @@ class StartTimeout(SlitherError):
     Args:
         timeout: seconds that it had.
         message: unless given, that of a worker.
+
+    Attributes:
+        stack: where the worker was when it was killed, as in `BatchTimeout`.
     """
+
+    stack: str = ""
 
     def __init__(self, timeout: float, message: str | None = None) -> None:
         super().__init__(

@@ -367,9 +367,6 @@ class Collector(LightActor):
         if self._finished:
             return
         run = self._run
-        if self._out:
-            run.inbox.put(Deliver(self._out))
-            self._out = []
         if self._halt is not None:
             position, error, batch = self._halt
             waited_for = (
@@ -380,6 +377,9 @@ class Collector(LightActor):
                 self._finish(error, batch)
         elif self._total is not None and run.resolved >= self._total and not self._open and not self._remaking:
             self._finish(self._source_error, None)
+        if self._out:
+            run.inbox.put(Deliver(self._out))
+            self._out = []
 
     # -- the end
 
@@ -401,7 +401,9 @@ class Collector(LightActor):
         if error is not None and self._window is not None:
             held = [piece for _, piece in self._window.drain()]
         if self._out:
-            self._run.inbox.put(Deliver(self._out))
+            # The end is put right behind: a task woken in between would wait for another turn of its event loop.
+            put = getattr(self._run.inbox, "put_quietly", self._run.inbox.put)
+            put(Deliver(self._out))
             self._out = []
         self._run.broken = error is not None
         self._run.closed = True  # first, so that the consumer does not take this end for one that it has to make

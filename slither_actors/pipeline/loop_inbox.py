@@ -46,6 +46,10 @@ class LoopInbox:
             lost, self._lost = self._lost, None
             lost()
 
+    def put_quietly(self, message: Any) -> None:
+        """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""
+        self._messages.append(message)
+
     def empty(self) -> bool:
         """Whether there is nothing to take at once."""
         return not self._messages

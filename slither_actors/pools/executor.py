@@ -12,7 +12,15 @@ from msgspec import Struct
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.deadline import Deadline
-from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.hosts.base import (
+    Death,
+    FrameSink,
+    Progress,
+    Spawned,
+    SpawnFailed,
+    TellsStack,
+    WorkerHost,
+)
 from slither_actors.pools.job import Job, Target
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
@@ -54,6 +62,9 @@ if TYPE_CHECKING:
 
 STUCK_LOADS = 2
 """Workers in a row that do not answer while they load a function before its runs end with LoadError."""
+STACK_PATIENCE = 0.25
+"""Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
+stopped, or blocks the signal, never does."""
 
 
 class State(enum.Enum):
@@ -126,6 +137,7 @@ class Executor(LightActor):
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
+        self._told_stack: Callable[[], str] | None = None  # of a worker over a deadline
         self._counters = link.counters
         self._record = link.counters.worker(index)
 
@@ -145,6 +157,7 @@ class Executor(LightActor):
         self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
         self._oom_kills = self._link.oom_kills.count()
+        self._told_stack = None
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -156,7 +169,7 @@ class Executor(LightActor):
         self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
         host.flush()
-        self._deadline.set(self.scheduler.now() + self._spec.start_timeout)
+        self._deadline.set(self.scheduler.now() + self._spec.start_timeout, self._spec.start_timeout)
         self.started()
 
     def _spawn_failed(self, message: SpawnFailed) -> None:
@@ -211,7 +224,7 @@ class Executor(LightActor):
             return
         for job in jobs:
             # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
-            if self._requests.can_cancel(job):
+            if self._requests.cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
@@ -302,6 +315,8 @@ class Executor(LightActor):
                 self._charge = self._charged(error)
             self._state = State.KILLING
             self._deadline.set(None)
+        elif self._told_stack is not None:
+            return  # it is about to be killed, for another reason
         if isinstance(error, ProtocolError):
             self._counters.protocol_errors[error.reason] += 1
         self._kill("protocol")
@@ -316,9 +331,12 @@ class Executor(LightActor):
         elif isinstance(head, Job):
             head.began = now
             timeout = head.lane.deadline
-            self._deadline.set(None if timeout is None else now + timeout)
+            if timeout is None:
+                self._deadline.at = None
+            else:
+                self._deadline.set(now + timeout, timeout)
         else:
-            self._deadline.set(now + self._spec.start_timeout)
+            self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
 
     def _overdue(self, missed: float) -> None:
         """The deadline has come."""
@@ -334,13 +352,42 @@ class Executor(LightActor):
             self._state = State.KILLING
             if isinstance(self._why, BatchTimeout):
                 self._record.timeouts += 1
-                self._kill("timeout")
+                self._kill_after_stack("timeout")
             else:
-                self._kill("load_timeout")
+                self._kill_after_stack("load_timeout")
         elif self._state is State.STARTING:
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
-            self._kill("start_timeout")
+            self._kill_after_stack("start_timeout")
+
+    # -- where it was
+
+    def _kill_after_stack(self, reason: str) -> None:
+        """Kill the worker, which is over a deadline; before that ask it where it is, which takes a moment.
+
+        Nothing else that it says in that moment counts: what it was at has failed by its deadline, also should it be
+        done after all.
+        """
+        host: object = self._host
+        if isinstance(host, TellsStack):
+            self._told_stack = host.stack
+            if host.ask_stack(lambda: self._stack_came(host, reason)):
+                self.call_later(STACK_PATIENCE, self._stack_came, host, reason)
+                return
+        self._kill(reason)
+
+    def _stack_came(self, host: object, reason: str) -> None:
+        if host is self._host and not self._killed:
+            self._kill(reason)
+
+    def _with_stack(self, error: Exception) -> None:
+        """Add to the error of a deadline where the worker was at it."""
+        told, self._told_stack = self._told_stack, None
+        if told is not None and isinstance(error, (BatchTimeout, StartTimeout, LoadError)) and (stack := told()):
+            error.stack = stack
+            if isinstance(error, LoadError) and isinstance(error.reason, StartTimeout):
+                error.reason.stack = stack
+            error.add_note(f"It was killed {stack}")
 
     def _goes_on(self, host: WorkerHost) -> bool:
         """Whether the worker has come to another item since the last look, which has a timeout of its own."""
@@ -353,7 +400,7 @@ class Executor(LightActor):
         at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
         if self._watch.index is None or not at or min(at) <= now:
             return False
-        self._deadline.set(min(at))
+        self._deadline.set(min(at), head.lane.deadline or 0.0)
         return True
 
     def _charged(self, error: Exception) -> Charge:
@@ -387,6 +434,8 @@ class Executor(LightActor):
             return
         self._host = None
         self._deadline.at = None
+        if self._why is not None:
+            self._with_stack(self._why)
         if self._state is State.STOPPING:
             self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
             self.exit(self._stop_reason or Shutdown())

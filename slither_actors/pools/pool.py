@@ -89,6 +89,7 @@ class Pool(LightActor):
         self._link = link
         self._slots = Slots(size)
         self._lanes: set[Lane] = set()
+        self._idle, self._bound = self._slots.idle, self._slots.sessions.bound
         self._turns = Turns()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._outbox: dict[Slot, list[Job]] = {}
@@ -141,10 +142,11 @@ class Pool(LightActor):
             return
         self._lanes.add(lane)
         wanted = telemetry.wanted()
-        now = self.scheduler.now() if wanted else 0.0
-        for job in message.jobs:
-            job.queued = now
-            job.began = 0.0  # a retry is the same job
+        if wanted or message.front:
+            now = self.scheduler.now() if wanted else 0.0
+            for job in message.jobs:
+                job.queued = now
+                job.began = 0.0  # a retry, which goes to the front, is the same job
         if message.front:
             lane.queue.extendleft(reversed(message.jobs))
             restarts = self._link.restarts
@@ -154,7 +156,7 @@ class Pool(LightActor):
                 lane.queue.rotate(1)
         else:
             lane.queue.extend(message.jobs)
-        if lane.queue:
+        if message.jobs:
             self._turns.join(lane)
             self._assign((lane,))
 
@@ -231,8 +233,7 @@ class Pool(LightActor):
             lanes: those that this event concerns. They, and those that got a worker, may go on in pipes that they
                 occupy. Any other lane with jobs in pipes is going to have an event of its own.
         """
-        turns, slots = self._turns, self._slots
-        idle, bound = slots.idle, slots.sessions.bound
+        turns, idle, bound = self._turns, self._idle, self._bound
         while (idle or bound) and (lane := turns.first()) is not None:
             if not idle and not (lane.binds and lane.session in bound):
                 break  # of bound sessions the worker is known, and may have room behind what it is at
@@ -242,6 +243,8 @@ class Pool(LightActor):
             elif lane.queue:
                 lanes = (*lanes, lane)
         for lane in lanes:
+            while lane.binds and lane.queue and self._refused(lane):
+                pass  # "fail_fast" does not wait for its turn to hear that its worker is busy
             # While a run waits that was not served at all, pipes run empty; while others do, each fills one once.
             while lane.queue and turns.new == lane.new:
                 hungry = turns.hungry > lane.hungry
@@ -265,18 +268,14 @@ class Pool(LightActor):
             False if there is no room for any of them.
         """
         slots, queue = self._slots, lane.queue
-        job = queue[0]
-        if lane.binds and (refusal := slots.sessions.refusal(lane.session or "", lane.affinity, lane)):
-            queue.popleft()
-            if not queue:
-                self._turns.leave(lane)
-            lane.collector.tell(Outcomes([(job, refusal)]))
+        job, waiting = queue[0], len(queue)
+        if lane.binds and self._refused(lane):
             return True
         slot = slots.choose(lane, job, hungry)
         if slot is None:
             return False
-        count = slots.share(slot, lane, len(queue)) if share else 1
-        if count < len(queue):
+        count = slots.share(slot, lane, waiting) if share else 1
+        if count < waiting:
             jobs = [queue.popleft() for _ in range(count)]
         else:
             jobs = list(queue)
@@ -293,6 +292,17 @@ class Pool(LightActor):
             self._outbox[slot] = jobs
         else:
             box += jobs
+        return True
+
+    def _refused(self, lane: Lane) -> bool:
+        """Fail the next job of a lane with a bound session if it cannot be sent, now or later. Whether it was so."""
+        refusal = self._slots.sessions.refusal(lane.session or "", lane.affinity, lane)
+        if refusal is None:
+            return False
+        job = lane.queue.popleft()
+        if not lane.queue:
+            self._turns.leave(lane)
+        lane.collector.tell(Outcomes([(job, refusal)]))
         return True
 
     def _obstacle(self, lane: Lane) -> Hashable:
@@ -398,6 +408,7 @@ class Pool(LightActor):
                 job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
+        self._turns.wake_sessions(self._slots.sessions)
         self._assign()
 
     def _with_sessions(

@@ -119,6 +119,20 @@ class WorkerProcess:
                 return False
         return True
 
+    def send_signal(self, sig: int) -> bool:
+        """Send `sig` to the worker alone, if it has a handler for it: it might die of the signal otherwise.
+
+        Returns:
+            False if the signal was not sent.
+        """
+        if self._popen.returncode is not None or not _catches(self.pid, sig):
+            return False
+        try:
+            os.kill(self.pid, sig)
+        except OSError:  # a host that has dropped its rights may not
+            return False
+        return True
+
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
         every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.cursor)
@@ -265,6 +279,16 @@ def adopts() -> bool:
     except (OSError, AttributeError):  # not Linux
         return False
     return asked == 0 and bool(found.value)
+
+
+def _catches(pid: int, sig: int) -> bool:
+    """Return whether a process has a handler for a signal; elsewhere than on Linux, whether it would survive it."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            caught = file.read().partition(b"SigCgt:")[2].split(None, 1)[0]
+        return bool(int(caught, 16) >> (sig - 1) & 1)
+    except (OSError, IndexError, ValueError):
+        return sig == getattr(signal, "SIGINFO", None)
 
 
 def _pidfd_open(pid: int) -> int:

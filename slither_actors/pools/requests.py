@@ -60,12 +60,13 @@ class Requests:
     worker's death. Those behind it have not begun.
     """
 
-    __slots__ = ("_failed_loads", "_loaded", "_queue")
+    __slots__ = ("_cancels", "_failed_loads", "_loaded", "_queue")
 
     def __init__(self) -> None:
         self._queue: deque[Job | Load] = deque()
         self._loaded: set[int] = set()
         self._failed_loads: dict[int, LoadError] = {}
+        self._cancels: set[int] = set()  # ids of requests that the worker was asked to cancel
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -117,11 +118,20 @@ class Requests:
             queue.append(job)
         return parts
 
-    def can_cancel(self, job: Job) -> bool:
-        """Whether a cancel may still be in time: the first one is executed already, but perhaps item by item."""
-        if job not in self._queue:
+    def cancel(self, job: Job) -> bool:
+        """Note that the worker is asked to cancel a batch: only then may it say that it has.
+
+        Returns:
+            False if there is nothing to ask: the batch is not in the pipe, or it is first and may have begun, and is
+            not executed item by item.
+        """
+        queue = self._queue
+        if job not in queue or (job is queue[0] and not (job.target is not None and job.target.each)):
             return False
-        return job is not self._queue[0] or (job.target is not None and job.target.each)
+        if len(self._cancels) > len(queue):  # most of them came too late, and were answered
+            self._cancels &= {entry.request_id for entry in queue}
+        self._cancels.add(job.request_id)
+        return True
 
     def replies(self, frames: list[Frame]) -> list[Job]:
         """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
@@ -190,12 +200,18 @@ class Requests:
             raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
 
     def _cancelled(self, frame: Frame) -> Job:
-        for entry in self._queue:
-            if entry.request_id == frame.request_id and isinstance(entry, Job):
-                self._queue.remove(entry)
-                entry.cancelled = True
-                return entry
-        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and was never sent")
+        """Remove the batch that the worker has cancelled.
+
+        It has no outcome and no deadline from here on, so only one may go that its run does not want any more.
+        """
+        if frame.request_id in self._cancels:
+            self._cancels.discard(frame.request_id)
+            for entry in self._queue:
+                if entry.request_id == frame.request_id and isinstance(entry, Job):
+                    self._queue.remove(entry)
+                    entry.cancelled = True
+                    return entry
+        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and nobody asked for that")
 
     def overdue(self, start_timeout: float, watch: Watch, now: float) -> Exception:
         """Why the worker is killed, now that the first request has had its time.
@@ -215,6 +231,7 @@ class Requests:
         self._queue.clear()
         self._loaded.clear()
         self._failed_loads.clear()
+        self._cancels.clear()
 
     def has_loaded(self, target: Target) -> bool:
         """Whether the worker has this function, as far as it has said."""

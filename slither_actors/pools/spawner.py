@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import threading
+from _socket import AF_UNIX, SOCK_STREAM, socketpair  # `socket` itself takes 9 ms to import, and wraps these three
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Self
@@ -215,7 +216,8 @@ class Spawner(DaemonActor):
         self._guardian.start(message.python)
         host = environment.of_host()
         with _Pipes() as pipes:
-            request, reply, lifeline, stderr = (pipes.make() for _ in range(4))
+            request, reply, stderr = (pipes.make() for _ in range(3))
+            lifeline = pipes.make_pair()
             for fd in (request[1], reply[1]):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
@@ -261,7 +263,7 @@ class Spawner(DaemonActor):
         place: int,
     ) -> WorkerProcess:
         """A process that has been made, as the others get it."""
-        for fd in (request, reply, stderr):
+        for fd in (request, reply, stderr, lifeline):
             os.set_blocking(fd, False)
         self._guardian.watch(popen.pid)
         worker: WorkerProcess | None = None
@@ -411,6 +413,12 @@ class _Pipes:
         ends = os.pipe()
         self._open.update(ends)
         return ends
+
+    def make_pair(self) -> tuple[int, int]:
+        """Return two connected sockets: a pipe for both directions."""
+        ends = tuple(end.detach() for end in socketpair(AF_UNIX, SOCK_STREAM))
+        self._open.update(ends)
+        return ends[0], ends[1]
 
     def own(self, fd: int) -> int:
         """Another descriptor to be closed on the way out."""

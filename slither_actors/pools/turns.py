@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from slither_actors.pools.affinity import Sessions
     from slither_actors.pools.job import Lane
     from slither_actors.pools.slots import Slot
 
@@ -117,6 +118,11 @@ class Turns:
             self._remove(lane)
             lane.woken = key
             self._enter(self._due, lane)
+
+    def wake_sessions(self, sessions: Sessions) -> None:
+        """Make all lanes due that wait for a session that is not busy any more: it was lost with a worker."""
+        for key in [key for key in self.aside if isinstance(key, str) and not sessions.is_busy(key)]:
+            self.wake(key, len(self.aside[key]))
 
     def freed(self, slot: Slot, lane: Lane, count: int) -> None:
         """Note that so many jobs of `lane` have left the pipe of `slot`."""

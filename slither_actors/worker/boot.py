@@ -48,7 +48,8 @@ def command(
     :param python: the interpreter; Python 3.9 or later, with msgpack.
     :param request_fd: the end of a pipe that the worker reads frames from.
     :param reply_fd: the end of a pipe that it writes frames to.
-    :param lifeline_fd: the end of a pipe that it reads nothing from: its end of file means that the host is gone.
+    :param lifeline_fd: the end of a pair of sockets that it reads nothing from: its end of file means that the host is
+        gone. Where its threads are is written there when the host asks, see :mod:`.stacks`.
     :param memory: files that it shares with the host: none, or that of requests and that of its replies; and behind
         these the one for its cursor, if there is one.
     :param flags: options of the interpreter.

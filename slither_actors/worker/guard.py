@@ -10,6 +10,8 @@ import signal
 import stat
 import sys
 
+from .stacks import tell_stack
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, NoReturn
@@ -72,6 +74,7 @@ def guard(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *aren
     require_descriptors(request_fd, reply_fd, lifeline_fd)
     ours = take_descriptors(request_fd, reply_fd, lifeline_fd, *arenas)
     reset_signals()
+    tell_stack(ours[2])
     die_with_host(ours[2], host_pid)
     return ours
 

@@ -34,7 +34,7 @@ def measure(settings: Settings) -> list[Figures]:
             return 1e3 * half, 1e3 * most, most / half
 
         values = run_rounds(cases, settings.rounds, once, once)
-    note = "Each caller sends its next item when it has the result of the last; all calls count, the first ones included."
+    note = "Each caller sends its next item when it has the result of the last; all calls count, the first ones too."
     return [
         Figures("N", "half within", TITLE, "ms", nth(values, 0), note=note),
         Figures("N", "99 of 100 within", TITLE, "ms", nth(values, 1), note=note),

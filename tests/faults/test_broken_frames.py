@@ -149,6 +149,7 @@ def test_an_idle_worker_that_writes_garbage_is_replaced_and_costs_no_batch(
         ("loaded", "unexpected"),
         ("never_asked", "unasked"),
         ("cancelled", "unasked"),
+        ("cancelled_itself", "unasked"),
         ("half_and_closed", "closed"),
     ],
 )
@@ -280,3 +281,15 @@ def test_other_runs_do_not_notice(start: Start, tmp_path: Path) -> None:
             assert [item.payload for item in stream] == [2 * n for n in range(100)]
             assert stream.statistics().retries == 0
     assert counts(system).deaths == 4
+
+
+def test_a_batch_that_a_worker_cancels_by_itself_is_not_waited_for(liar: System) -> None:
+    """The one behind it was in its pipe: it has an outcome all the same, from the next worker at the latest."""
+    results = liar.dispatch.run(
+        [*range(20), "answered_and_cancelled", *range(20)], module="tasks", function="double", batch_size=1,
+        on_error="skip", timeout=None,
+    )  # fmt: skip
+    assert len(results) == 41
+    assert [item.payload for item in results[:20]] == [2 * number for number in range(20)]
+    assert works(liar)
+    assert counts(liar).protocol_errors == {"unasked": 1}

@@ -6,7 +6,7 @@ another engine has little to do: start a worker, carry frames, tell of replies a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -68,6 +68,26 @@ class FrameSink(Protocol):
 
     def on_broken(self, error: Exception) -> None:
         """The worker's bytes are no frames, or its pipe closed while it lives. Nothing more will be read."""
+
+
+@runtime_checkable
+class TellsStack(Protocol):
+    """What a host may offer beside `WorkerHost`: where its worker is, asked for before it is killed at a deadline."""
+
+    def ask_stack(self, done: Callable[[], None]) -> bool:
+        """Have the worker write down the stacks of its threads, also if it hangs in C or holds the interpreter lock.
+
+        Never blocks. The Executor waits for `done` for a short time only, as the worker may be stopped.
+
+        Args:
+            done: called, on the scheduler's thread, once all has probably come.
+
+        Returns:
+            False if the worker cannot be asked.
+        """
+
+    def stack(self) -> str:
+        """Return what has come so far, for people: files, lines and functions, innermost first, never values."""
 
 
 @runtime_checkable

@@ -12,12 +12,14 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools import cursor, interpreter
 from slither_actors.pools.arena import ReplyArena, RequestArena
 from slither_actors.pools.hosts import small_io
 from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed
+from slither_actors.pools.hosts.stack import READ, told
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.processes import WorkerProcess, adopts, reap_orphans, reap_strays
 from slither_actors.pools.spawner import Reaped, Spawn
@@ -26,6 +28,7 @@ from slither_actors.wire.ends import is_end
 from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame, pack_header
 from slither_actors.wire.shared import freed_body
 from slither_actors.worker import boot
+from slither_actors.worker.stacks import STACK_SIGNAL
 from supervisors.descriptors import close
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ READS_AT_DEATH = 256
 """More than a dead worker can have left in a pipe; a bound, should something outside its group still write there."""
 EOF_GRACE = 0.5
 """Seconds between the end of a worker's replies and its death; a worker that lives on without its pipe is killed."""
+STACK_QUIET = 0.01
+"""Seconds without another byte after which a worker has written down all its stacks: it writes without a pause."""
 REAP_POLL = 0.02
 """Seconds between looks for a dead worker where there is no pidfd (macOS)."""
 
@@ -110,6 +115,8 @@ class LocalHost:
         self._abandoned = False
         self._killing = False  # since the worker was first killed
         self._given_up = False
+        self._dump = b""  # the stacks of its threads
+        self._dumped = 0  # bytes of it that have come
 
     @property
     def pid(self) -> int | None:
@@ -315,10 +322,48 @@ class LocalHost:
             self._log.lines(self._scheduler.side, worker.pid, lines)
         return True
 
+    # -- where it is
+
     def progress(self) -> Progress | None:
         """Read the worker's cursor."""
         worker = self._worker
         return cursor.read(worker.cursor) if worker is not None else None
+
+    def ask_stack(self, done: Callable[[], None]) -> bool:
+        """Have the worker write down where its threads are; `done` is called when nothing more of it has come."""
+        worker = self._worker
+        if worker is None or not STACK_SIGNAL or not worker.send_signal(STACK_SIGNAL):
+            return False
+        self._executor.add_reader(worker.lifeline, partial(self._read_stack, done))
+        return True
+
+    def stack(self) -> str:
+        """Return what has come of that."""
+        return told(self._dump)
+
+    def _read_stack(self, done: Callable[[], None]) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        with contextlib.suppress(BlockingIOError, ConnectionResetError):
+            if data := os.read(worker.lifeline, STDERR_READ):
+                first = not self._dumped
+                self._dumped += len(data)
+                self._dump = (self._dump + data)[-READ:]
+                if first:
+                    self._executor.call_later(STACK_QUIET, self._stack_quiet, done, self._dumped)
+                return
+        self._executor.remove_reader(worker.lifeline)
+        done()
+
+    def _stack_quiet(self, done: Callable[[], None], size: int) -> None:
+        if self._worker is None:
+            return
+        if self._dumped > size:
+            self._executor.call_later(STACK_QUIET, self._stack_quiet, done, self._dumped)
+            return
+        self._executor.remove_reader(self._worker.lifeline)
+        done()
 
     # -- the end
 
@@ -422,7 +467,7 @@ class LocalHost:
         return True
 
     def _stop_watching(self, worker: WorkerProcess) -> None:
-        for fd in (worker.reply, worker.stderr):
+        for fd in (worker.reply, worker.stderr, worker.lifeline):
             self._executor.remove_reader(fd)
         if self._writing:
             self._writing = False

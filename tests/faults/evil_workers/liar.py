@@ -134,6 +134,16 @@ def cancelled(request, payloads):
     say(pack_frame(frames.CANCELLED, request.request_id + 1_000_000))
 
 
+def cancelled_itself(request, payloads):
+    """Though nobody asked: who believes it waits for ever."""
+    say(pack_frame(frames.CANCELLED, request.request_id))
+
+
+def answered_and_cancelled(request, payloads):
+    """The batch behind it was not begun, and nobody asked for that either."""
+    say(reply(request, payloads) + pack_frame(frames.CANCELLED, request.request_id + 1))
+
+
 def retires_for_nonsense(request, payloads):
     say(pack_frame(frames.RETIRE, 0, encode("I am tired")))
 

@@ -23,65 +23,64 @@ def one_worker() -> Iterator[System]:
         yield system
 
 
-def test_a_burst_of_one_item_runs_ends_in_its_order(one_worker: System) -> None:
-    order: list[int] = []
-
-    async def one(number: int) -> None:
-        await one_worker.dispatch.arun([number], **GATED)
-        order.append(number)
-
-    async def main() -> None:
-        await asyncio.gather(*map(one, range(512)))
-
-    asyncio.run(main())
-    assert order == list(range(512))
+def executed(system: System, number: int) -> Any:
+    """Have the worker say as the how manieth call it executed this one."""
+    return system.dispatch.arun([number], module="counted", function="calls")
 
 
-def test_clients_overtake_each_other_hardly_ever(one_worker: System) -> None:
-    """With one worker a request that came later ends later; each client has one at a time."""
+def test_a_burst_of_one_item_runs_is_executed_in_its_order(one_worker: System) -> None:
+    async def main() -> list[int]:
+        runs = await asyncio.gather(*(executed(one_worker, number) for number in range(512)))
+        return [item.payload for (item,) in runs]
+
+    places = asyncio.run(main())
+    assert places == list(range(places[0], places[0] + 512))
+
+
+def test_clients_that_come_back_are_served_as_they_come(one_worker: System) -> None:
+    """Each client has one run at a time: that of a request that came later is executed later."""
     came = itertools.count().__next__
-    ended: list[int] = []
+    places: dict[int, int] = {}
 
     async def client() -> None:
         for _ in range(40):
             number = came()
-            await one_worker.dispatch.arun([number], **GATED)
-            ended.append(number)
+            (item,) = await executed(one_worker, number)
+            places[number] = item.payload
 
     async def main() -> None:
         await asyncio.gather(*(client() for _ in range(16)))
 
     asyncio.run(main())
-    overtaken = [sum(later > number for later in ended[:place]) for place, number in enumerate(ended)]
-    assert max(overtaken) == 0
+    assert [places[number] - places[0] for number in range(640)] == list(range(640))
 
 
 def test_a_one_item_run_waits_for_one_batch_of_each_long_run(one_worker: System, gates: Gates) -> None:
     """All have come before the first batch is done, so that the order of the rest is the pool's alone."""
-    order: list[Any] = []
+    counted: dict[str, Any] = {"module": "counted", "function": "calls"}
 
-    async def long(name: str) -> None:
-        payloads: list[Any] = [name] * 50
-        async with one_worker.dispatch.astream(payloads, **GATED, max_in_flight=4) as stream:
-            async for item in stream:
-                order.append(item.payload)
+    async def long() -> list[int]:
+        results = await one_worker.dispatch.arun(range(200), **counted, max_in_flight=4, batch_size=1)
+        return [item.payload for item in results]
 
-    async def short() -> None:
-        (item,) = await one_worker.dispatch.arun(["short"], **GATED)
-        order.append(item.payload)
+    async def come(runs: int) -> None:
+        while (pool := one_worker.statistics().pools["default"].pool) is None or pool.runs < runs:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # what is waited for happens on another thread
 
-    async def main() -> None:
+    async def main() -> tuple[list[list[int]], int]:
+        (start,) = await executed(one_worker, 0)
         first = asyncio.create_task(one_worker.dispatch.arun([("first", gates["first"])], **GATED))
         await asyncio.to_thread(gates.wait_begun, "first")
-        runs = [asyncio.create_task(long(f"long {number}")) for number in range(12)]
-        while one_worker.statistics().pools["default"].pool.runs < 13:
-            await asyncio.sleep(0)
-        runs.append(asyncio.create_task(short()))
-        while one_worker.statistics().pools["default"].pool.runs < 14:
-            await asyncio.sleep(0)
+        runs = [asyncio.create_task(long()) for _ in range(12)]
+        await come(13)
+        short = asyncio.create_task(executed(one_worker, 1))
+        await come(14)
         gates.open("first")
-        await asyncio.gather(first, *runs)
+        (item,) = await short
+        await first
+        return [await run for run in runs], item.payload - start.payload
 
-    asyncio.run(main())
-    assert len(order) == 601
-    assert order.index("short") <= 12 + 12  # and at most one more of each that has come out meanwhile
+    long_runs, place = asyncio.run(main())
+    assert len(long_runs) == 12
+    assert all(len(places) == 200 for places in long_runs)
+    assert place <= 12 + 1

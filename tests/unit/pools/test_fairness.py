@@ -5,12 +5,14 @@ Counted in batches and in lanes looked at, never in seconds.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
+from slither_actors import SessionBusy
 from slither_actors.pools.job import Lane
 from slither_actors.pools.slots import Slot, Slots
 from slither_actors.pools.turns import Turns
@@ -159,7 +161,7 @@ def test_a_stream_of_one_item_runs_and_a_long_one_get_their_turns(bench: Make, a
     assert short == list(range(8, 8 + len(short)))
     of_long = [at for at, ref in enumerate(order) if ref >= 10_000]
     steady = [at for at in of_long if at > 200]
-    gaps = [b - a for a, b in zip(steady, steady[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(steady)]
     assert gaps
     assert max(gaps) <= 9  # it is served once a round of eight
     assert min(gaps) >= 2  # and not twice in a row
@@ -177,7 +179,8 @@ def test_runs_take_no_more_from_each_other_than_a_pipe_a_turn(bench: Make) -> No
         it.scheduler.advance(0.01)  # so three or four of them are a pipe
         answer_one(it, 0, served)
     runs = "".join(str(ref // 1000) for ref in numbers(served))
-    assert runs.startswith("0") and len(runs) == 180
+    assert runs.startswith("0")
+    assert len(runs) == 180
     steady = runs[12:120]
     assert "000111222000111222" in steady.replace("0000", "000").replace("1111", "111").replace("2222", "222")
     assert not any(run * 5 in steady for run in "012")
@@ -355,6 +358,18 @@ def test_a_strict_session_at_the_head_of_the_line_waits_for_a_full_pipe(bench: M
     assert it.pool.in_pipes == 129  # as soon as there is room
     run_all(it, served)
     assert numbers(served)[-1] == 2
+
+
+def test_fail_fast_does_not_wait_for_its_turn_to_fail(bench: Make) -> None:
+    it = bench()
+    it.start()
+    first, second = (it.lane(session="s", affinity="fail_fast") for _ in range(2))
+    it.submit(first, 1)
+    for ref, lane in enumerate(lanes_of(it, 20)):
+        it.submit(lane, 100 + ref)
+    it.submit(second, 2, 3)
+    assert [type(second.collector.of(ref)) for ref in (2, 3)] == [SessionBusy, SessionBusy]  # type: ignore[attr-defined]
+    assert len(it.host.calls()) == 1
 
 
 # --- the order itself
