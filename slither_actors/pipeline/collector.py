@@ -280,7 +280,7 @@ class Collector(LightActor):
             run.retries += 1
             self._remaking[batch.ref] = batch.positions
             self._done(batch)
-            self._ask_batcher(Split(batch, batch.count // 2))
+            self._ask_batcher(Split(batch))
         elif decision.verdict is Verdict.SKIP:
             positions = batch.positions if whole else [batch.positions[i] for i in indexes]
             run.skipped += count
