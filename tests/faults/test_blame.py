@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from support.gates import Gates
 from support.victims import beside, counts, counts_after, works
 
 from slither_actors import BatchTimeout, DispatchError, Item, Retry, Route, System, WorkerCrashed
+from slither_actors.pools import cursor
 
 Start = Callable[..., System]
 CRASHES = {"abort": "SIGABRT", "segfault": "SIGSEGV", "exit": "exit 0"}
@@ -208,6 +210,75 @@ def test_a_forked_child_does_not_speak_for_its_parent(start: Start) -> None:
     payloads[4] = "fork"
     results, _ = run(system, payloads, function="forks", on_error="skip")
     assert skipped(results) == [8]
+
+
+# --- wherever and however it runs
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("spec", [{"shared_memory": False}, {"memory_limit": 4 << 30}, {"max_batches": 2}])
+def test_every_kind_of_pool_knows_the_item(start: Start, spec: dict[str, Any]) -> None:
+    system = start(max_restarts=None, **spec)
+    results, _ = run(system, batch_with(3, 40), on_error="skip", batch_size=16)
+    assert skipped(results) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(3)
+def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursor, "memory_file", lambda size: -1)
+    system = start(max_restarts=None)
+    results, _ = run(system, batch_with(3, 40), on_error="skip")
+    assert skipped(results) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(3)
+def test_without_any_file_the_batch_is_blamed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursor, "make", lambda: -1)
+    system = start(max_restarts=None)
+    results, _ = run(system, batch_with(3, size=8), on_error=Retry(1, split=True, then="skip"))
+    assert skipped(results) == [3]
+    assert counts(system).deaths == 4
+
+
+@pytest.mark.fault(3)
+def test_an_async_run_loses_its_item_only(start: Start) -> None:
+    system = start(max_restarts=None)
+
+    async def go() -> list[Item]:
+        return await system.dispatch.arun(
+            batch_with(3, 40), module="items", function="does", each=True, on_error="skip"
+        )
+
+    assert skipped(asyncio.run(go())) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(6)
+def test_an_inline_batch_has_its_batch_timeout(start: Start) -> None:
+    system, done = start(), threading.Event()
+
+    class Waits:
+        def execute_batch(self, batch: Any, context: Any, options: Any) -> Any:
+            done.wait(20)
+            return batch
+
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1], executor=Waits, batch_timeout=0.1)
+    done.set()
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert (error.option, error.timeout, error.inline) == ("batch_timeout", 0.1, True)
+
+
+@pytest.mark.fault(6)
+def test_a_pools_batch_timeout_holds_unless_the_run_says(start: Start) -> None:
+    system = start(batch_timeout=0.4)
+    with pytest.raises(DispatchError, match="batch_timeout of 0.4 s"):
+        run(system, [0.05] * 64, function="naps")
+    results, _ = run(system, [0.02] * 32, function="naps", batch_timeout=None)
+    assert len(results) == 32
 
 
 # --- batch functions that say where they are
