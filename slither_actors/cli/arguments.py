@@ -30,6 +30,7 @@ Each line of INPUT is one JSON value; each result is one line of OUTPUT. The wor
   skip       its inputs are left out of the output and counted
   retry[:N]  it is run again, N times in all (3 unless said); then as skip where --errors is given, else as halt
 --split isolates the one bad input of a batch: a batch that failed is halved, and its halves are run on their own.
+With --each a crash or a timeout costs the one input that it was at, and --split has nothing to look for.
 
 exit codes: 0 done, 1 the run failed, 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM
 
@@ -220,7 +221,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     )
     add("--on-error", type=_on_error, default=OnError("halt"), metavar="skip|halt|retry[:N]", help="see below (halt)")
     add("--split", action="store_true", help="halve a batch that failed, to find the one bad input")
-    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS", help="for one batch; 'none' lifts it (30)")
+    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS", help="for a batch, with --each an input; 'none' lifts it (30)")
     add("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=f"a part-filled batch waits ({LINGER})")
     add(
         "--path",

@@ -400,6 +400,8 @@ class Executor(LightActor):
         if self._why is None:
             self._look(death.progress)
             self._charge = self._charged(error)
+            if self._charge.index:
+                self.prove()  # it has completed items, though their results died with it
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         ended = self._requests.died(error, self._charge)

@@ -26,10 +26,11 @@ SIZE: Final = 4096
 class Cursor:
     """Where this worker is. Written by the thread that executes; mapped when it is first needed."""
 
-    __slots__ = ("_fd", "_map", "count", "request_id", "words")
+    __slots__ = ("_fd", "_file", "_map", "count", "request_id", "words")
 
     def __init__(self) -> None:
         self._fd = -1
+        self._file: Any = None
         self._map: Any = None
         self.words: Any = None
         """The three words; None before they are needed."""
@@ -41,6 +42,7 @@ class Cursor:
     def use(self, fd: int) -> None:
         """Write to this file; -1: the host has none, and hears nothing."""
         self._fd = fd
+        self._file = _identity(fd)
         os.register_at_fork(after_in_child=self._forked)
 
     def begin(self, request_id: int) -> Any:
@@ -69,7 +71,7 @@ class Cursor:
         words[INDEX] = index
 
     def _mapped(self) -> Any:
-        if self._fd >= 0:
+        if self._fd >= 0 and _identity(self._fd) == self._file:  # user code may have closed it, and opened another
             from mmap import mmap  # here, as most workers never need it
 
             try:
@@ -87,6 +89,14 @@ class Cursor:
         words, self.words = self.words, None
         if type(words) is memoryview:
             words.release()
+
+
+def _identity(fd: int) -> Any:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 cursor: Final = Cursor()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import threading
 import time
@@ -212,6 +213,51 @@ def test_a_forked_child_does_not_speak_for_its_parent(start: Start) -> None:
     assert skipped(results) == [8]
 
 
+# --- any batch, any policy
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("seed", range(6))
+def test_any_run_with_killers_among_its_items(start: Start, seed: int) -> None:
+    """Each bad item costs its attempts, each one a death or a failure, and nobody else is touched."""
+    chance = random.Random(seed)
+    system = start(2, max_restarts=None)
+    size = chance.randint(1, 150)
+    payloads: list[Any] = list(range(size))
+    for index in chance.sample(range(size), min(size, chance.randint(1, 6))):
+        payloads[index] = chance.choice(["abort", "exit", "raise"])
+    bad = {index: payload for index, payload in enumerate(payloads) if isinstance(payload, str)}
+    attempts = chance.choice([1, 2])
+    policy = Retry(attempts, split=chance.random() < 0.5, then="skip", backoff=0.001)
+    ordering = chance.choice(["preserve", "as_completed"])
+    options = {"batch_size": chance.randint(1, 64), "ordering": ordering, "on_error": policy}
+    results, ledger = run(system, iter(payloads) if chance.random() < 0.5 else payloads, **options)
+    if ordering == "preserve":
+        assert [item.id for item in results] == list(range(size))
+    assert {item.id: item.payload for item in results} == dict(enumerate(payloads))
+    assert sorted(skipped(results)) == sorted(bad)
+    deaths = attempts * sum(payload != "raise" for payload in bad.values())
+    assert (counts(system).deaths, ledger.failed, ledger.skipped) == (deaths, attempts * len(bad), len(bad))
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("seed", range(6))
+def test_halt_gives_all_before_the_first_killer(start: Start, seed: int) -> None:
+    chance = random.Random(seed)
+    system = start(2, max_restarts=None)
+    size = chance.randint(20, 150)
+    payloads: list[Any] = list(range(size))
+    bad = sorted(chance.sample(range(size), 4))
+    for index in bad:
+        payloads[index] = chance.choice(["abort", "exit", "raise"])
+    with pytest.raises(DispatchError, match=rf"item {bad[0]}\b") as caught:
+        system.dispatch.run(
+            payloads, module="items", function="does", each=True, batch_size=chance.randint(1, 64)
+        )
+    assert [item.payload for item in caught.value.partial_results] == list(range(bad[0]))
+    assert caught.value.unfinished[0] == bad[0]
+
+
 # --- wherever and however it runs
 
 
@@ -378,6 +424,24 @@ def test_a_close_takes_effect_between_two_items(start: Start, tmp_path: Path) ->
     assert works(system)
     assert gates.begun(2) == []
     assert (counts(system).kills, counts(system).started) == ({}, 1)
+
+
+@pytest.mark.parametrize("failure", ["raises", "dies"])
+def test_a_halt_takes_effect_between_two_items(start: Start, tmp_path: Path, failure: str) -> None:
+    system, gates = start(2, max_restarts=None), Gates(tmp_path)
+    payloads = [(i, gates[i]) for i in range(32)] + [(-1 if failure == "raises" else "abort", gates["bad"])]
+
+    def fail() -> None:
+        gates.wait_begun(0)
+        gates.open("bad")
+
+    with beside(fail), pytest.raises(DispatchError):
+        run(system, payloads, function="deed_behind_gate", batch_size=32, ordering="as_completed", timeout=None)
+    gates.open(0, 1)  # the second may have begun before the word came
+    for _ in range(2):
+        assert works(system)
+    assert gates.begun(2) == []
+    assert counts(system).kills == {}
 
 
 @pytest.mark.fault(24)
