@@ -215,6 +215,8 @@ class Collector(LightActor):
                 batch.reply = outcome
                 self._replies([batch])
         elif isinstance(outcome, Exception):
+            if type(outcome) is BatchTimeout and outcome.of == "item":
+                outcome = outcome.at_item(batch.ids()[0])  # it was alone
             self._batch_failed(batch, outcome)
         elif type(outcome) is AtItem:
             self._item_charged(batch, outcome.index, outcome.error)

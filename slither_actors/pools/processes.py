@@ -27,12 +27,12 @@ class WorkerProcess:
         popen: the process.
         request, reply, stderr, lifeline: the host's ends of the pipes.
         replies: the memory that it writes large replies to; -1 where there is none.
-        cursor: the file where it says at which item it is; -1 where there is none.
+        place: the file for its cursor where there is none of replies, which else has it; -1 where there is none either.
         closed: told once it is of no more use.
     """
 
     __slots__ = (
-        "_closed", "_popen", "cursor", "exited", "lifeline", "pid", "pidfd", "replies", "reply", "request", "stderr",
+        "_closed", "_popen", "exited", "lifeline", "pid", "pidfd", "place", "replies", "reply", "request", "stderr",
     )  # fmt: skip
 
     def __init__(
@@ -44,7 +44,7 @@ class WorkerProcess:
         stderr: int,
         lifeline: int,
         replies: int = -1,
-        cursor: int = -1,
+        place: int = -1,
         closed: Callable[[WorkerProcess], object],
     ) -> None:
         self._popen = popen
@@ -57,8 +57,13 @@ class WorkerProcess:
         self.stderr = stderr
         self.lifeline = lifeline
         self.replies = replies
-        self.cursor = cursor
+        self.place = place
         self.pidfd = _pidfd_open(popen.pid)
+
+    @property
+    def cursor(self) -> int:
+        """The file at whose end it says at which item it is; -1: there is none."""
+        return self.replies if self.replies >= 0 else self.place
 
     def is_dead(self) -> bool:
         """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
@@ -100,12 +105,12 @@ class WorkerProcess:
 
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
-        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.cursor)
+        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.place)
         return [fd for fd in every if fd >= 0]
 
     def close(self) -> None:
         """Close what is open; may be repeated."""
-        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies", "cursor"):
+        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies", "place"):
             fd = getattr(self, name)
             if fd >= 0:
                 setattr(self, name, -1)

@@ -34,8 +34,8 @@ def command(python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *memo
     :param request_fd: the end of a pipe that the worker reads frames from.
     :param reply_fd: the end of a pipe that it writes frames to.
     :param lifeline_fd: the end of a pipe that it reads nothing from: its end of file means that the host is gone.
-    :param memory: files that it shares with the host: none, or that of requests and that of its replies; and behind
-        these the one for its cursor, if there is one.
+    :param memory: files that it shares with the host: that of requests and that of its replies; or one for its cursor
+        alone, which else is at the end of that of the replies; or none.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # The same interpreter may have found msgpack on a path that its child does not get (a zip, a test runner's path).

@@ -19,6 +19,8 @@ from slither_actors.wire.frames import (
 )
 from slither_actors.wire.shared import Arena, Mapped, freed_parts
 
+from .cursor import SIZE as CURSOR
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +143,7 @@ class Channel:
             return None
         if self._arena is None:
             try:
-                self._arena = Arena(self._replies_fd)
+                self._arena = Arena(self._replies_fd, CURSOR)
             except (OSError, ValueError):  # no address space left, say
                 self._replies_fd = -1
                 return None

@@ -1,5 +1,7 @@
 """The cursor: at which item of which batch this worker is, in a page that its host reads when a batch goes wrong.
 
+It is the last page of a file that the two share: of the worker's replies where these go through memory, else its own.
+
 Three words of 64 bits, in the machine's byte order: the id of the request, the index of the item, and when that began
 in nanoseconds of CLOCK_MONOTONIC. The host reads them at a deadline and after a death, and believes none of them
 further than `slither_actors.pools.blame` says. Nothing is sent, so an item costs two stores.
@@ -8,6 +10,7 @@ further than `slither_actors.pools.blame` says. Nothing is sent, so an item cost
 from __future__ import annotations
 
 import os
+from mmap import PAGESIZE, mmap
 from operator import index as _index
 from time import monotonic_ns
 
@@ -19,8 +22,8 @@ REQUEST: Final = 0
 INDEX: Final = 1
 SINCE: Final = 2
 
-SIZE: Final = 4096
-"""Bytes of the file: one page."""
+SIZE: Final = PAGESIZE
+"""Bytes at the end of the file."""
 
 
 class Cursor:
@@ -40,7 +43,7 @@ class Cursor:
         """Its items."""
 
     def use(self, fd: int) -> None:
-        """Write to this file; -1: the host has none, and hears nothing."""
+        """Write to the end of this file."""
         self._fd = fd
         self._file = _identity(fd)
         os.register_at_fork(after_in_child=self._forked)
@@ -72,10 +75,8 @@ class Cursor:
 
     def _mapped(self) -> Any:
         if self._fd >= 0 and _identity(self._fd) == self._file:  # user code may have closed it, and opened another
-            from mmap import mmap  # here, as most workers never need it
-
             try:
-                self._map = mmap(self._fd, SIZE)
+                self._map = mmap(self._fd, SIZE, offset=os.fstat(self._fd).st_size - SIZE)
             except (OSError, ValueError):  # no address space left, say: the batch is then blamed as a whole
                 self._fd = -1
             else:

@@ -200,8 +200,9 @@ def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memor
     guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
     close_in_forks(request_fd, reply_fd, lifeline_fd, *memory)
     enter_worker()
-    arenas = memory[: len(memory) // 2 * 2]
-    cursor.use(memory[-1] if len(memory) > len(arenas) else -1)
+    arenas = memory if len(memory) == 2 else ()
+    if memory:
+        cursor.use(memory[-1])
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")

@@ -273,7 +273,7 @@ def test_every_kind_of_pool_knows_the_item(start: Start, spec: dict[str, Any]) -
 @pytest.mark.fault(3)
 def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cursor, "memory_file", lambda size: -1)
-    system = start(max_restarts=None)
+    system = start(max_restarts=None, shared_memory=False)
     results, _ = run(system, batch_with(3, 40), on_error="skip")
     assert skipped(results) == [3, 40]
     assert counts(system).deaths == 2
@@ -282,7 +282,7 @@ def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPa
 @pytest.mark.fault(3)
 def test_without_any_file_the_batch_is_blamed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cursor, "make", lambda: -1)
-    system = start(max_restarts=None)
+    system = start(max_restarts=None, shared_memory=False)
     results, _ = run(system, batch_with(3, size=8), on_error=Retry(1, split=True, then="skip"))
     assert skipped(results) == [3]
     assert counts(system).deaths == 4
@@ -321,7 +321,7 @@ def test_an_inline_batch_has_its_batch_timeout(start: Start) -> None:
 @pytest.mark.fault(6)
 def test_a_pools_batch_timeout_holds_unless_the_run_says(start: Start) -> None:
     system = start(batch_timeout=0.4)
-    with pytest.raises(DispatchError, match="batch_timeout of 0.4 s"):
+    with pytest.raises(DispatchError, match=r"batch_timeout of 0\.4 s"):
         run(system, [0.05] * 64, function="naps")
     results, _ = run(system, [0.02] * 32, function="naps", batch_timeout=None)
     assert len(results) == 32
@@ -387,8 +387,29 @@ def test_the_timeout_of_a_batch_function_is_the_batchs(start: Start) -> None:
     error = caught.value.reason
     assert isinstance(error, BatchTimeout)
     assert (error.of, error.count, error.done, error.timeout) == ("batch", 4, None, 0.3)
-    for word in ("timeout of 0.3 s", "batch_size", "4 items"):
+    for word in ("timeout of 0.3 s", "whole batch of 4 items", "batch_size"):
         assert word in str(error)
+
+
+@pytest.mark.fault(6)
+def test_the_error_says_what_an_item_takes(start: Start) -> None:
+    system = start()
+    with pytest.raises(DispatchError) as caught:
+        run(system, [0.04] * 16 + [3600.0], function="sleeps", module="tasks", each=False, batch_size=4, timeout=1.0)
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert error.count == 1
+    assert error.average is not None
+    assert error.average >= 0.03
+
+
+@pytest.mark.fault(6)
+def test_an_item_alone_is_named_too(start: Start) -> None:
+    system = start()
+    (item,), _ = run(system, [Item("a", "hang")], timeout=0.3, on_error="skip")
+    error = item.meta["error"]
+    assert (error.of, error.item_id) == ("item", "a")
+    assert str(error).startswith("item 'a' was not done within its timeout of 0.3 s; ")
 
 
 @pytest.mark.fault(6)

@@ -9,6 +9,7 @@ import time
 
 from slither_actors.worker import Adapter, command, progress
 
+
 def _raise():
     raise ValueError("no")
 
