@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
+from slither_actors.loops import warn_in_loop
 from slither_actors.options import RunOptions, parse_options
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.pieces import pieces
@@ -58,6 +59,10 @@ class Dispatcher:
             DispatchError: the run failed. ``partial_results`` has all results there were, ``unfinished`` the ids of
                 the rest.
         """
+        warn_in_loop("run", "`await ...arun(...)`")
+        return self._run(items, options)
+
+    def _run(self, items: Iterable[Any], options: dict[str, Any]) -> list[Item]:
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
             for piece in pieces(consumer):
@@ -83,7 +88,8 @@ class Dispatcher:
             OptionError: as in `run`.
             DispatchError: as in `run`.
         """
-        return self.run(batch, **_as_it_is(batch, options))
+        warn_in_loop("call_batch", "`await ...acall_batch(...)`")
+        return self._run(batch, _as_it_is(batch, options))
 
     async def arun(self, items: Source, **options: Any) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.

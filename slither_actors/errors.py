@@ -344,12 +344,17 @@ class PoolUnavailable(SlitherError):
 class StartTimeout(SlitherError):
     """A worker was not ready, or had not imported the function, within the pool's ``start_timeout``.
 
+    Or an actor of the System's tree had not started within the longest of the pools'.
+
     Args:
         timeout: seconds that it had.
+        message: unless given, that of a worker.
     """
 
-    def __init__(self, timeout: float) -> None:
-        super().__init__(f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)")
+    def __init__(self, timeout: float, message: str | None = None) -> None:
+        super().__init__(
+            message or f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)"
+        )
         self.timeout = timeout
 
 
@@ -401,8 +406,11 @@ class SessionBusy(SlitherError):
 # The end of what was used
 
 
+FINALIZING = "the interpreter is shutting down: it has ended the threads of every System, so nothing can run any more"
+
+
 class SystemStopped(SlitherError):
-    """The System was stopped, before or during the call."""
+    """The System was stopped, before or during the call; or does not take this run, as it is starting or draining."""
 
 
 class StreamClosed(SlitherError):

@@ -27,11 +27,13 @@ class DrainReport(Struct, frozen=True):
     """What became of the work that was under way when a drain began.
 
     Args:
-        drained: whether all of it was finished in time.
+        drained: whether all of it was finished in time: each run, and each actor of the System's own tree.
         completed: runs that ended by themselves.
         dropped: runs that were cut off at the deadline; their errors name what is unfinished.
         redelivered: batches that went to another worker meanwhile, because theirs died before it began them.
         stopped: whether everything of the System has ended.
+        cut_actors: actors of the System's own tree that had not ended at the deadline, by their ids from the top
+            ("feeds/news"); those that were to be asked after them are among them.
     """
 
     drained: bool
@@ -39,6 +41,7 @@ class DrainReport(Struct, frozen=True):
     dropped: int
     redelivered: int
     stopped: bool
+    cut_actors: tuple[str, ...] = ()
 
 
 OVER = {

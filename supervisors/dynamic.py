@@ -29,7 +29,7 @@ from supervisors.exits import (
     SupervisorStopping,
     is_abnormal,
 )
-from supervisors.intensity import Backoff, RestartIntensity
+from supervisors.intensity import Backoff, RestartIntensity, RestartPolicy
 from supervisors.life import Down, Ignored, Started, StartOutcome
 from supervisors.process import LightActor
 from supervisors.records import record
@@ -60,6 +60,7 @@ class DynamicSupervisor(LightActor):
         max_seconds: seconds.
         restart_backoff: how long to wait before restarts of one child; None: never.
         name: for people.
+        policy: decides on restarts in place of the three options above; None: they do.
 
     Raises:
         TypeError, ValueError: an option is something else.
@@ -72,6 +73,7 @@ class DynamicSupervisor(LightActor):
         max_seconds: float = 5.0,
         restart_backoff: Backoff | None = None,
         name: str | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
         super().__init__()
         if max_children is not None and (isinstance(max_children, bool) or not isinstance(max_children, int)):
@@ -80,7 +82,8 @@ class DynamicSupervisor(LightActor):
             raise ValueError(f"max_children must not be negative: {max_children!r}")
         self.name = name
         self.max_children = max_children
-        self.intensity = RestartIntensity(max_restarts, max_seconds)
+        self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
+        self._policy = policy
         self._backoff = restart_backoff
         # Dictionaries for their order; the values of the first are those whose start somebody waits for.
         self._children: dict[Child, Reply | None] = {}
@@ -136,8 +139,8 @@ class DynamicSupervisor(LightActor):
                 continue
             if child.state != "stopping":
                 self._ask_to_end(child)
-            if child.spec.shutdown_seconds != math.inf:
-                longest = max(longest, child.spec.shutdown_seconds)
+            if child.seconds_to_end(reason) != math.inf:
+                longest = max(longest, child.seconds_to_end(reason))
         if self._children:
             self._deadline = self.call_later(longest, self._kill_all)
         else:
@@ -220,19 +223,25 @@ class DynamicSupervisor(LightActor):
     def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> None:
         child.state = "restarting"
         now = self.scheduler.now()
-        if not self.intensity.allow(now):
+        delay = self._delay(child, reason, now)
+        if delay is None:
             data = {"supervisor": str(self), "child": child.spec.id, "reason": reason}
             record(self.scheduler, "budget_exceeded", logging.ERROR, data)
             self.on_shutdown(Shutdown(RestartBudgetExceeded(child.spec.id, reason)))
             return
         child.restarts += 1
-        delay = child.backoff.delay(now)
         data = {"supervisor": str(self), "child": child.spec.id, "reason": reason, "delay": delay}
         record(self.scheduler, "restart", logging.INFO, data)
         if first and delay <= 0.0:
             self._launch(child)
         else:
             child.retry = self.call_later(delay, self._retry, child)
+
+    def _delay(self, child: Child, reason: ExitReason, now: float) -> float | None:
+        """Return the seconds to wait before a restart, None if it is one too many."""
+        if self._policy is not None:
+            return self._policy.delay(child.spec.id, reason, now)
+        return child.backoff.delay(now) if self.intensity.allow(now) else None
 
     def _retry(self, child: Child) -> None:
         child.retry = None
@@ -269,7 +278,7 @@ class DynamicSupervisor(LightActor):
 
     def _kill_all(self) -> None:
         for child in list(self._children):
-            if child.spec.shutdown_seconds != math.inf:
+            if child.seconds_to_end(self._reason) != math.inf:
                 self._kill(child)
 
     def _give_up(self, child: Child) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "ChildRestarting",
     "ChildRunning",
     "Crashed",
+    "Draining",
     "ExitReason",
     "Killed",
     "MaxChildren",
@@ -47,6 +48,13 @@ class Shutdown(ExitReason, frozen=True):
     """It was asked to end, or ended in good order for the reason that `term` gives."""
 
     term: object = None
+
+
+class Draining(Struct, frozen=True):
+    """The `term` of a Shutdown without haste: finish what is at hand. Whoever asks waits, and ends it at its limit.
+
+    Supervisors pass it on. A child whose spec says no `shutdown` then has no limit of its own.
+    """
 
 
 class Crashed(ExitReason, frozen=True):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from sys import is_finalizing
 from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.exits import WouldDeadlock
+from supervisors.exits import SchedulerStopped, WouldDeadlock
 from supervisors.scheduler import Scheduler
 
 __all__ = ["GuardedFuture", "check_may_block"]
@@ -15,7 +16,9 @@ T = TypeVar("T")
 
 
 def check_may_block(what: str) -> None:
-    """Raise WouldDeadlock on a scheduler's thread."""
+    """Raise WouldDeadlock on a scheduler's thread; SchedulerStopped while the interpreter shuts down."""
+    if is_finalizing():  # it has ended all threads but this one
+        raise SchedulerStopped(f"{what} while the interpreter is shutting down: no actor runs any more")
     if Scheduler.current() is not None:
         raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
 

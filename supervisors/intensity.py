@@ -7,8 +7,12 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Backoff", "BackoffState", "RestartIntensity"]
+if TYPE_CHECKING:
+    from supervisors.exits import ExitReason
+
+__all__ = ["Backoff", "BackoffState", "RestartIntensity", "RestartPolicy"]
 
 
 class RestartIntensity:
@@ -43,6 +47,10 @@ class RestartIntensity:
         while now - attempts[0] > self.max_seconds:
             attempts.popleft()
         return len(attempts) <= self.max_restarts
+
+    def clear(self) -> None:
+        """Forget all attempts."""
+        self._attempts.clear()
 
     def recent(self, now: float) -> int:
         """How many of the recorded attempts are within the window that ends at `now`."""
@@ -124,6 +132,23 @@ class BackoffState:
         wait = config.wait(self._attempt)
         self._attempt += 1
         return wait * (1.0 - config.jitter * self._rand()) if config.jitter else wait
+
+
+class RestartPolicy(Protocol):
+    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`, where its owner knows more."""
+
+    @property
+    def intensity(self) -> RestartIntensity:
+        """What the supervisor's statistics show as its budget."""
+
+    def delay(self, child_id: object, reason: ExitReason, now: float) -> float | None:
+        """Return the seconds to wait before this restart; None: the supervisor gives up.
+
+        Args:
+            child_id: the id of the child that ended, or failed to restart.
+            reason: how.
+            now: the scheduler's time, in seconds.
+        """
 
 
 def positive(name: str, value: float) -> float:

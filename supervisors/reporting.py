@@ -64,13 +64,14 @@ class Inbox:
 class _ThreadLife(Life):
     """How an actor with a thread is ended."""
 
-    __slots__ = ("__weakref__", "_actor", "asked", "ended", "scheduler", "thread")
+    __slots__ = ("__weakref__", "_actor", "asked", "claims", "ended", "scheduler", "thread")
 
     def __init__(self, actor: Reporting) -> None:
         super().__init__()
         self._actor: Reporting | None = actor
         self.asked: ExitReason | None = None
         self.scheduler = Scheduler.current()
+        self.claims = Scheduler.working_for()  # an actor that an actor's thread starts works for the same scheduler
         self.thread: threading.Thread | None = None
         self.ended = threading.Event()
 
@@ -140,8 +141,8 @@ class Reporting(pykka.ThreadingActor):
     def _actor_loop(self) -> None:
         life = self._sup_life
         life.thread = threading.current_thread()
-        if life.scheduler is not None:
-            life.scheduler.claim_thread()
+        if life.claims is not None:
+            life.claims.claim_thread()
         reason = self._sup_guarded_start()
         if reason is None:
             reason = self._sup_guarded_run()

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
@@ -23,6 +24,10 @@ __all__ = ["Scheduler", "Timer"]
 _logger = logging.getLogger("supervisors")
 
 _current = threading.local()
+
+# The scheduler that a claimed thread works for. Threads start with an empty context, so that this is seen beyond the
+# thread only where user code carries the context on: asyncio.to_thread, Context.run.
+_carried: ContextVar[Scheduler | None] = ContextVar("supervisors_scheduler", default=None)
 
 # A turn goes on with messages that arrived during it up to this many, because each poll gives the interpreter lock
 # away, and with a busy thread beside it takes up to a switch interval (5 ms) to get it back. Small enough that a
@@ -52,8 +57,9 @@ class Scheduler:
 
     After os.fork nothing of it may be used in the child but `abandon_after_fork`.
 
-    Its user may set `on_event`, which is called with each event (see `emit`), and `on_end`, which is called once, when
-    the last actor has ended and nothing runs here any more.
+    Its user may set `owner`, what it is a part of, for code that asks `working_for`; `on_event`, which is called with
+    each event (see `emit`); and `on_end`, which is called once, when the last actor has ended and nothing runs here any
+    more.
 
     Args:
         name: the thread's name.
@@ -66,7 +72,8 @@ class Scheduler:
     ) -> None:
         self.name = name
         self.pid = os.getpid()
-        self.side = side if side is not None else SideThread(f"{name}-side")
+        self.side = side if side is not None else SideThread(f"{name}-side", begin=self.claim_thread)
+        self.owner: Any = None
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_end: Callable[[], object] | None = None
         self._owns_side = side is None
@@ -163,6 +170,7 @@ class Scheduler:
     def claim_thread(self) -> None:
         """The calling thread works for an actor of this scheduler, until it ends: `owns_thread` is true on it."""
         _current.works_for = self
+        _carried.set(self)
 
     def owns_thread(self) -> bool:
         """True where to wait for the end of all that runs here would be to wait for oneself.
@@ -170,6 +178,19 @@ class Scheduler:
         That is on its own thread, on the side thread, and on those of actors that have one.
         """
         return self.on_thread() or self.side.on_thread() or getattr(_current, "works_for", None) is self
+
+    @staticmethod
+    def working_for() -> Scheduler | None:
+        """The scheduler for which the calling code works, if any.
+
+        That is the one whose own thread this is; or that has claimed this thread: its side thread, and those of its
+        actors; or from whose threads the context was carried here (`asyncio.to_thread`, `contextvars.Context.run`).
+        In a forked child the parent's schedulers do not count.
+        """
+        found: Scheduler | None = getattr(_current, "works_for", None) or getattr(_current, "scheduler", None)
+        if found is None:
+            found = _carried.get()
+        return found if found is None or found.pid == os.getpid() else None
 
     @staticmethod
     def current() -> Scheduler | None:
@@ -251,6 +272,7 @@ class Scheduler:
 
     def _run(self) -> None:
         self._ident = get_ident()
+        self.claim_thread()
         with activate(self):
             try:
                 turn = self._turn

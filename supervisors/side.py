@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from sys import is_finalizing
 from typing import Any
 
 __all__ = ["SideThread"]
@@ -26,13 +27,17 @@ class SideThread:
     Args:
         name: the thread's name.
         maxsize: how many jobs may wait.
+        begin: called once, first of all, on the thread.
     """
 
-    def __init__(self, name: str = "side", maxsize: int = 10_000) -> None:
+    def __init__(
+        self, name: str = "side", maxsize: int = 10_000, begin: Callable[[], object] | None = None
+    ) -> None:
         if maxsize < 1:
             raise ValueError(f"maxsize must be at least 1, not {maxsize!r}")
         self.name = name
         self.maxsize = maxsize
+        self._begin = begin
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Reentrant, because submit may be called by a finalizer that the garbage collector runs inside submit.
         self._lock = threading.RLock()
@@ -120,6 +125,8 @@ class SideThread:
         with self._lock:
             if self._thread is not None:
                 return True
+            if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+                return False
             thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             # Before start(), so that a finalizer's submit within start() does not make a second thread.
             self._thread = thread
@@ -131,6 +138,8 @@ class SideThread:
             return True
 
     def _run(self) -> None:
+        if self._begin is not None:
+            self._begin()
         get = self._queue.get
         while not self._abandoned:
             job = get()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from sys import is_finalizing
 from typing import TypeVar
 
 R = TypeVar("R")
@@ -25,6 +26,8 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         BaseException: what it raises.
         RuntimeError: there is no thread to be had.
     """
+    if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+        return function()
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[R] = loop.create_future()
 

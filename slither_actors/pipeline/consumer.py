@@ -11,10 +11,11 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from os import getpid
+from sys import is_finalizing
 from time import monotonic
 from typing import Any
 
-from slither_actors.errors import ForkedSystemError, StreamClosed
+from slither_actors.errors import FINALIZING, ForkedSystemError, StreamClosed, SystemStopped
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.batcher import Batcher
@@ -36,7 +37,9 @@ from slither_actors.pipeline.messages import (
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
-from slither_actors.pipeline.unpack import together, unpacker
+from slither_actors.pipeline.unpack import together as together_of
+from slither_actors.pipeline.unpack import unpacker
+from supervisors import Scheduler, WouldDeadlock
 
 FEED_BATCHES = 8
 """Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the
@@ -79,7 +82,7 @@ class Consumer:
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
         self._unpack = unpacker(run.options.executor, run.blame)
-        self._together = together(run)
+        self._together = together_of(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
@@ -112,11 +115,21 @@ class Consumer:
         Raises:
             DispatchError: the run failed.
             StreamClosed: it was closed meanwhile.
+            SystemStopped: the interpreter is shutting down, and has ended the threads that make the results.
+            WouldDeadlock: this is a scheduler's thread, which must not wait.
         """
         if self.closed:
             raise StreamClosed("this stream was closed before it was read")
         if getpid() != self.run.pid:
             raise ForkedSystemError
+        if is_finalizing():
+            raise SystemStopped(FINALIZING)
+        if Scheduler.current() is not None:
+            raise WouldDeadlock(
+                "a run waits for its results, and this is a scheduler's thread, which would have to make them; a light "
+                "actor has one with a thread of its own dispatch (a DaemonActor or a pykka.ThreadingActor), tells it "
+                "what to do, and is told the results"
+            )
         options = self.run.options
         self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
         try:
@@ -144,6 +157,8 @@ class Consumer:
         if not self.told:
             run.cut("close")  # before `closed`, so that no snapshot takes this for a failure
         run.closed = True
+        if is_finalizing():  # nobody is left to hear of it, and a thread that froze may hold the locks of a mailbox
+            return
         if run.collector is not None:
             run.collector.tell(Close())
         for role in (run.producer, run.batcher):
@@ -176,8 +191,8 @@ class Consumer:
 
     def _loop(self) -> Steps:
         run = self.run
-        inbox, credit, undelivered, budget = run.inbox, run.credit, run.undelivered, run.budget
-        ordered = run.options.ordering == "preserve"
+        inbox, credit, undelivered, budget, pid = run.inbox, run.credit, run.undelivered, run.budget, run.pid
+        ordered, together = run.options.ordering == "preserve", self._together
         owed = 0
         while True:
             # All credit goes back before we wait, so that nobody waits for us; before that in chunks, to save messages.
@@ -191,16 +206,18 @@ class Consumer:
                     yield PAUSE
                     if self.closed:
                         raise StreamClosed("this stream was closed")
-            if getpid() != run.pid:
+            if getpid() != pid:
                 raise ForkedSystemError
+            if waits and is_finalizing():
+                raise SystemStopped(FINALIZING)
             message = yield FOREVER
             if self.closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
                 if waits:
                     self._burst = len(message.deliveries)
-                if self._together is not None and self._broken is None and not self._held:
-                    done = self._together(message.deliveries, self._next)
+                if together is not None and self._broken is None and not self._held:
+                    done = together(message.deliveries, self._next)
                     if done is not None:
                         items, refs, self._size = done
                         for ref in refs:

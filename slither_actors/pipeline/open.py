@@ -23,7 +23,7 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
+from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild
 
 
 class RunOpener:
@@ -148,8 +148,6 @@ class RunOpener:
         timeout: float | None,
         batch_timeout: float | None,
     ) -> None:
-        if Scheduler.current() is not None:
-            raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
         options, context = run.options, run.options.context
         lane = run.lane = Lane(
             max_in_flight=options.max_in_flight,
@@ -176,10 +174,15 @@ class RunOpener:
             self._started += 1
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float) -> None:
-        """Wait until no run is under way, for `timeout` seconds at most."""
+    def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
+        """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""
         with self._idle:
-            self._idle.wait_for(lambda: not self.live, timeout)
+            self._idle.wait_for(lambda: others_done() and not self.live, timeout)
+
+    def look_again(self) -> None:
+        """What `wait_until_idle` waits for besides runs may have come true."""
+        with self._idle:
+            self._idle.notify_all()
 
     def _ended(self, cut_off: bool) -> None:
         with self._idle:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from slither_actors.wire.c_stack import room
 from slither_actors.wire.codec import decode
 from slither_actors.wire.header import Frame
 
@@ -54,7 +55,7 @@ class ReplyDecoder:
             DecodeError: there is none.
         """
         body = frame.body
-        if LEAST <= len(body) <= MOST and self._plain:
+        if LEAST <= len(body) <= MOST and self._plain and room.recursive:
             try:
                 if b"\xff" not in body or _TIMESTAMP.search(body) is None:
                     return self._quick(body)

@@ -8,6 +8,7 @@ from typing import Self
 
 from slither_actors.errors import StreamClosed
 from slither_actors.item import Item
+from slither_actors.loops import warn_in_loop
 from slither_actors.pipeline.consumer import Consumer
 from slither_actors.pipeline.pieces import pieces
 from slither_actors.pipeline.statistics import RunStatistics, snapshot
@@ -68,6 +69,7 @@ class Stream(Iterator[Item]):
 
 def _items(consumer: Consumer) -> Generator[Item, None, None]:
     # Not `itertools.chain`, which is faster: it is broken by a second thread, and takes the interpreter with it.
+    warn_in_loop("a stream", "`async with ...astream(...)`")
     run = consumer.run
     for piece in pieces(consumer):
         reading = run.reading = iter(piece)

@@ -27,12 +27,14 @@ from slither_actors.pools.messages import (
     WorkerUp,
 )
 from slither_actors.pools.requests import Requests
+from slither_actors.pools.restarts import FAILED_START, Ended
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CANCEL,
+    CANCELLED,
     FAILURE,
     FORGET,
     HELLO,
@@ -115,6 +117,7 @@ class Executor(LightActor):
         self._why: Exception | None = None
         self._charge = WHOLE
         self._was_ready = False
+        self._ready_at = 0.0
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
@@ -160,6 +163,7 @@ class Executor(LightActor):
         # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
         # back-off and counted, until descriptors or processes can be had again.
         self.started()
+        self._ended(FAILED_START)
         self.exit(Crashed(message.error))
 
     # -- requests
@@ -236,9 +240,8 @@ class Executor(LightActor):
             self._next_head(now)
         if count := len(replied) + len(ended):
             self._answered = True
-            self._record.done += count
-            # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
-            self.prove()
+            # A cancelled batch was not executed, so that it is no progress for the restart budget.
+            self._record.done += count if not ended else len(replied) + sum(map(_executed, ended))
             seconds = (now - since) / count
             if replied:
                 self._pool.tell(WorkerReplied(self._index, replied, seconds))
@@ -269,6 +272,7 @@ class Executor(LightActor):
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
+                self._ready_at = self.scheduler.now()
                 self._deadline.set(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
@@ -384,16 +388,14 @@ class Executor(LightActor):
         if self._state is State.RETIRING:
             self._new_worker()
             return
-        if death.signal == SIGKILL and not self._killed:
-            # Killed from outside, it says nothing of whether the next one can live, which need not wait for that. A
-            # pause that grew with each kill would leave few workers to be hit, until none lives long enough to work.
-            self.prove()
+        from_outside = death.signal == SIGKILL and not self._killed
         if not self._was_ready:
             error = self._why or _crash(death)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
             self._pool.tell(WorkerUnstartable(self._index, error))
+            self._ended(Ended(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
         error = self._why or _crash(death)
@@ -404,13 +406,26 @@ class Executor(LightActor):
                 self.prove()  # it has completed items, though their results died with it
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
+        at_work = self._requests.head is not None
         ended = self._requests.died(error, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
         else:
             self._state = State.DEAD
+            lived = self.scheduler.now() - self._ready_at
+            self._ended(
+                Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived)
+            )
             self.exit(Crashed(error))
+
+    def _ended(self, how: Ended) -> None:
+        """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""
+        restarts = self._link.restarts
+        if restarts is not None:
+            # The results of the items before the one at fault are lost, yet they show that the worker could live.
+            restarts.completed_items(self._charge.index or 0)
+            restarts.ended(self._index, how)
 
     # -- stop
 
@@ -471,6 +486,11 @@ class Executor(LightActor):
             timeouts=self._record.timeouts,
             workers=self._record.workers,
         )
+
+
+def _executed(ended: tuple[Job, Outcome]) -> bool:
+    outcome = ended[1]
+    return type(outcome) is not Frame or outcome.kind != CANCELLED
 
 
 def _crash(death: Death) -> WorkerCrashed:

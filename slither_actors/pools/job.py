@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from slither_actors.pools.affinity import BINDING
 from slither_actors.wire.header import Frame
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ class Lane:
     """
 
     __slots__ = (
-        "affinity", "ahead", "average", "batch_timeout", "cancelling", "closed", "collector", "deadline", "describe",
-        "in_pipes", "in_ring",
-        "max_in_flight", "occupied", "open", "over", "peak", "queue", "served_by", "session", "timeout",
+        "affinity", "ahead", "average", "batch_timeout", "binds", "cancelling", "closed", "collector", "deadline",
+        "describe", "hungry", "in_pipes", "max_in_flight", "new", "occupied", "open", "over", "peak", "place", "queue",
+        "served_by", "session", "timeout", "waits_for", "woken",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +132,7 @@ class Lane:
         """Seconds after which a job is looked at first."""
         self.session = session
         self.affinity = affinity
+        self.binds = affinity in BINDING  # its session has one worker
         self.describe = describe or {}
         self.queue: deque[Job] = deque()
         self.occupied: dict[Slot, int] = {}  # how many of its jobs are where
@@ -142,7 +144,12 @@ class Lane:
         self.cancelling = False  # jobs of it have been cancelled
         self.over = False  # it ends with an error that its collector is being told of: nothing more of it is begun
         self.closed = False
-        self.in_ring = False
+        # Kept by the pool's Turns:
+        self.place: OrderedDict[Lane, None] | None = None  # where it waits; None: it has nothing to be sent
+        self.waits_for: Hashable = None  # what it was set aside for
+        self.woken: Hashable = None  # what it was set aside for before it became due
+        self.hungry = 0  # 1 while counted as one that waits without a job at any worker
+        self.new = 0  # 1 if it had none when it joined, until it is served
 
     def took(self, seconds: float, jobs: int = 1) -> None:
         """So many jobs took `seconds` each: what decides how many of them are sent ahead."""

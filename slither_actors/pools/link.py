@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pykka
 
     from slither_actors.pools.pool import PoolStatistics
+    from slither_actors.pools.restarts import PoolRestarts
     from supervisors import ExitReason
 
 
@@ -56,6 +57,8 @@ class PoolLink:
         self.executors: dict[int, Executor] = {}
         self.last_error: Exception | None = None
         self.counters = PoolCounters()
+        self.restarts: PoolRestarts | None = None
+        """The restart budget of the executors that live now."""
         self._why = "it has not started yet"
 
     def share(self, workers: pykka.ActorRef[Any]) -> None:
@@ -80,7 +83,8 @@ class PoolLink:
     def down(self, reason: ExitReason) -> PoolUnavailable:
         """It ended, and this is what its users are told."""
         self.ref = self.pool = None
-        self._why = f"it ended: {reason}"
+        given_up = self.restarts.why if self.restarts is not None else None
+        self._why = f"it ended: {reason}" if given_up is None else given_up
         return self.unavailable()
 
     def unavailable(self) -> PoolUnavailable:

@@ -37,7 +37,7 @@ class Submit:
 
 
 class CancelJobs:
-    """A run → Pool: send none of these any more, and cancel those that have not begun. The Pool answers `Dropped`."""
+    """A run → Pool: send none of these any more, and cancel those that have not begun."""
 
     __slots__ = ("jobs", "lane")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from _thread import _local  # threading.local, without loading threading
+
 from . import extensions
+from .c_stack import room
 from .decoders import MOST_KEYS, BesideBody, Hook
 from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
-from .pack import ExtType, exceeded, packer, unpackb
+from .pack import ExtType, exceeded, packer, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +81,8 @@ class Encoder:
         if self._hunts or (batch and type(batch) is list and type(batch[0]) in _BYTES and self._is_large(batch[0])):
             value = self._lifted(value, _LIFT_LEVELS)
         try:
+            if not room.unchecked:
+                _check_depth(value)
             body = self._pack(value)
         except Exception as error:
             self._reset()
@@ -137,6 +142,8 @@ class Encoder:
         depth = self._depth = self._depth + 1
         if depth > MAX_NESTING:
             raise RefusedError(f"more than {MAX_NESTING} tuples, sets or the like inside one another (or a cycle)")
+        if depth == room.unchecked:
+            _check_depth(value)
         packs = self._packs
         if depth == len(packs):
             packs.append(packer(self._default, _NESTED_BUFFER))
@@ -158,6 +165,15 @@ class Encoder:
         return offset
 
 
+def _check_depth(value: object) -> None:
+    """Refuse what would end the process by a stack overflow. :raises RefusedError: it is nested too deep."""
+    if room.lacks(value):
+        raise RefusedError(
+            f"nested too deep for the C stack of this thread, {room.size} bytes (or a cycle); send flatter data, or "
+            f"use a thread with a larger one: threading.stack_size"
+        )
+
+
 def _closed(value: object) -> bytes:
     raise RuntimeError("this encoder was closed")
 
@@ -174,7 +190,15 @@ def encode(value: object) -> bytes:
         encoder.close()
 
 
-_hook = Hook(0, BesideBody(b""))
+class _Here(_local):
+    """What the calling thread decodes with."""
+
+    def __init__(self) -> None:
+        self.hook = Hook(0, BesideBody(b""))
+        """For bodies that have nothing beside them."""
+
+
+_here = _Here()
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
@@ -185,10 +209,12 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
 
     :raises DecodeError: these bytes are no value; nothing else is raised, whatever they are.
     """
-    hook = _hook
+    hook = _here.hook
     try:
         if buffers:
             hook = Hook(0, BesideBody(buffers))
+        if not hook.on_stack:
+            return unpack_on_heap(body, hook, most_keys=MOST_KEYS)
         return unpackb(body, strict_map_key=False, max_map_len=MOST_KEYS, ext_hook=hook)
     except DecodeError:
         raise

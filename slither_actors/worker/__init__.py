@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .adapter import Adapter, command
 from .cursor import progress
-from .state import in_worker, session
+from .state import in_worker, index, pool, session
 
-__all__ = ["Adapter", "command", "in_worker", "progress", "session"]
+__all__ = ["Adapter", "command", "in_worker", "index", "pool", "progress", "session"]

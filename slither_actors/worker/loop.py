@@ -33,7 +33,7 @@ from .cursor import cursor
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
-from .state import enter_worker, sessions
+from .state import enter_worker, sessions, set_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ class Loop:
         if hello.max_batches is not None or hello.max_rss is not None:
             self._limits = Limits(hello.max_batches, hello.max_rss)
         sys.argv = [hello.name]
+        set_place(hello.name, hello.index)
         sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]
         for name in hello.preload:
             __import__(name)

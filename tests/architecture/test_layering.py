@@ -22,7 +22,7 @@ LAYERS = [
     ["executors", "strategies"],
     ["telemetry", "policies", "context", "item", "worker"],
     ["wire"],
-    ["checks"],
+    ["checks", "loops"],
     ["errors"],
     ["wording"],
 ]
