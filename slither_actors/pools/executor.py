@@ -402,8 +402,6 @@ class Executor(LightActor):
         if self._why is None:
             self._look(death.progress)
             self._charge = self._charged(error)
-            if self._charge.index:
-                self.prove()  # it has completed items, though their results died with it
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         at_work = self._requests.head is not None

@@ -77,7 +77,7 @@ class Cursor:
         if self._fd >= 0 and _identity(self._fd) == self._file:  # user code may have closed it, and opened another
             try:
                 self._map = mmap(self._fd, SIZE, offset=os.fstat(self._fd).st_size - SIZE)
-            except (OSError, ValueError):  # no address space left, say: the batch is then blamed as a whole
+            except (OSError, ValueError):  # no address space left, say: the host then knows of no item
                 self._fd = -1
             else:
                 return memoryview(self._map).cast("Q")
