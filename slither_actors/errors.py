@@ -193,11 +193,11 @@ class BatchTimeout(SlitherError):
         super().__init__(self._text())
 
     def at_item(self, item_id: Any) -> BatchTimeout:
-        """The same of an item, whose id was not known where the time was over."""
-        return BatchTimeout(
-            self.timeout, inline=self.inline, option=self.option, of="item", item_id=item_id, count=self.count,
-            done=self.done, average=self.average,
-        )  # fmt: skip
+        """The same of an item, whose id was not known where the time was over; notes and the like stay with it."""
+        error = BatchTimeout(self.timeout)
+        error.__dict__.update(self.__dict__, of="item", item_id=item_id)
+        error.args = (error._text(),)
+        return error
 
     def _text(self) -> str:
         if self.inline:

@@ -178,7 +178,10 @@ def test_a_timeout_says_whose_it_was_and_what_to_do() -> None:
     bound = str(BatchTimeout(2.0, option="batch_timeout", count=64, done=10))
     assert "its batch_timeout of 2 s" in bound
     assert "64 items, of which 10 were done" in bound
-    item = BatchTimeout(2.0, of="item", count=64, done=40, average=0.01).at_item("x")
+    late = BatchTimeout(2.0, of="item", count=64, done=40, average=0.01)
+    late.add_note("where it was")
+    item = late.at_item("x")
+    assert item.__notes__ == ["where it was"]
     assert str(item).startswith("item 'x' was not done within its timeout of 2 s (40 of the 64 items of its batch were")
     again = pickle.loads(pickle.dumps(item))
     assert (str(again), vars(again)) == (str(item), vars(item))
