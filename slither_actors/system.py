@@ -230,7 +230,7 @@ class System:
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
             self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
             return False
-        return done
+        return done and self._processes.all_ended
 
     def _may_wait(self) -> bool:
         """Whether this thread may wait for the System: it is not one that the System itself needs for going on."""

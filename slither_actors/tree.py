@@ -16,6 +16,7 @@ from typing import Any
 import pykka
 
 from slither_actors.errors import SlitherError, StartTimeout
+from slither_actors.pools import interpreter
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.processes import Processes
@@ -97,7 +98,9 @@ class SystemTree:
         Raises:
             LoadError, StartTimeout, OSError: a worker cannot be started, and why.
             StartFailed: it is stopped while it starts.
+            OptionError: a pool has no interpreter, or this process was started in the place of one.
         """
+        interpreter.check(self._specs)
         self.root = Supervisor.start(
             [
                 ChildSpec(id="spawner", start=self._start_spawner),

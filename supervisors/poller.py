@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import selectors
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from supervisors.descriptors import close, copied, raised
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -20,8 +24,22 @@ _Slots = list[_Slot | None]
 
 assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
 
-# Longer waits are cut: epoll takes its timeout as an int of milliseconds.
-_LONGEST = 86_400.0
+# Longer waits are cut: epoll takes its timeout as an int of milliseconds; and if other code has closed the selector's
+# descriptor, which nothing reports to the thread that waits for it, the next wait finds out.
+_LONGEST = 60.0
+
+
+_CLOSED = "a descriptor of this scheduler was closed by other code of this process (os.closerange after its start?)"
+
+
+def _selector() -> selectors.BaseSelector:
+    """The system's best selector, on a high descriptor where that can be had."""
+    selector = selectors.DefaultSelector()
+    epoll: Any = getattr(selector, "_selector", None)
+    if isinstance(epoll, getattr(select, "epoll", ())) and (high := copied(epoll.fileno())) is not None:
+        selector._selector = select.epoll.fromfd(high)  # type: ignore[attr-defined]
+        epoll.close()
+    return selector
 
 
 class Poller:
@@ -31,13 +49,13 @@ class Poller:
     """How many descriptors it has itself."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._selector = _selector()
         self._slots: dict[int, _Slots] = {}
         # Reentrant: a finalizer may run inside wake and send a message.
         self._lock = threading.RLock()
         self._wake_read, self._wake_write = -1, -1
         try:
-            self._wake_read, self._wake_write = os.pipe()
+            self._wake_read, self._wake_write = map(raised, os.pipe())
             os.set_blocking(self._wake_read, False)
             os.set_blocking(self._wake_write, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
@@ -128,17 +146,24 @@ class Poller:
         with self._lock:
             if self._wake_write >= 0:
                 # BlockingIOError: the pipe is full of wake-ups; one of them is enough.
-                with contextlib.suppress(BlockingIOError):
+                try:
                     os.write(self._wake_write, b"\0")
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    if error.errno == errno.EBADF:
+                        raise OSError(error.errno, _CLOSED) from None
+                    raise
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
         with self._lock:
             self._slots.clear()
-            self._selector.close()
+            with contextlib.suppress(OSError):  # other code has closed it
+                self._selector.close()
             for fd in (self._wake_read, self._wake_write):
                 if fd >= 0:
-                    os.close(fd)
+                    close(fd)
             self._wake_read = self._wake_write = -1
 
     def close_raw(self) -> None:

@@ -15,6 +15,7 @@ import time
 from slither_actors.pools.arena import memory_file
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.worker.cursor import SIZE
+from supervisors.descriptors import raised
 
 _WORDS = struct.Struct("=QQQ")
 
@@ -35,7 +36,7 @@ def make() -> int:
         return -1
     with file:
         os.ftruncate(file.fileno(), SIZE)
-        return os.dup(file.fileno())
+        return raised(os.dup(file.fileno()))
 
 
 def read(fd: int) -> Progress | None:

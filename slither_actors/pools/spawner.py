@@ -12,18 +12,22 @@ import errno
 import fcntl
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, Self
 
 from msgspec import Struct
+from pykka import ActorDeadError
 
-from slither_actors.pools import cursor, guardian
+from slither_actors.pools import cursor, environment, guardian, interpreter
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
+from slither_actors.pools.processors import processors
+from slither_actors.wire.ends import is_end
 from slither_actors.worker.cursor import SIZE as CURSOR
 from supervisors import DaemonActor, ExitReason, Scheduler
+from supervisors.descriptors import close, raised
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
 PIPE_BYTES = 1 << 20
@@ -56,6 +60,20 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
+def _script(module: ModuleType) -> list[str]:
+    """What to give an interpreter, so that it runs a module of ours as a script; nothing if that is impossible."""
+    path = os.path.abspath(str(module.__file__))
+    if os.path.isfile(path):
+        return [path]
+    # In a zip (zipapp, an egg) there is no such file. Its source is short enough for a command line.
+    source = getattr(module.__loader__, "get_source", lambda name: None)(module.__name__)
+    return [] if source is None else ["-c", source]
+
+
+# Looked for when this is imported: `python app.pyz` has a relative path, which counts from where it was started.
+_GUARDIAN = _script(guardian)
+
+
 class SpawnerStatistics(Struct, frozen=True):
     """What the Spawner holds, at one moment.
 
@@ -77,9 +95,11 @@ class Spawn:
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
         arena: of the pool; None where no memory is shared.
+        python: the worker's interpreter, which the guardian runs on where this process's own is of no use.
+        size: workers of the pool.
     """
 
-    __slots__ = ("answer", "arena", "argv", "env")
+    __slots__ = ("answer", "arena", "argv", "env", "python", "size")
 
     def __init__(
         self,
@@ -87,7 +107,12 @@ class Spawn:
         env: Mapping[str, str],
         answer: Callable[[WorkerProcess | Exception], None],
         arena: RequestArena | None = None,
+        *,
+        python: str = "",
+        size: int = 1,
     ) -> None:
+        self.python = python
+        self.size = size
         self.argv = argv
         self.env = env
         self.answer = answer
@@ -101,6 +126,15 @@ class Reaped:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+
+
+class Kill:
+    """To the Spawner: this process may not kill that group; the guardian, with the rights of its start, may."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, group: int) -> None:
+        self.group = group
 
 
 class Spawner(DaemonActor):
@@ -117,9 +151,14 @@ class Spawner(DaemonActor):
         self._scheduler = scheduler
         self._processes = processes
         self._guardian = GuardianLink()
+        processes.killer = self._have_killed
+
+    def _have_killed(self, group: int) -> None:
+        with contextlib.suppress(ActorDeadError):  # its end is near, and with it the guardian's, who kills what is left
+            self.actor_ref.tell(Kill(group))
 
     def on_receive(self, message: Any) -> None:
-        """Serve `Spawn` and `Reaped`."""
+        """Serve `Spawn`, `Reaped` and `Kill`."""
         if isinstance(message, Spawn):
             try:
                 with _making:
@@ -129,6 +168,8 @@ class Spawner(DaemonActor):
             self._scheduler.post(message.answer, answer)
         elif isinstance(message, Reaped):
             self._guardian.forget(message.pid)
+        elif isinstance(message, Kill):
+            self._guardian.kill(message.group)
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
@@ -145,7 +186,8 @@ class Spawner(DaemonActor):
         return self._guardian.descriptors()
 
     def _spawn(self, message: Spawn) -> WorkerProcess:
-        self._guardian.start()
+        self._guardian.start(message.python)
+        host = environment.of_host()
         with _Pipes() as pipes:
             request, reply, lifeline, stderr = (pipes.make() for _ in range(4))
             for fd in (request[1], reply[1]):
@@ -167,7 +209,7 @@ class Spawner(DaemonActor):
                 stdout=stderr[1],
                 stderr=stderr[1],
                 pass_fds=theirs,
-                env={**os.environ, **message.env},
+                env=environment.of_worker(host, message.env, message.size, processors()),
                 start_new_session=True,
             )
             self._guardian.watch(popen.pid)
@@ -194,6 +236,7 @@ class GuardianLink:
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._groups: set[int] = set()
+        self._python = ""
 
     @property
     def groups(self) -> set[int]:
@@ -206,19 +249,31 @@ class GuardianLink:
         popen = self._popen
         return popen.pid if popen is not None and popen.returncode is None else None
 
-    def start(self) -> None:
-        """Make sure that a guardian runs and knows every group. Raises OSError where no process can be made."""
+    def start(self, python: str = "") -> None:
+        """Make sure that a guardian runs and knows every group.
+
+        Args:
+            python: what it runs on where this process's own interpreter is of no use.
+
+        Raises:
+            OSError: no process can be made.
+        """
         if self._popen is not None and self._popen.poll() is None:
             return
+        self._python = python or self._python
+        if not _GUARDIAN:
+            where = str(guardian.__file__)
+            raise FileNotFoundError(errno.ENOENT, "slither_actors is packed without the source of its guardian", where)
         self._close_pipe()
         with _Pipes() as pipes:
             ours = pipes.make()
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", os.path.abspath(guardian.__file__), str(ours[0])],
+                [interpreter.own() or self._python, "-I", "-S", *_GUARDIAN, str(ours[0])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(ours[0],),
+                env=environment.of_guardian(environment.of_host()),
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])
@@ -236,6 +291,10 @@ class GuardianLink:
         self._groups.discard(group)
         if not self._tell(b"-%d\n" % group):
             self._replace()
+
+    def kill(self, group: int) -> None:
+        """Have the guardian kill this group now, if it is one that it watches."""
+        self._tell(b"!%d\n" % group)
 
     def close(self) -> None:
         """End the guardian and reap it."""
@@ -258,7 +317,9 @@ class GuardianLink:
         if lines and self._pipe >= 0:
             try:
                 os.write(self._pipe, lines)
-            except (BrokenPipeError, BlockingIOError):
+            except OSError as error:
+                if not (is_end(error) or error.errno in (errno.EAGAIN, errno.EBADF)):
+                    raise
                 return False
         return True
 
@@ -272,7 +333,7 @@ class GuardianLink:
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:
-            os.close(self._pipe)
+            close(self._pipe)
             self._pipe = -1
 
 
@@ -300,4 +361,4 @@ class _Pipes:
 
     def keep(self, fd: int) -> int:
         self._open.discard(fd)
-        return fd
+        return raised(fd)

@@ -11,15 +11,14 @@ from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES
+from slither_actors.pools.processors import processors
 from supervisors import Backoff
 
 
 def default_size() -> int:
     """One worker for each processor that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+    return processors()
+
 
 RESTART = Backoff(base=0.05, factor=2.0, maximum=5.0, jitter=0.0)
 """The first restart at once, as one crash says little; then doubling, so that one that cannot live costs little."""

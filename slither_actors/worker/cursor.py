@@ -29,7 +29,7 @@ SIZE: Final = PAGESIZE
 class Cursor:
     """Where this worker is. Written by the thread that executes; mapped when it is first needed."""
 
-    __slots__ = ("_fd", "_file", "_map", "count", "request_id", "words")
+    __slots__ = ("_fd", "_file", "_map", "batch", "words")
 
     def __init__(self) -> None:
         self._fd = -1
@@ -37,10 +37,8 @@ class Cursor:
         self._map: Any = None
         self.words: Any = None
         """The three words; None before they are needed."""
-        self.request_id = 0
-        """The batch of a function that says where it is by `progress`; 0: there is none."""
-        self.count = 0
-        """Its items."""
+        self.batch: tuple[int, int] | None = None
+        """The batch whose function may say where it is by `progress`: its request id, and its items."""
 
     def use(self, fd: int) -> None:
         """Write to the end of this file."""
@@ -64,10 +62,9 @@ class Cursor:
         words[REQUEST] = request_id
         return words
 
-    def at(self, index: int) -> None:
-        """The batch in execution is at this item."""
+    def at(self, request_id: int, index: int) -> None:
+        """This batch is at this item."""
         words = self.words
-        request_id = self.request_id
         if words is None or words[REQUEST] != request_id:
             words = self.begin(request_id)
         words[SINCE] = monotonic_ns()
@@ -86,7 +83,7 @@ class Cursor:
     def _forked(self) -> None:
         """A forked child must not write where its parent is: the words of a batch in execution are of no use to it."""
         self._fd = -1
-        self.request_id = 0
+        self.batch = None
         words, self.words = self.words, None
         if type(words) is memoryview:
             words.release()
@@ -119,14 +116,15 @@ def progress(index: int) -> None:
         TypeError: it is no whole number.
         ValueError: the batch has no such item.
     """
-    here = cursor
-    if not here.request_id:
+    batch = cursor.batch
+    if batch is None:
         return
     if type(index) is not int:
         try:
             index = _index(index)
         except TypeError:
             raise TypeError(f"progress takes the index of an item as an int, not a {type(index).__name__}") from None
-    if not 0 <= index <= here.count:
-        raise ValueError(f"progress({index}): the batch has {here.count} items, so an index is from 0 to {here.count}")
-    here.at(index)
+    request_id, count = batch
+    if not 0 <= index <= count:
+        raise ValueError(f"progress({index}): the batch has {count} items, so an index is from 0 to {count}")
+    cursor.at(request_id, index)

@@ -91,10 +91,10 @@ def test_a_file_that_took_the_number_is_not_written(fd: int, tmp_path: Path) -> 
 def test_progress_is_the_batchs_that_is_executed(here: Cursor, fd: int) -> None:
     progress(3)  # in none
     assert where(fd) == (0, 0)
-    here.request_id, here.count = 9, 4
+    here.batch = 9, 4
     progress(2)
     assert where(fd) == (9, 2)
-    here.request_id = 10
+    here.batch = 10, 4
     progress(4)  # all are done
     assert where(fd) == (10, 4)
 
@@ -103,7 +103,7 @@ def test_progress_is_the_batchs_that_is_executed(here: Cursor, fd: int) -> None:
     ("index", "kind"), [(-1, ValueError), (5, ValueError), ("1", TypeError), (1.0, TypeError), (None, TypeError)]
 )
 def test_what_is_no_index_is_refused(here: Cursor, fd: int, index: object, kind: type[Exception]) -> None:
-    here.request_id, here.count = 9, 4
+    here.batch = 9, 4
     with pytest.raises(kind, match="progress"):
         progress(index)  # type: ignore[arg-type]
     assert where(fd) == (0, 0)
@@ -114,7 +114,7 @@ def test_whatever_can_be_an_index_is_one(here: Cursor, fd: int) -> None:
         def __index__(self) -> int:
             return 3
 
-    here.request_id, here.count = 9, 4
+    here.batch = 9, 4
     progress(Three())  # type: ignore[arg-type]
     assert where(fd) == (9, 3)
 
@@ -128,7 +128,7 @@ def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
         fd = host.make()
         cursor.use(fd)
         words = cursor.begin(7)
-        cursor.request_id, cursor.count = 7, 10
+        cursor.batch = 7, 10
         progress(2)
         if not os.fork():
             progress(5)

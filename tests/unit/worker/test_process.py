@@ -218,7 +218,7 @@ def test_the_hosts_msgpack_serves_where_the_same_interpreter_finds_none() -> Non
         check=False,
     )
     # It came as far as the look for its parent, which is not process 1.
-    assert process.returncode == guard.ORPHANED, process.stderr.decode()
+    assert process.returncode == guard.WRAPPED, process.stderr.decode()
 
 
 def _code_of(command: object) -> str:
@@ -288,8 +288,13 @@ def test_a_worker_whose_host_is_gone_before_it_starts_ends_at_once() -> None:
         assert arguments[-1] == str(os.getpid())
     assert never_greeted.process.returncode == -signal.SIGKILL
     arguments[-1] = "1"
-    arguments[-4:-1] = ["0", "1", "2"]
-    process = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+    lifeline, host = os.pipe()
+    os.close(host)
+    arguments[-4:-1] = ["0", "1", str(lifeline)]
+    process = subprocess.run(
+        arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False, pass_fds=(lifeline,)
+    )
+    os.close(lifeline)
     assert process.returncode == guard.ORPHANED
 
 
