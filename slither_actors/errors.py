@@ -203,35 +203,29 @@ class BatchTimeout(SlitherError):
         super().__init__(self._text())
 
     def at_item(self, item_id: Any) -> BatchTimeout:
-        """The same of an item, whose id was not known where the time was over."""
-        told = BatchTimeout(
-            self.timeout, inline=self.inline, option=self.option, of="item", item_id=item_id, count=self.count,
-            done=self.done, average=self.average,
-        )  # fmt: skip
-        told.stack = self.stack
-        for note in getattr(self, "__notes__", ()):
-            told.add_note(note)
-        return told
+        """The same of an item, whose id was not known where the time was over; notes and the like stay with it."""
+        error = BatchTimeout(self.timeout)
+        error.__dict__.update(self.__dict__, of="item", item_id=item_id)
+        error.args = (error._text(),)
+        return error
 
     def _text(self) -> str:
         if self.inline:
             end = "its thread cannot be killed: it runs on, another one takes its place, and what it gives is dropped"
         else:
             end = "the worker was killed and is replaced"
+        each = f", {self.average:.2g} s each on average" if self.average is not None else ""
+        many = self.count is not None and self.count > 1
         if self.of == "item":
             who = "an item" if self.item_id is None else f"item {shown(self.item_id)}"
-            where = "" if self.done is None else f" ({self.done} of the {self.count} items of its batch were done)"
-            return f"{who} was not done within its timeout of {self.timeout:g} s{where}; {end}"
-        facts = []
-        if self.count is not None:
-            done = f", of which {self.done} were done" if self.done is not None else ""
-            facts.append(f"a batch of {self.count} item{'s' if self.count != 1 else ''} had it{done}")
-        if self.average is not None:
-            facts.append(f"an item took {self.average:.2g} s on average")
-        if self.count is not None and self.count > 1:
-            facts.append(f"give a smaller batch_size or a longer {self.option}, or None")
-        said = f" ({'; '.join(facts)})" if facts else ""
-        return f"not done within its {self.option} of {self.timeout:g} s{said}; {end}"
+            where = f" ({self.done} of the {self.count} items of its batch were done{each if self.done else ''})"
+            return f"{who} was not done within its timeout of {self.timeout:g} s{where if many else ''}; {end}"
+        facts = ""
+        if many and not self.inline:
+            done = "" if self.done is None else f", of which {self.done} were done"
+            facts = f", which is for the whole batch of {self.count} items{done}{each}"
+            end = f"give a smaller batch_size or a longer {self.option}; {end}"
+        return f"not done within its {self.option} of {self.timeout:g} s{facts}; {end}"
 
 
 class WorkerCrashed(SlitherError):

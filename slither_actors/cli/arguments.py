@@ -35,6 +35,7 @@ result that JSON has no form for (sets, bytes, NaN) is a failure of its input.
   skip       its inputs are left out of the output and counted (exit code 3)
   retry[:N]  it is run again, N times in all (3 unless said); then as skip where --errors is given, else as halt
 --split isolates the one bad input of a batch: a batch that failed is halved, and its halves are run on their own.
+With --each a crash or a timeout costs the one input that it was at, and --split has nothing to look for.
 
 Options may stand before, between and behind MODULE:FUNCTION and INPUT; what follows -- is no option.
 
@@ -255,7 +256,8 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     )
     add("--on-error", type=_on_error, default=OnError("halt"), metavar="skip|halt|retry[:N]", help="see below (halt)")
     add("--split", action="store_true", help="halve a batch that failed, to find the one bad input")
-    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS", help="for one batch; 'none' lifts it (30)")
+    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS",
+        help="for a batch, with --each an input; 'none' lifts it (30)")  # fmt: skip
     add("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=f"a part-filled batch waits ({LINGER})")
     add(
         "--path",

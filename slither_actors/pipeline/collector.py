@@ -228,6 +228,8 @@ class Collector(LightActor):
                 batch.reply = outcome
                 self._replies([batch])
         elif isinstance(outcome, Exception):
+            if type(outcome) is BatchTimeout and outcome.of == "item":
+                outcome = outcome.at_item(batch.ids()[0])  # it was alone
             self._batch_failed(batch, outcome)
         elif type(outcome) is AtItem:
             self._item_charged(batch, outcome.index, outcome.error)
@@ -293,7 +295,7 @@ class Collector(LightActor):
             run.retries += 1
             self._remaking[batch.ref] = batch.positions
             self._done(batch)
-            self._ask_batcher(Split(batch, batch.count // 2))
+            self._ask_batcher(Split(batch))
         elif decision.verdict is Verdict.SKIP:
             positions = batch.positions if whole else [batch.positions[i] for i in indexes]
             run.skipped += count

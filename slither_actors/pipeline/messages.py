@@ -66,13 +66,16 @@ class Close:
 
 
 class Split:
-    """Collector → Batcher: make two batches of this one, for this attempt; `at`: the first item of the second."""
+    """Collector → Batcher: make two batches of this one, for this attempt.
+
+    `at`: the first item of the second; None: two halves.
+    """
 
     __slots__ = ("at", "attempt", "batch")
 
-    def __init__(self, batch: Batch, at: int, attempt: int = 1) -> None:
+    def __init__(self, batch: Batch, at: int | None = None, attempt: int = 1) -> None:
         self.batch = batch
-        self.at = at
+        self.at = batch.count // 2 if at is None else at
         self.attempt = attempt
 
 

@@ -15,12 +15,13 @@ import time
 from slither_actors.pools.arena import memory_file
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.worker.cursor import SIZE
+from supervisors.descriptors import raised
 
 _WORDS = struct.Struct("=QQQ")
 
 
 def make() -> int:
-    """A new cursor: the descriptor of a file without a name; -1 where the system has no place for one.
+    """A cursor for a worker whose replies have no file: the descriptor of one without a name; -1 if there is no place.
 
     Raises:
         OSError: no descriptor is left.
@@ -35,15 +36,15 @@ def make() -> int:
         return -1
     with file:
         os.ftruncate(file.fileno(), SIZE)
-        return os.dup(file.fileno())
+        return raised(os.dup(file.fileno()))
 
 
 def read(fd: int) -> Progress | None:
-    """Where the worker with this cursor is; None where it has none."""
+    """Where the worker is whose cursor is at the end of this file; None for -1: it has none."""
     if fd < 0:
         return None
     try:
-        data = os.pread(fd, _WORDS.size, 0)
+        data = os.pread(fd, _WORDS.size, os.fstat(fd).st_size - SIZE)
     except OSError:
         return None
     if len(data) < _WORDS.size:  # the worker has made it shorter

@@ -31,12 +31,12 @@ class WorkerProcess:
         popen: the process.
         request, reply, stderr, lifeline: the host's ends of the pipes.
         replies: the memory that it writes large replies to; -1 where there is none.
-        cursor: the file where it says at which item it is; -1 where there is none.
+        place: the file for its cursor where there is none of replies, which else has it; -1 where there is none either.
         closed: told once it is of no more use.
     """
 
     __slots__ = (
-        "_closed", "_popen", "cursor", "exited", "lifeline", "orphans", "pid", "pidfd", "refused", "replies", "reply",
+        "_closed", "_popen", "exited", "lifeline", "orphans", "pid", "pidfd", "place", "refused", "replies", "reply",
         "request", "stderr",
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ class WorkerProcess:
         stderr: int,
         lifeline: int,
         replies: int = -1,
-        cursor: int = -1,
+        place: int = -1,
         closed: Callable[[WorkerProcess], object],
     ) -> None:
         self._popen = popen
@@ -66,8 +66,13 @@ class WorkerProcess:
         self.stderr = stderr
         self.lifeline = lifeline
         self.replies = replies
-        self.cursor = cursor
+        self.place = place
         self.pidfd = raised(_pidfd_open(popen.pid))
+
+    @property
+    def cursor(self) -> int:
+        """The file at whose end it says at which item it is; -1: there is none."""
+        return self.replies if self.replies >= 0 else self.place
 
     def is_dead(self) -> bool:
         """Whether it has ended; where the system can tell without that, it is not reaped. For one without a pidfd."""
@@ -135,12 +140,12 @@ class WorkerProcess:
 
     def descriptors(self) -> list[int]:
         """Every descriptor of the host's that belongs to this worker and is open."""
-        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.cursor)
+        every = (self.request, self.reply, self.stderr, self.lifeline, self.pidfd, self.replies, self.place)
         return [fd for fd in every if fd >= 0]
 
     def close(self) -> None:
         """Close what is open; may be repeated."""
-        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies", "cursor"):
+        for name in ("request", "reply", "stderr", "lifeline", "pidfd", "replies", "place"):
             fd = getattr(self, name)
             if fd >= 0:
                 setattr(self, name, -1)

@@ -28,6 +28,7 @@ from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
 from slither_actors.pools.processors import processors
 from slither_actors.wire.ends import is_end
+from slither_actors.worker.cursor import SIZE as CURSOR
 from supervisors import DaemonActor, ExitReason, Scheduler
 from supervisors.descriptors import close, raised
 from supervisors.interrupts import block_sigpipe
@@ -100,7 +101,7 @@ class Spawn:
     """To the Spawner: make a worker process.
 
     Args:
-        argv: from the descriptors (request, reply, lifeline, those of the shared memory and that of the cursor, if
+        argv: from the descriptors (request, reply, lifeline, and those of the shared memory or that of the cursor, if
             there are any) to the command line.
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
@@ -222,14 +223,14 @@ class Spawner(DaemonActor):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
             theirs = [request[0], reply[1], lifeline[0]]
-            replies = -1
+            replies = place = -1
             if message.arena is not None and (requests := message.arena.for_workers()) >= 0:
                 pipes.own(requests)
-                replies = pipes.own(memory_file(REPLIES))
+                replies = pipes.own(memory_file(REPLIES + CURSOR))
                 if replies < 0:
                     raise OSError(errno.EMFILE, "no memory to share with a worker")
                 theirs += (requests, replies)
-            if (place := pipes.own(cursor.make())) >= 0:
+            elif (place := pipes.own(cursor.make())) >= 0:
                 theirs.append(place)
             popen = subprocess.Popen(
                 message.argv(*theirs),
@@ -270,7 +271,7 @@ class Spawner(DaemonActor):
         try:
             worker = WorkerProcess(
                 popen, request=request, reply=reply, stderr=stderr, lifeline=lifeline, replies=replies,
-                cursor=place, closed=self._processes.discard,
+                place=place, closed=self._processes.discard,
             )  # fmt: skip
             self._processes.add(worker)
         except BaseException:

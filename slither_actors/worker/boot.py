@@ -50,8 +50,8 @@ def command(
     :param reply_fd: the end of a pipe that it writes frames to.
     :param lifeline_fd: the end of a pair of sockets that it reads nothing from: its end of file means that the host is
         gone. Where its threads are is written there when the host asks, see :mod:`.stacks`.
-    :param memory: files that it shares with the host: none, or that of requests and that of its replies; and behind
-        these the one for its cursor, if there is one.
+    :param memory: files that it shares with the host: that of requests and that of its replies; or one for its cursor
+        alone, which else is at the end of that of the replies; or none.
     :param flags: options of the interpreter.
     """
     # The same interpreter may have found msgpack on a path that its child does not get (a zip, a test runner's path).

@@ -20,6 +20,7 @@ from slither_actors.wire.frames import (
 )
 from slither_actors.wire.shared import Arena, Mapped, freed_parts
 
+from .cursor import SIZE as CURSOR
 from .guard import torn
 
 TYPE_CHECKING = False
@@ -180,7 +181,7 @@ class Channel:
             return None
         if self._arena is None:
             try:
-                self._arena = Arena(self._same(self._replies_fd))
+                self._arena = Arena(self._same(self._replies_fd), CURSOR)
             except (OSError, ValueError):  # no address space left, say
                 self._replies_fd = -1
                 return None

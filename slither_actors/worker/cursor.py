@@ -1,5 +1,7 @@
 """The cursor: at which item of which batch this worker is, in a page that its host reads when a batch goes wrong.
 
+It is the last page of a file that the two share: of the worker's replies where these go through memory, else its own.
+
 Three words of 64 bits, in the machine's byte order: the id of the request, the index of the item, and when that began
 in nanoseconds of CLOCK_MONOTONIC. The host reads them at a deadline and after a death, and believes none of them
 further than `slither_actors.pools.blame` says. Nothing is sent, so an item costs two stores.
@@ -8,6 +10,7 @@ further than `slither_actors.pools.blame` says. Nothing is sent, so an item cost
 from __future__ import annotations
 
 import os
+from mmap import PAGESIZE, mmap
 from operator import index as _index
 from time import monotonic_ns
 
@@ -19,28 +22,28 @@ REQUEST: Final = 0
 INDEX: Final = 1
 SINCE: Final = 2
 
-SIZE: Final = 4096
-"""Bytes of the file: one page."""
+SIZE: Final = PAGESIZE
+"""Bytes at the end of the file."""
 
 
 class Cursor:
     """Where this worker is. Written by the thread that executes; mapped when it is first needed."""
 
-    __slots__ = ("_fd", "_map", "count", "request_id", "words")
+    __slots__ = ("_fd", "_file", "_map", "batch", "words")
 
     def __init__(self) -> None:
         self._fd = -1
+        self._file: Any = None
         self._map: Any = None
         self.words: Any = None
         """The three words; None before they are needed."""
-        self.request_id = 0
-        """The batch of a function that says where it is by `progress`; 0: there is none."""
-        self.count = 0
-        """Its items."""
+        self.batch: tuple[int, int] | None = None
+        """The batch whose function may say where it is by `progress`: its request id, and its items."""
 
     def use(self, fd: int) -> None:
-        """Write to this file; -1: the host has none, and hears nothing."""
+        """Write to the end of this file."""
         self._fd = fd
+        self._file = _identity(fd)
         os.register_at_fork(after_in_child=self._forked)
 
     def begin(self, request_id: int) -> Any:
@@ -59,22 +62,19 @@ class Cursor:
         words[REQUEST] = request_id
         return words
 
-    def at(self, index: int) -> None:
-        """The batch in execution is at this item."""
+    def at(self, request_id: int, index: int) -> None:
+        """This batch is at this item."""
         words = self.words
-        request_id = self.request_id
         if words is None or words[REQUEST] != request_id:
             words = self.begin(request_id)
         words[SINCE] = monotonic_ns()
         words[INDEX] = index
 
     def _mapped(self) -> Any:
-        if self._fd >= 0:
-            from mmap import mmap  # here, as most workers never need it
-
+        if self._fd >= 0 and _identity(self._fd) == self._file:  # user code may have closed it, and opened another
             try:
-                self._map = mmap(self._fd, SIZE)
-            except (OSError, ValueError):  # no address space left, say: the batch is then blamed as a whole
+                self._map = mmap(self._fd, SIZE, offset=os.fstat(self._fd).st_size - SIZE)
+            except (OSError, ValueError):  # no address space left, say: the host then knows of no item
                 self._fd = -1
             else:
                 return memoryview(self._map).cast("Q")
@@ -83,10 +83,18 @@ class Cursor:
     def _forked(self) -> None:
         """A forked child must not write where its parent is: the words of a batch in execution are of no use to it."""
         self._fd = -1
-        self.request_id = 0
+        self.batch = None
         words, self.words = self.words, None
         if type(words) is memoryview:
             words.release()
+
+
+def _identity(fd: int) -> Any:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 cursor: Final = Cursor()
@@ -108,14 +116,15 @@ def progress(index: int) -> None:
         TypeError: it is no whole number.
         ValueError: the batch has no such item.
     """
-    here = cursor
-    if not here.request_id:
+    batch = cursor.batch
+    if batch is None:
         return
     if type(index) is not int:
         try:
             index = _index(index)
         except TypeError:
             raise TypeError(f"progress takes the index of an item as an int, not a {type(index).__name__}") from None
-    if not 0 <= index <= here.count:
-        raise ValueError(f"progress({index}): the batch has {here.count} items, so an index is from 0 to {here.count}")
-    here.at(index)
+    request_id, count = batch
+    if not 0 <= index <= count:
+        raise ValueError(f"progress({index}): the batch has {count} items, so an index is from 0 to {count}")
+    cursor.at(request_id, index)

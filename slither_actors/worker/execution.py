@@ -50,10 +50,11 @@ class Execution:
     What a function raises becomes a failure frame, whatever it is: a cancelled asyncio task, an interrupt or a panic of
     an extension says nothing against the worker. Only ``SystemExit`` leaves :meth:`execute`, as it asks for the exit.
 
-    :param between: called now and then between two items; serves the host, and says whether it has cancelled the batch.
+    :param between: called now and then between two items of a request; serves the host, and says whether it has
+        cancelled that one.
     """
 
-    def __init__(self, channel: Channel, between: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, channel: Channel, between: Callable[[int], bool] = lambda request_id: False) -> None:
         self._channel = channel
         self._between = between
         self._surely_fits = 512  # bytes; known once max_frame is
@@ -138,7 +139,7 @@ class Execution:
                 self._channel.write(CANCELLED, frame.request_id, attempt=frame.attempt)
                 return
         else:
-            cursor.request_id, cursor.count = frame.request_id, frame.count
+            cursor.batch = frame.request_id, frame.count
             try:
                 results = function(payloads)
                 if type(results) is not list:
@@ -170,7 +171,7 @@ class Execution:
 
     def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
         """The results of one payload after the other, the exception of one that failed; None: the host cancelled it."""
-        cursor.request_id = 0  # what the function itself says of its progress is no item's index
+        cursor.batch = None  # what the function itself says of its progress is no item's index
         results: list[Any] = []
         append, clock, between = results.append, monotonic_ns, self._between
         words = cursor.begin(request_id)
@@ -180,7 +181,7 @@ class Execution:
             words[SINCE] = now  # first: with the index the clock of this item starts
             words[INDEX] = index
             if now >= look_at:
-                if between():
+                if between(request_id):
                     return None
                 look_at = now + _LOOK_AGAIN
             try:
@@ -209,7 +210,7 @@ class Execution:
             self.fail(frame, "decode", error)
             return
         sessions.begin(session_id)
-        cursor.request_id, cursor.count = frame.request_id, frame.count
+        cursor.batch = frame.request_id, frame.count
         began = perf_counter_ns()
         try:
             answer = method(request)

@@ -58,8 +58,7 @@ class Loop:
         self._channel = channel
         self._queue: deque[Frame] = deque()
         self._execution = Execution(channel, self._between_items)
-        self._executing = 0
-        self._cancelled = False
+        self._executing = 0  # of a request that is executed item by item, while what comes meanwhile is looked at
         self._adapter: Adapter | None = None
         self._limits: Limits | None = None
 
@@ -89,7 +88,6 @@ class Loop:
                 if not queue:
                     continue
             frame = queue.popleft()
-            self._executing = frame.request_id
             execute(frame)
             if limits is None or frame.kind not in _BATCHES:
                 continue
@@ -117,19 +115,22 @@ class Loop:
             else:
                 raise ProtocolError("state", f"a {KIND_NAMES[kind]} frame came to a worker that is ready")
 
-    def _between_items(self) -> bool:
+    def _between_items(self, request_id: int) -> bool:
         """Serve the host in the middle of a batch that is executed item by item. Whether that batch is cancelled.
 
         :raises StopError: the host wants the worker to end, which leaves the rest of the batch undone.
         """
-        self._cancelled = False
-        if frames := self._channel.read_ready():
-            self._sort(frames)
-        return self._cancelled
+        if not (frames := self._channel.read_ready()):
+            return False
+        self._executing = request_id
+        self._sort(frames)
+        cancelled = self._executing == 0
+        self._executing = 0
+        return cancelled
 
     def _cancel(self, request_id: int) -> None:
         if request_id == self._executing:
-            self._cancelled = True  # looked at only between two items: else the batch runs out
+            self._executing = 0
             return
         for index, frame in enumerate(self._queue):
             if frame.request_id == request_id:
@@ -204,8 +205,9 @@ def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memor
     request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
     close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
-    arenas = moved[: len(moved) // 2 * 2]
-    cursor.use(moved[-1] if len(moved) > len(arenas) else -1)
+    arenas = moved if len(moved) == 2 else []
+    if moved:
+        cursor.use(moved[-1])
     watch(os.environ.pop(LEVELS, ""))
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]

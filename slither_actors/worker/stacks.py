@@ -19,29 +19,14 @@ STACK_SIGNAL: Final[int] = signal.SIGRTMAX - 2 if hasattr(signal, "SIGRTMAX") el
 SIGRTMIN, and where libraries count upwards from SIGRTMIN and programs use SIGUSR1 and SIGUSR2. A function that installs
 a handler of its own for it gets the signal, and the host gets no stack."""
 
-_NUMBERS: Final = (1000, 250, 60)
-"""Descriptors to write to, the first that can be had. High ones: a function that closes what it does not know and then
-opens a file gets a low one, and must not find a stack in its file."""
-
 
 def tell_stack(lifeline_fd: int) -> None:
-    """Write the stacks of all threads into the lifeline whenever the signal comes."""
+    """Write the stacks of all threads into the lifeline whenever the signal comes.
+
+    :param lifeline_fd: a high number: a function that closes what it does not know and then opens a file gets a low
+        one, and must not find a stack in its file.
+    """
     if not STACK_SIGNAL:
         return
-    fd = lifeline_fd
-    for number in _NUMBERS:
-        try:
-            fd = os.dup2(lifeline_fd, number, inheritable=False)
-        except OSError:  # above the limit of open files
-            continue
-        break
-    faulthandler.register(STACK_SIGNAL, file=fd, all_threads=True, chain=False)
-
-    def forget() -> None:
-        faulthandler.unregister(STACK_SIGNAL)
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-
-    os.register_at_fork(after_in_child=forget)
+    faulthandler.register(STACK_SIGNAL, file=lifeline_fd, all_threads=True, chain=False)
+    os.register_at_fork(after_in_child=lambda: faulthandler.unregister(STACK_SIGNAL))

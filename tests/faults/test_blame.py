@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
 import threading
 import time
@@ -15,6 +17,7 @@ from support.gates import Gates
 from support.victims import beside, counts, counts_after, works
 
 from slither_actors import BatchTimeout, DispatchError, Item, Retry, Route, System, WorkerCrashed
+from slither_actors.pools import cursor
 
 Start = Callable[..., System]
 CRASHES = {"abort": "SIGABRT", "segfault": "SIGSEGV", "exit": "exit 0"}
@@ -210,6 +213,120 @@ def test_a_forked_child_does_not_speak_for_its_parent(start: Start) -> None:
     assert skipped(results) == [8]
 
 
+# --- any batch, any policy
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("seed", range(6))
+def test_any_run_with_killers_among_its_items(start: Start, seed: int) -> None:
+    """Each bad item costs its attempts, each one a death or a failure, and nobody else is touched."""
+    chance = random.Random(seed)
+    system = start(2, max_restarts=None)
+    size = chance.randint(1, 150)
+    payloads: list[Any] = list(range(size))
+    for index in chance.sample(range(size), min(size, chance.randint(1, 6))):
+        payloads[index] = chance.choice(["abort", "exit", "raise"])
+    bad = {index: payload for index, payload in enumerate(payloads) if isinstance(payload, str)}
+    attempts = chance.choice([1, 2])
+    policy = Retry(attempts, split=chance.random() < 0.5, then="skip", backoff=0.001)
+    ordering = chance.choice(["preserve", "as_completed"])
+    options = {"batch_size": chance.randint(1, 64), "ordering": ordering, "on_error": policy}
+    results, ledger = run(system, iter(payloads) if chance.random() < 0.5 else payloads, **options)
+    if ordering == "preserve":
+        assert [item.id for item in results] == list(range(size))
+    assert {item.id: item.payload for item in results} == dict(enumerate(payloads))
+    assert sorted(skipped(results)) == sorted(bad)
+    deaths = attempts * sum(payload != "raise" for payload in bad.values())
+    assert (counts(system).deaths, ledger.failed, ledger.skipped) == (deaths, attempts * len(bad), len(bad))
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("seed", range(6))
+def test_halt_gives_all_before_the_first_killer(start: Start, seed: int) -> None:
+    chance = random.Random(seed)
+    system = start(2, max_restarts=None)
+    size = chance.randint(20, 150)
+    payloads: list[Any] = list(range(size))
+    bad = sorted(chance.sample(range(size), 4))
+    for index in bad:
+        payloads[index] = chance.choice(["abort", "exit", "raise"])
+    with pytest.raises(DispatchError, match=rf"item {bad[0]}\b") as caught:
+        system.dispatch.run(
+            payloads, module="items", function="does", each=True, batch_size=chance.randint(1, 64)
+        )
+    assert [item.payload for item in caught.value.partial_results] == list(range(bad[0]))
+    assert caught.value.unfinished[0] == bad[0]
+
+
+# --- wherever and however it runs
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("spec", [{"shared_memory": False}, {"memory_limit": 4 << 30}, {"max_batches": 2}])
+def test_every_kind_of_pool_knows_the_item(start: Start, spec: dict[str, Any]) -> None:
+    system = start(max_restarts=None, **spec)
+    results, _ = run(system, batch_with(3, 40), on_error="skip", batch_size=16)
+    assert skipped(results) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(3)
+def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursor, "memory_file", lambda size: -1)
+    system = start(max_restarts=None, shared_memory=False)
+    results, _ = run(system, batch_with(3, 40), on_error="skip")
+    assert skipped(results) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(3)
+def test_without_any_file_the_batch_is_blamed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursor, "make", lambda: -1)
+    system = start(max_restarts=None, shared_memory=False)
+    results, _ = run(system, batch_with(3, size=8), on_error=Retry(1, split=True, then="skip"))
+    assert skipped(results) == [3]
+    assert counts(system).deaths == 4
+
+
+@pytest.mark.fault(3)
+def test_an_async_run_loses_its_item_only(start: Start) -> None:
+    system = start(max_restarts=None)
+
+    async def go() -> list[Item]:
+        return await system.dispatch.arun(
+            batch_with(3, 40), module="items", function="does", each=True, on_error="skip"
+        )
+
+    assert skipped(asyncio.run(go())) == [3, 40]
+    assert counts(system).deaths == 2
+
+
+@pytest.mark.fault(6)
+def test_an_inline_batch_has_its_batch_timeout(start: Start) -> None:
+    system, done = start(), threading.Event()
+
+    class Waits:
+        def execute_batch(self, batch: Any, context: Any, options: Any) -> Any:
+            done.wait(20)
+            return batch
+
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1], executor=Waits, batch_timeout=0.1)
+    done.set()
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert (error.option, error.timeout, error.inline) == ("batch_timeout", 0.1, True)
+
+
+@pytest.mark.fault(6)
+def test_a_pools_batch_timeout_holds_unless_the_run_says(start: Start) -> None:
+    system = start(batch_timeout=0.4)
+    with pytest.raises(DispatchError, match=r"batch_timeout of 0\.4 s"):
+        run(system, [0.05] * 64, function="naps")
+    results, _ = run(system, [0.02] * 32, function="naps", batch_timeout=None)
+    assert len(results) == 32
+
+
 # --- batch functions that say where they are
 
 
@@ -270,8 +387,29 @@ def test_the_timeout_of_a_batch_function_is_the_batchs(start: Start) -> None:
     error = caught.value.reason
     assert isinstance(error, BatchTimeout)
     assert (error.of, error.count, error.done, error.timeout) == ("batch", 4, None, 0.3)
-    for word in ("timeout of 0.3 s", "batch_size", "4 items"):
+    for word in ("timeout of 0.3 s", "whole batch of 4 items", "batch_size"):
         assert word in str(error)
+
+
+@pytest.mark.fault(6)
+def test_the_error_says_what_an_item_takes(start: Start) -> None:
+    system = start()
+    with pytest.raises(DispatchError) as caught:
+        run(system, [0.04] * 16 + [3600.0], function="sleeps", module="tasks", each=False, batch_size=4, timeout=1.0)
+    error = caught.value.reason
+    assert isinstance(error, BatchTimeout)
+    assert error.count == 1
+    assert error.average is not None
+    assert error.average >= 0.03
+
+
+@pytest.mark.fault(6)
+def test_an_item_alone_is_named_too(start: Start) -> None:
+    system = start()
+    (item,), _ = run(system, [Item("a", "hang")], timeout=0.3, on_error="skip")
+    error = item.meta["error"]
+    assert (error.of, error.item_id) == ("item", "a")
+    assert str(error).startswith("item 'a' was not done within its timeout of 0.3 s; ")
 
 
 @pytest.mark.fault(6)
@@ -307,6 +445,24 @@ def test_a_close_takes_effect_between_two_items(start: Start, tmp_path: Path) ->
     assert works(system)
     assert gates.begun(2) == []
     assert (counts(system).kills, counts(system).started) == ({}, 1)
+
+
+@pytest.mark.parametrize("failure", ["raises", "dies"])
+def test_a_halt_takes_effect_between_two_items(start: Start, tmp_path: Path, failure: str) -> None:
+    system, gates = start(2, max_restarts=None), Gates(tmp_path)
+    payloads = [(i, gates[i]) for i in range(32)] + [(-1 if failure == "raises" else "abort", gates["bad"])]
+
+    def fail() -> None:
+        gates.wait_begun(0)
+        gates.open("bad")
+
+    with beside(fail), pytest.raises(DispatchError):
+        run(system, payloads, function="deed_behind_gate", batch_size=32, ordering="as_completed", timeout=None)
+    gates.open(0, 1)  # the second may have begun before the word came
+    for _ in range(2):
+        assert works(system)
+    assert gates.begun(2) == []
+    assert counts(system).kills == {}
 
 
 @pytest.mark.fault(24)

@@ -9,7 +9,13 @@ import time
 
 from slither_actors.worker import Adapter, command, progress
 
+
+def _raise():
+    raise ValueError("no")
+
+
 DEEDS = {
+    "raise": _raise,
     "abort": os.abort,
     "exit": lambda: os._exit(0),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -58,6 +64,14 @@ def pass_gate(pair):
             file.write(f"{os.getpid()}\n")
         while not os.path.exists(gate):
             time.sleep(0.002)
+    return value
+
+
+def deed_behind_gate(pair):
+    """As pass_gate; then a text is a deed, and a negative value is an error."""
+    value = does(pass_gate(pair))
+    if value < 0:
+        raise ValueError(value)
     return value
 
 
