@@ -223,14 +223,9 @@ class NotSupported(ChildError):
 
 
 def _describe(reason: ExitReason) -> str:
-    """The innermost reason: supervisors that fail or give up do so one inside the other, each for the one below."""
-    while True:
-        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
-            reason = reason.term.last_reason
-        elif isinstance(reason, Crashed) and isinstance(reason.exception, StartFailed):
-            reason = reason.exception.reason
-        else:
-            break
+    """The reason in words; of supervisors that gave up one inside the other, each for the one below, the innermost."""
+    while isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+        reason = reason.term.last_reason
     if isinstance(reason, Crashed):
         exception = reason.exception
         try:
