@@ -42,6 +42,7 @@ from slither_actors.wire.frames import (
     ProtocolError,
     pack_header,
 )
+from slither_actors.worker.guard import TORN
 from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
 
 if TYPE_CHECKING:
@@ -435,4 +436,7 @@ class Executor(LightActor):
 
 
 def _crash(death: Death) -> WorkerCrashed:
-    return WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)
+    error = WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)
+    if death.exit_code == TORN and not death.stderr_tail:
+        error.add_note("its code has closed descriptors that are not its own (os.closerange?), even the worker's stderr")
+    return error

@@ -160,3 +160,19 @@ def test_a_host_that_closes_everything_fails_and_writes_nowhere(tmp_path: Path, 
     lines = result(tmp_path, body)
     assert lines[-1] == "0"
     assert len(lines) == 2 if idle else 3
+
+
+@pytest.mark.parametrize(("kind", "said"), [("range", "closed descriptors that are not"), ("with stderr", "even the")])
+def test_a_function_that_closes_everything_is_told_of(tmp_path: Path, kind: str, said: str) -> None:
+    body = f"""
+    with System({{"default": PoolSpec(size=1)}}) as system:
+        try:
+            system.dispatch.run([[{kind!r}, {str(tmp_path / 'file')!r}, 5]], module="own_processes",
+                                function="close_all", each=True)
+        except DispatchError as error:
+            print(error.reason, getattr(error.reason, "__notes__", ""))
+    print(os.path.getsize({str(tmp_path / 'file')!r}))
+    """
+    lines = result(tmp_path, body)
+    assert said in " ".join(lines)
+    assert lines[-1] == "0"
