@@ -438,5 +438,5 @@ class Executor(LightActor):
 def _crash(death: Death) -> WorkerCrashed:
     error = WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)
     if death.exit_code == TORN and not death.stderr_tail:
-        error.add_note("its code has closed descriptors that are not its own (os.closerange?), even the worker's stderr")
+        error.add_note("its code has closed descriptors that are not its own (os.closerange?), even its stderr")
     return error
