@@ -162,7 +162,7 @@ def test_a_host_that_closes_everything_fails_and_writes_nowhere(tmp_path: Path, 
     assert len(lines) == 2 if idle else 3
 
 
-@pytest.mark.parametrize(("kind", "said"), [("range", "closed descriptors that are not"), ("with stderr", "even its stderr")])
+@pytest.mark.parametrize(("kind", "said"), [("range", "closed descriptors"), ("with stderr", "even its stderr")])
 def test_a_function_that_closes_everything_is_told_of(tmp_path: Path, kind: str, said: str) -> None:
     body = f"""
     with System({{"default": PoolSpec(size=1)}}) as system:
