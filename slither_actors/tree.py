@@ -7,6 +7,7 @@ first, side by side with the runs, and then the rest in reverse order, as a stop
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -336,6 +337,12 @@ def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
     if error.filename is None:  # no descriptors or processes left, say
         error.add_note(f"while pool {name!r} was started")
         return error
+    if error.errno == errno.E2BIG:
+        text = (
+            f"pool {name!r} cannot start its workers: their environment is too large for this system (Linux: 128 KiB a "
+            "variable); shorten the pool's env, or what this process has in os.environ"
+        )
+        return OSError(error.errno, text)
     if error.filename == spec.python:
         remedy = "PoolSpec(python=...) must be the path of a Python with msgpack, or its name on PATH"
     else:

@@ -29,7 +29,7 @@ assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
 
 # Longer waits are cut: epoll takes its timeout as an int of milliseconds; and if other code has closed the selector's
 # descriptor, which nothing reports to the thread that waits for it, the next wait finds out.
-_LONGEST = 60.0
+_LONGEST = 5.0
 
 
 _CLOSED = "a descriptor of this scheduler was closed by other code of this process (os.closerange after its start?)"
@@ -163,11 +163,17 @@ class Poller:
                         self.remove(fd, direction)
 
     def poll(self, timeout: float | None) -> list[tuple[_Slots, int]]:
-        """Wait up to `timeout` seconds (None: for ever). Returns what is ready, without its own pipe."""
-        if timeout is not None and timeout > _LONGEST:
+        """Wait up to `timeout` seconds (None, or very long: some seconds). Returns what is ready but its own pipe."""
+        if timeout is None or timeout > _LONGEST:
             timeout = _LONGEST
         found: list[tuple[_Slots, int]] = []
-        for key, mask in self._selector.select(timeout):
+        try:
+            ready = self._selector.select(timeout)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                raise OSError(error.errno, _CLOSED) from None
+            raise
+        for key, mask in ready:
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
@@ -179,10 +185,10 @@ class Poller:
         """End a `poll` that waits, or the next one. From any thread, never blocks, takes no lock.
 
         C code looks at the number and writes while it holds the interpreter lock, so `close` comes before or after:
-        nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one.
+        nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one. If other
+        code has closed it, the thread that waits finds out when its wait is over.
         """
-        if _write(self._wake_write, b"\0", 1) < 0 and ctypes.get_errno() == errno.EBADF and self._wake_read >= 0:
-            raise OSError(errno.EBADF, _CLOSED)
+        _write(self._wake_write, b"\0", 1)
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""

@@ -53,6 +53,7 @@ from slither_actors.wire.frames import (
     ProtocolError,
     pack_header,
 )
+from slither_actors.worker.guard import TORN
 from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
 
 if TYPE_CHECKING:
@@ -507,7 +508,10 @@ class Executor(LightActor):
     def _crash(self, death: Death, from_outside: bool = False) -> WorkerCrashed:
         """Return the error for a death; of a SIGKILL that was not ours it says whether the memory limit sent it."""
         by_memory_limit = from_outside and self._link.oom_kills.explain(self._oom_kills, self.scheduler.now())
-        return WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
+        error = WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
+        if death.exit_code == TORN and not death.stderr_tail:
+            error.add_note("its code has closed descriptors that are not its own (os.closerange?), even its stderr")
+        return error
 
     # -- stop
 

@@ -152,3 +152,16 @@ def test_from_a_zip_workers_and_guardian_work(tmp_path: Path) -> None:
         assert program.stdout.readline().strip() in ("S", "R")  # and no zombie
         program.stdin.close()
         assert program.wait(30) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take more")
+def test_an_environment_that_is_too_large_is_no_fault_of_the_interpreters(tmp_path: Path) -> None:
+    body = """
+    try:
+        System({"p": PoolSpec(size=1, env={"LONG": "x" * 200_000})}).start()
+    except OSError as error:
+        print(error)
+    """
+    (line,) = run(tmp_path, body).stdout.splitlines()
+    assert "environment is too large" in line
+    assert "sys.executable" not in line
