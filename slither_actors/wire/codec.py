@@ -76,9 +76,9 @@ class Encoder:
         """
         original = value
         self.copied = True
-        batch = value if type(value) is list else value.get("items") if type(value) is dict else None
+        batch = value if type(value) is list else _items(value)
         # A batch (or a command's map of one) of large bytes is known by the first of them.
-        if self._hunts or (batch and type(batch) is list and type(batch[0]) in _BYTES and self._is_large(batch[0])):
+        if self._hunts or (batch and type(batch[0]) in _BYTES and self._is_large(batch[0])):
             value = self._lifted(value, _LIFT_LEVELS)
         try:
             if not room.unchecked:
@@ -181,6 +181,12 @@ class Encoder:
         self._buffers.append(data)
         self._offset = offset + size
         return offset
+
+
+def _items(value: object) -> list[Any] | None:
+    """The batch in a command's map of one."""
+    items = value.get("items") if type(value) is dict else None
+    return items if type(items) is list else None
 
 
 def _check_depth(value: object) -> None:
