@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -322,8 +323,8 @@ class Scheduler:
                         # What actors, timers and readers raise is theirs; this is of the loop itself: out of memory,
                         # say. All that runs here would end with it. But where it does not pass it must.
                         failures += 1
-                        if failures > _FAILED_TURNS:
-                            raise
+                        if failures > _FAILED_TURNS or (isinstance(exc, OSError) and exc.errno == errno.EBADF):
+                            raise  # EBADF: other code has closed our selector, which does not pass
                         self.log_exception("a turn", exc)
             finally:
                 self._finish()

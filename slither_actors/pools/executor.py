@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 
 STUCK_LOADS = 2
-"""Workers in a row that do not answer while they load a function before its runs end with LoadError."""
+"""Workers in a row that do not answer, or die, while they load a function before its runs end with LoadError."""
 STACK_PATIENCE = 0.25
 """Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
 stopped, or blocks the signal, never does."""
@@ -460,12 +460,16 @@ class Executor(LightActor):
             self._charge = self._charged(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        at_work = self._requests.head is not None
-        if self._is_only_this_worker(error):
+        head = self._requests.head
+        blamed = error
+        if self._why is None and not from_outside and isinstance(head, Load):
+            blamed = LoadError(str(head.target), error)  # the import has ended it, and no batch of that function
+        at_work = head is not None
+        if self._is_only_this_worker(blamed):
             ended: list[tuple[Job, Outcome]] = []
             self._requests.clear()
         else:
-            ended = self._requests.died(error, self._charge)
+            ended = self._requests.died(blamed, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
@@ -478,9 +482,9 @@ class Executor(LightActor):
             self.exit(Crashed(error))
 
     def _is_only_this_worker(self, error: Exception) -> bool:
-        """Whether a load that took too long says something of this worker, and not of the function.
+        """Whether a load that took too long, or ended its worker, says something of this worker, not of the function.
 
-        Of the function only if the worker before it was stuck as well, and no other worker has it. Until then its
+        Of the function only if the worker before it failed in the same way, and no other worker has it. Until then its
         batches go to another worker; that is no attempt of theirs, as they never began.
         """
         head = self._requests.head

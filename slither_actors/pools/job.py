@@ -150,7 +150,7 @@ class Lane:
         self.average: float | None = None
         self.peak = 0.0
         self.cancelling = False  # jobs of it have been cancelled
-        self.over = False  # it ends with an error that its collector is being told of: nothing more of it is begun
+        self.over: Exception | None = None  # its function cannot be loaded: nothing more of it is begun
         self.closed = False
         # Kept by the pool's Turns:
         self.place: OrderedDict[Lane, None] | None = None  # where it waits; None: it has nothing to be sent

@@ -138,7 +138,10 @@ class Pool(LightActor):
 
     def _submit(self, message: Submit) -> None:
         lane = message.lane
-        if lane.closed or lane.over:
+        if lane.closed:
+            return
+        if lane.over is not None:
+            lane.collector.tell(Outcomes([(job, lane.over) for job in message.jobs]))
             return
         self._lanes.add(lane)
         wanted = telemetry.wanted()
@@ -373,11 +376,14 @@ class Pool(LightActor):
             job.avoid = slot.index
             if seconds is not None:
                 lane.took(seconds)
+            outcomes = by_lane.setdefault(lane, [])
+            outcomes.append((job, outcome))
             if type(outcome) is LoadError:
-                lane.over = True
+                # It is the outcome of what waits as well: an earlier batch may be there, which the order waits for.
+                lane.over = outcome
+                outcomes += [(waiting, outcome) for waiting in lane.queue]
                 lane.queue.clear()
                 self._turns.leave(lane)
-            by_lane.setdefault(lane, []).append((job, outcome))
         for lane, outcomes in by_lane.items():
             lane.collector.tell(Outcomes(outcomes))
         return lanes
@@ -433,6 +439,9 @@ class Pool(LightActor):
             self._give(slot, lane)
             job.began = 0.0
             if lane.closed or job.cancelled:
+                continue
+            if lane.over is not None:
+                lane.collector.tell(Outcomes([(job, lane.over)]))
                 continue
             self._counters.redelivered += 1
             lane.queue.appendleft(job)

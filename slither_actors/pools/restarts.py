@@ -23,7 +23,7 @@ SHORT_PAUSE = 0.1
 pauses that double, a single worker would need a minute to use up a budget of 20."""
 MENTIONS = {"max_restarts": "max_restarts", "PoolSpec(max_restarts=None)": "max_restarts=None"}
 """The options that `PoolRestarts.why` mentions, see `slither_actors.errors.SlitherError.mentions`."""
-REMEDY = "PoolSpec(max_restarts=...) allows more, None lifts the budget"
+REMEDY = "PoolSpec(max_restarts=None) lifts that"
 
 
 class Ended(Struct, frozen=True):

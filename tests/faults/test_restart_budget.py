@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import pytest
 from support.victims import counts, works
 
-from slither_actors import DispatchError, PoolUnavailable, Retry, System, WorkerCrashed
+from slither_actors import DispatchError, LoadError, PoolUnavailable, Retry, System, WorkerCrashed
 
 pytestmark = pytest.mark.fault(2)
 
@@ -90,8 +90,25 @@ def test_a_function_that_kills_every_worker_ends_with_a_clear_error(
     assert limit < counts(system).deaths <= limit + 2 * workers
     text = str(caught.value.reason)
     assert f"max_restarts={limit}" in text
-    assert "None lifts the budget" in text
+    assert "PoolSpec(max_restarts=None) lifts that" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("each", [False, True])
+@pytest.mark.parametrize("policy", ["halt", "skip", Retry(split=True, then="skip")], ids=["halt", "skip", "split"])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_module_that_ends_its_importer_is_a_load_error(
+    start: Start, workers: int, policy: str | Retry, each: bool
+) -> None:
+    system = start(workers)
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run(range(200), module="aborts_when_imported", function="function", each=each, on_error=policy)
+    assert isinstance(caught.value.reason, LoadError)
+    assert isinstance(caught.value.reason.reason, WorkerCrashed)
+    assert "aborts_when_imported" in str(caught.value)
+    assert caught.value.unfinished == list(range(len(caught.value.unfinished)))
+    assert 2 <= counts(system).deaths <= 1 + 2 * workers
+    assert system.dispatch.run([1, 2], module="operator", function="neg", each=True)[1].payload == -2
 
 
 def test_with_the_budget_lifted_a_killer_of_all_ends_by_the_policy(start: Start) -> None:

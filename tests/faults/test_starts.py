@@ -290,17 +290,18 @@ def test_a_function_whose_module_cannot_be_imported_ends_the_run_and_nothing_els
 
 
 @pytest.mark.parametrize(("how", "exits"), [("os._exit", "exit 7"), ("abort", "SIGABRT")])
-def test_a_function_whose_import_ends_the_worker_costs_one_attempt_each_time(
+def test_an_import_that_ends_two_workers_in_a_row_is_a_load_error(
     start: Start, tmp_path: Path, how: str, exits: str
 ) -> None:
     imports = tmp_path / "imports"
     system = start(1, env={"IMPORTS": str(imports), "HOW": how})
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="fatal_import", function="f", on_error=Retry(3, backoff=0))
-    assert isinstance(caught.value.reason, WorkerCrashed)
-    assert len(imports.read_text().splitlines()) == 3
+    assert isinstance(caught.value.reason, LoadError)
+    assert isinstance(caught.value.reason.reason, WorkerCrashed)
+    assert len(imports.read_text().splitlines()) == 2
     seen = counts(system)
-    assert (seen.deaths, seen.exits) == (3, {exits: 3})
+    assert (seen.deaths, seen.exits) == (2, {exits: 2})
     assert works(system)
 
 

@@ -447,6 +447,7 @@ def test_a_batch_of_bad_items_only_has_no_request() -> None:
 def test_an_item_over_max_frame_is_taken_out_and_a_batch_over_it_is_not() -> None:
     options = parse_options({"module": "m", "function": "f"})
     lane = Lane(max_in_flight=1, ahead=True, timeout=None)
+    options.settle(1)
     encoder = RequestEncoder(options, Target, max_frame=1000)
     run = Run(options, None)  # type: ignore[arg-type]
     encoder.take_out = lambda batch, errors: take_out(run, batch, errors)

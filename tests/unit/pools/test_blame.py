@@ -111,14 +111,14 @@ def test_one_that_says_where_it_is_has_its_item_charged(bench: Make) -> None:
     assert lane.collector.of(1).index == 3
 
 
-def test_a_death_in_a_load_is_charged_to_the_batch(bench: Make) -> None:
+def test_a_kill_in_a_load_is_charged_to_the_batch(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.loads = False
     it.start()
     lane = it.lane()
     submit(it, lane, 1)
     it.host.at = Progress(0, 0, 0.0)
-    it.do(it.host.die, None, 11)
+    it.do(it.host.die, None, 9)
     assert isinstance(lane.collector.of(1), WorkerCrashed)
 
 

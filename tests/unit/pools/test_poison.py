@@ -150,7 +150,7 @@ def test_where_every_item_is_poison_the_pool_gives_up(bench: Make, workers: int)
     assert it.scheduler.clock.now - began < 3.0
     error = it.link.unavailable()
     assert f"max_restarts={limit}" in str(error)
-    assert "None lifts the budget" in str(error)
+    assert "PoolSpec(max_restarts=None) lifts that" in str(error)
 
 
 def test_other_work_is_tried_before_the_pool_gives_up(bench: Make) -> None:

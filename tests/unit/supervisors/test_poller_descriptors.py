@@ -22,7 +22,7 @@ def test_the_pollers_descriptors_have_high_numbers() -> None:
         again = os.dup(0)
         os.close(again)
         assert again == low  # the lowest number is still free
-        assert min(poller._wake_read, poller._wake_write) > low + 100
+        assert min(poller._wake_read, poller._wake_write.value) > low + 100
     finally:
         poller.close()
 
@@ -53,7 +53,7 @@ def test_a_scheduler_whose_descriptors_are_closed_ends(monkeypatch: pytest.Monke
     scheduler.on_end = ended.set
     scheduler.start()
     poller = scheduler._poller
-    for fd in (poller._selector.fileno(), poller._wake_write, poller._wake_read):
+    for fd in (poller._selector.fileno(), poller._wake_write.value, poller._wake_read):
         close(fd)
     scheduler.post(lambda: None)  # raises nothing
     assert ended.wait(20)
