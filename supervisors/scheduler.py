@@ -15,6 +15,7 @@ from typing import Any
 from supervisors.exits import SchedulerStopped, WouldDeadlock
 from supervisors.poller import Poller
 from supervisors.recipient import Poster, Recipient, special_types
+from supervisors.registry import Registry
 from supervisors.side import SideThread
 from supervisors.timers import Timer, TimerHeap
 
@@ -69,6 +70,8 @@ class Scheduler:
         self.side = side if side is not None else SideThread(f"{name}-side")
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_end: Callable[[], object] | None = None
+        self.registry = Registry()
+        """Names of the actors that run here, and of the children of its supervisors."""
         self._owns_side = side is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
