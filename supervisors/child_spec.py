@@ -103,7 +103,7 @@ class ChildSpec:
             raise ValueError(f"{name} of child {self.id!r} must be one of {', '.join(allowed)}, not {value!r}")
 
 
-_KEPT = tuple(name for name in ChildSpec.__slots__ if name != "start")  # type: ignore[attr-defined]
+_KEPT = tuple(name for name in ChildSpec.__slots__ if name != "start")
 
 
 def _started_once() -> StartAnswer:

@@ -21,6 +21,7 @@ from supervisors.children import (
     shutdown_reason,
     statistics_of,
 )
+from supervisors.decisions import is_restarted
 from supervisors.exits import (
     ChildNotFound,
     ExitReason,
@@ -33,7 +34,6 @@ from supervisors.exits import (
     SupervisorStopping,
     is_abnormal,
 )
-from supervisors.decisions import is_restarted
 from supervisors.intensity import Backoff, RestartIntensity
 from supervisors.life import Down, Ignored, Started, StartOutcome
 from supervisors.operations import answer

@@ -89,7 +89,8 @@ def check_reason(reason: object) -> None:
         elif isinstance(reason, (int, float)) and not isinstance(reason, bool):
             hint = "; a limit in seconds is the keyword argument timeout, where there is one"
         raise TypeError(
-            f"an exit reason must be Normal(), Shutdown(term), Crashed(exception) or Killed(), not {shown(reason)}{hint}"
+            "an exit reason must be Normal(), Shutdown(term), Crashed(exception) or Killed(), "
+            f"not {shown(reason)}{hint}"
         )
 
 

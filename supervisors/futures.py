@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeVar
 
 import pykka
 
 from supervisors.exits import WouldDeadlock
 from supervisors.scheduler import Scheduler
+from supervisors.wording import shown
 
-__all__ = ["GuardedFuture", "check_may_block"]
+__all__ = ["GuardedFuture", "check_may_block", "check_timeout"]
 
 T = TypeVar("T")
 
@@ -18,6 +20,20 @@ def check_may_block(what: str) -> None:
     """Raise WouldDeadlock on a scheduler's thread."""
     if Scheduler.current() is not None:
         raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
+
+
+def check_timeout(timeout: object) -> None:
+    """Check a limit before anything is done that would have to be taken back.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds from 0 to what the platform can wait for, nor None.
+    """
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be seconds or None, not {shown(timeout)}")
+    if not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise ValueError(f"timeout must be from 0 to {threading.TIMEOUT_MAX:.0f} seconds, not {shown(timeout)}")
 
 
 class GuardedFuture(pykka.ThreadingFuture[T]):

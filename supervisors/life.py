@@ -17,7 +17,18 @@ from supervisors.wording import shown
 if TYPE_CHECKING:
     from supervisors.process import LightActor
 
-__all__ = ["Down", "Ignored", "Latch", "Life", "Monitor", "StartOutcome", "Started", "checked_life", "life_of", "monitor"]
+__all__ = [
+    "Down",
+    "Ignored",
+    "Latch",
+    "Life",
+    "Monitor",
+    "StartOutcome",
+    "Started",
+    "checked_life",
+    "life_of",
+    "monitor",
+]
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ from supervisors.children import (
     SupervisorStatistics,
     checked_name,
     find,
-    holder_of,
     launch,
     not_a_spec,
     report_crash,
@@ -95,7 +94,7 @@ class Supervisor(Operator):
             ("strategy", strategy, get_args(Strategy)),
             ("auto_shutdown", auto_shutdown, get_args(AutoShutdown)),
         ):
-            if not isinstance(value, str) or value not in allowed:
+            if value not in allowed:
                 raise ValueError(f"{option} must be one of {', '.join(allowed)}, not {shown(value)}")
         self.name = checked_name(name)
         self.strategy = strategy
