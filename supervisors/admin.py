@@ -8,10 +8,11 @@ from typing import Any
 import pykka
 
 from supervisors.child_spec import ChildSpec
-from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed
-from supervisors.futures import check_may_block
+from supervisors.dynamic import DynamicSupervisor
+from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed, check_reason
+from supervisors.futures import check_may_block, check_timeout
 from supervisors.interrupts import Event
-from supervisors.life import Down, Ignored, StartOutcome, life_of, monitor
+from supervisors.life import Down, Ignored, StartOutcome, checked_life, monitor
 from supervisors.requests import (
     ChildCounts,
     ChildInfo,
@@ -23,6 +24,8 @@ from supervisors.requests import (
     TerminateChild,
     WhichChildren,
 )
+from supervisors.supervisor import Supervisor
+from supervisors.wording import shown
 
 __all__ = [
     "count_children",
@@ -40,7 +43,8 @@ def which_children(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> list[Child
     """The children of a supervisor, in start order.
 
     This and the functions below raise `WouldDeadlock` on a scheduler's thread (send the message of the same name
-    there), `pykka.Timeout` after `timeout` seconds, and `pykka.ActorDeadError` if the supervisor is dead.
+    there), `pykka.Timeout` after `timeout` seconds, `pykka.ActorDeadError` if the supervisor is dead, and TypeError if
+    `ref` is not the reference of a supervisor; nothing has been sent then.
     """
     result: list[ChildInfo] = _request(ref, WhichChildren, timeout)
     return result
@@ -56,7 +60,7 @@ def start_child(ref: pykka.ActorRef[Any], spec: ChildSpec, timeout: float = 60.0
     """Add a child and wait until it has started.
 
     Returns:
-        Its reference; None if it answered IGNORE.
+        Its reference, also if it has ended since; None if it answered IGNORE.
 
     Raises:
         StartFailed, AlreadyStarted, AlreadyPresent, MaxChildren, SpecError, SupervisorStopping: see there.
@@ -67,6 +71,8 @@ def start_child(ref: pykka.ActorRef[Any], spec: ChildSpec, timeout: float = 60.0
 
 def terminate_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 60.0) -> None:
     """Stop a child, given by id (of a dynamic supervisor: by reference), and wait until it has ended.
+
+    A child of a dynamic supervisor that is being restarted is given by its last reference (`ChildInfo.ref`).
 
     Raises:
         ChildNotFound: there is no such child.
@@ -108,17 +114,20 @@ def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: fl
         True if it has ended.
 
     Raises:
-        TypeError: it is an actor whose end nobody reports.
+        TypeError: `reason` is no ExitReason; or `ref` is no reference, or that of an actor that reports no end.
     """
     check_may_block("stop()")
+    if reason is not None:
+        check_reason(reason)
+    check_timeout(timeout)
+    life = checked_life(ref, "stopped")
     ended = Event()
     watch = monitor(ref, lambda down: ended.set())
-    life = life_of(ref)
-    assert life is not None
-    life.ask_shutdown(reason if reason is not None else Shutdown())
-    done = ended.wait(timeout)
-    watch.cancel()
-    return done
+    try:
+        life.ask_shutdown(reason if reason is not None else Shutdown())
+        return ended.wait(timeout)
+    finally:
+        watch.cancel()
 
 
 def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
@@ -133,9 +142,8 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
         TypeError: it is an actor whose start nobody reports.
     """
     check_may_block("wait_started()")
-    life = life_of(ref)
-    if life is None:
-        raise TypeError(f"nobody reports the start of {ref}")
+    check_timeout(timeout)
+    life = checked_life(ref, "waited for")
     known = Event()
 
     def listener(outcome: StartOutcome) -> None:
@@ -157,6 +165,12 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
 def _request(ref: pykka.ActorRef[Any], make: Callable[[Reply], object], timeout: float) -> Any:
     """Send a request and wait for its reply, or for the supervisor's end."""
     check_may_block("a request to a supervisor")
+    check_timeout(timeout)
+    if not isinstance(ref, pykka.ActorRef):
+        raise TypeError(f"the first argument must be the reference of a supervisor, not {shown(ref)}")
+    if not issubclass(ref.actor_class, (Supervisor, DynamicSupervisor)):
+        # Not sent: to another actor the request would be a message that it does not know.
+        raise TypeError(f"{ref} is no supervisor: requests about children go to the supervisor's reference")
     answers: list[Any] = []
     answered = Event()
 
@@ -169,11 +183,12 @@ def _request(ref: pykka.ActorRef[Any], make: Callable[[Reply], object], timeout:
 
     # Set before the request: so whatever becomes of that, one of the two is heard.
     watch = monitor(ref, down)
-    ref.tell(make(reply))
-    if not answered.wait(timeout):
+    try:
+        ref.tell(make(reply))
+        if not answered.wait(timeout):
+            raise pykka.Timeout(f"no answer from {ref} within {timeout} seconds")
+    finally:
         watch.cancel()
-        raise pykka.Timeout(f"no answer from {ref} within {timeout} seconds")
-    watch.cancel()
     if isinstance(answers[0], BaseException):
         raise answers[0]
     return answers[0]

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import pykka
 
 from supervisors.exits import StartAnswer
+from supervisors.wording import shown
 
 __all__ = ["ChildSpec", "ChildType", "Restart"]
 
@@ -34,6 +35,9 @@ class ChildSpec:
             math.inf): never killed. None: 5 s for a worker, infinity for a supervisor.
         type: "worker" or "supervisor".
         significant: its own end may stop the supervisor: see `auto_shutdown`. Not for permanent children.
+        register: a name under which the scheduler's `registry` finds whichever actor runs as this child; hashable.
+            The name belongs to the spec: it survives restarts, and is free when the spec is deleted or the supervisor
+            has ended. Until the child has started, and between its restarts, the name leads to nothing.
 
     Raises:
         TypeError, ValueError: one of them is something else.
@@ -45,12 +49,14 @@ class ChildSpec:
     shutdown: float | Literal["brutal_kill", "infinity"] | None = None
     type: ChildType = "worker"
     significant: bool = False
+    register: Hashable | None = None
 
     def __post_init__(self) -> None:
-        try:
-            hash(self.id)
-        except TypeError:
-            raise TypeError(f"id must be hashable: {self.id!r}") from None
+        for name, value in (("id", self.id), ("register", self.register)):
+            try:
+                hash(value)
+            except TypeError:
+                raise TypeError(f"{name} must be hashable: {shown(value)}") from None
         if self.id is None:
             raise TypeError("id must not be None")
         if not callable(self.start):
@@ -84,6 +90,21 @@ class ChildSpec:
             return math.inf if self.shutdown == "infinity" else 0.0
         return float(self.shutdown)
 
+    def without_start(self) -> ChildSpec:
+        """Return the spec of a child that is never started again, which holds on to no argument of its start."""
+        kept = object.__new__(ChildSpec)
+        for name in _KEPT:
+            object.__setattr__(kept, name, getattr(self, name))
+        object.__setattr__(kept, "start", _started_once)
+        return kept
+
     def _check_choice(self, name: str, value: object, allowed: tuple[str, ...]) -> None:
         if value not in allowed:
             raise ValueError(f"{name} of child {self.id!r} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+_KEPT = tuple(name for name in ChildSpec.__slots__ if name != "start")
+
+
+def _started_once() -> StartAnswer:
+    raise AssertionError("a temporary child is started once")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
 import pykka
@@ -17,15 +17,23 @@ from supervisors.intensity import Backoff, BackoffState, RestartIntensity
 from supervisors.life import Ignored, Life, Monitor, StartOutcome, life_of, monitor
 from supervisors.process import LightActor
 from supervisors.records import record
+from supervisors.registry import Claim
 from supervisors.requests import RESTARTING, ChildInfo
 from supervisors.scheduler import Timer
+from supervisors.wording import shown
 
 __all__ = [
     "KILL_GRACE",
     "Child",
     "ChildState",
     "SupervisorStatistics",
+    "checked_name",
+    "find",
+    "holder_of",
     "launch",
+    "not_a_spec",
+    "report_crash",
+    "report_failed_start",
     "report_stop",
     "shutdown_reason",
     "statistics_of",
@@ -42,9 +50,12 @@ class Child:
 
     __slots__ = (
         "backoff",
+        "claim",
         "incarnation",
         "last_reason",
+        "last_ref",
         "monitor",
+        "owed",
         "ref",
         "restarts",
         "retry",
@@ -58,6 +69,12 @@ class Child:
         self.spec = spec
         self.state: ChildState = "stopped"
         self.ref: pykka.ActorRef[Any] | None = None
+        # Of the actor that ran last, as long as the child is to be restarted: by it callers still name the child.
+        self.last_ref: pykka.ActorRef[Any] | None = None
+        # Stopped by the strategy for the restart of a sibling, with which it is to start again.
+        self.owed = False
+        # On the name that its spec has registered.
+        self.claim: Claim | None = None
         self.monitor: Monitor | None = None
         # Changes with each start and stop: what was queued for an earlier one is then out of date.
         self.incarnation = 0
@@ -83,7 +100,8 @@ class Child:
     def info(self) -> ChildInfo:
         """As which_children gives it."""
         child: Any = RESTARTING if self.state == "restarting" else self.ref
-        return ChildInfo(self.spec.id, child, self.spec.type)
+        last = self.last_ref if self.ref is None and self.state != "stopped" else self.ref
+        return ChildInfo(self.spec.id, child, self.spec.type, last)
 
     def seconds_to_end(self, why: ExitReason | None) -> float:
         """How long it may take to end after it was asked, when its supervisor ends for the reason `why`."""
@@ -94,6 +112,9 @@ class Child:
     def set_running(self, now: float) -> None:
         """It has started."""
         self.state = "running"
+        self.last_ref = None
+        if self.claim is not None:
+            self.claim.ref = self.ref
         self.started_at = now
         self.backoff.started(now)
 
@@ -102,12 +123,23 @@ class Child:
         if self.monitor is not None:
             self.monitor.cancel()
             self.monitor = None
-        if self.ref is not None and self.life.proven:
-            self.backoff.proven()
+        if self.claim is not None:
+            self.claim.ref = None
+        if self.ref is not None:
+            if self.life.proven:
+                self.backoff.proven()
+            if state == "exited":
+                self.last_ref = self.ref
         self.ref = None
         self.token = None
         self.started_at = None
         self.state = state
+
+    def forget_name(self) -> None:
+        """Free the name that its spec has registered: the spec is deleted."""
+        if self.claim is not None:
+            self.claim.release()
+            self.claim = None
 
     def cancel_retry(self) -> None:
         """No attempt to restart it is waited for any more."""
@@ -155,10 +187,51 @@ def shutdown_reason(reason: ExitReason | None) -> Shutdown:
     return reason if isinstance(reason, Shutdown) else Shutdown()
 
 
-def launch(child: Child, supervisor: LightActor, reported: Callable[[StartOutcome], object]) -> StartOutcome | None:
+def find(children: Mapping[Any, Child], key: object) -> Child | None:
+    """Return the child under a key, which may be anything: what cannot be a key is the key of no child."""
+    try:
+        return children.get(key)
+    except BaseException:  # not hashable; or the user's own __hash__ or __eq__ raises
+        return None
+
+
+def checked_name(name: str | None) -> str | None:
+    """Return the name of a supervisor.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a text or None, not {shown(name)}")
+    return name
+
+
+def not_a_spec(given: object) -> str:
+    """Return what is wrong with something that is no ChildSpec."""
+    if isinstance(given, type):
+        return f"a child must be a ChildSpec, not a class: ChildSpec(id=..., start={given.__name__}.start)"
+    if isinstance(given, Mapping):
+        return f"a child must be a ChildSpec, not a mapping: ChildSpec(id=..., start=...), not {shown(given)}"
+    return f"a child must be a ChildSpec, not {shown(given)}"
+
+
+def holder_of(child_id: Hashable, supervisor: object) -> str:
+    """Return how the holder of a registered name is called in messages."""
+    return f"child {shown(child_id)} of {supervisor}"
+
+
+def launch(
+    child: Child,
+    supervisor: LightActor,
+    known: Mapping[Any, Child],
+    reported: Callable[[StartOutcome], object],
+) -> StartOutcome | None:
     """Call the start function of a child.
 
     Args:
+        child: to be started.
+        supervisor: whose child it is.
+        known: the supervisor's children by reference: none of them can be the child's actor, too.
         reported: called when the start is done, on any thread, if it is not known at once.
 
     Returns:
@@ -166,23 +239,57 @@ def launch(child: Child, supervisor: LightActor, reported: Callable[[StartOutcom
     """
     child.incarnation += 1
     child.state = "starting"
+    child.owed = False
     try:
-        answer: Any = child.spec.start()
+        spec = child.spec
+        if spec.register is not None and child.claim is None:
+            child.claim = supervisor.scheduler.registry.claim(spec.register, holder_of(spec.id, supervisor))
+        if spec.restart == "temporary":
+            # Started once only: what its start function holds on to (the child's arguments) is not kept beyond.
+            child.spec = spec.without_start()
+        answer: Any = spec.start()
+        if answer is IGNORE:
+            return Ignored()
+        life = _checked_answer(answer, supervisor, known)
     except BaseException as exc:
         return Crashed(exc)
-    if answer is IGNORE:
-        return Ignored()
-    if not isinstance(answer, pykka.ActorRef):
-        return Crashed(TypeError(f"the start function must return a reference or IGNORE, not {answer!r}"))
-    life = life_of(answer)
-    if life is None:
-        answer.stop(block=False)
-        name = answer.actor_class.__name__
-        return Crashed(TypeError(f"{name} cannot be supervised as it is: start supervise_threading({name})"))
     child.ref = answer
     child.monitor = monitor(answer, supervisor)
     life.start.listen(reported)
     return None
+
+
+def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[Any, Child]) -> Life:
+    """Return the life of what a start function returned, if it can be a child."""
+    if not isinstance(answer, pykka.ActorRef):
+        raise TypeError(f"the start function must return a reference or IGNORE, not {shown(answer)}")
+    life = life_of(answer)
+    if life is None:
+        answer.stop(block=False)
+        name = answer.actor_class.__name__
+        raise TypeError(f"{name} cannot be supervised as it is: start supervise_threading({name})")
+    other = known.get(answer)
+    if other is not None:
+        raise ValueError(
+            f"the start function returned the running actor of child {shown(other.spec.id)}: it must start a new one"
+        )
+    if answer is supervisor.actor_ref:
+        raise ValueError("the start function returned the reference of its own supervisor: it must start a new actor")
+    return life
+
+
+def report_crash(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
+    """Record that a child that is not restarted has crashed: which one, of whom. Its own record has the traceback."""
+    level = logging.ERROR if isinstance(reason, Crashed) else logging.WARNING
+    data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
+    record(supervisor.scheduler, "child_crashed", level, data)
+
+
+def report_failed_start(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
+    """Record that a restart of a child has failed. No one else tells of a start function that raises."""
+    data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
+    exception = reason.exception if isinstance(reason, Crashed) else None
+    record(supervisor.scheduler, "start_failed", logging.ERROR, data, exception)
 
 
 def report_stop(supervisor: LightActor, child: Child, reason: ExitReason | None) -> None:

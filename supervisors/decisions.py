@@ -10,7 +10,7 @@ from msgspec import Struct
 from supervisors.child_spec import Restart
 from supervisors.exits import ExitReason, is_abnormal
 
-__all__ = ["AutoShutdown", "ChildView", "Decision", "Strategy", "after_exit", "restart_scope"]
+__all__ = ["AutoShutdown", "ChildView", "Decision", "Strategy", "after_exit", "is_restarted", "restart_scope"]
 
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 AutoShutdown = Literal["never", "any_significant", "all_significant"]
@@ -43,6 +43,11 @@ class Decision(Struct, frozen=True):
     shutdown: bool = False
 
 
+def is_restarted(restart: Restart, reason: ExitReason) -> bool:
+    """Return whether a child of that restart type is restarted after it has ended on its own for that reason."""
+    return restart == "permanent" or (restart == "transient" and is_abnormal(reason))
+
+
 def after_exit(
     strategy: Strategy, auto_shutdown: AutoShutdown, children: Sequence[ChildView], dead: Hashable, reason: ExitReason
 ) -> Decision:
@@ -54,7 +59,7 @@ def after_exit(
         reason: why it ended.
     """
     child = next(child for child in children if child.id == dead)
-    if child.restart == "permanent" or (child.restart == "transient" and is_abnormal(reason)):
+    if is_restarted(child.restart, reason):
         return restart_scope(strategy, children, dead)
     return Decision(
         drop=(dead,) if child.restart == "temporary" else (),

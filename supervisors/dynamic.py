@@ -11,11 +11,17 @@ from supervisors.children import (
     KILL_GRACE,
     Child,
     SupervisorStatistics,
+    checked_name,
+    find,
     launch,
+    not_a_spec,
+    report_crash,
+    report_failed_start,
     report_stop,
     shutdown_reason,
     statistics_of,
 )
+from supervisors.decisions import is_restarted
 from supervisors.exits import (
     ChildNotFound,
     ExitReason,
@@ -25,12 +31,12 @@ from supervisors.exits import (
     Shutdown,
     SpecError,
     StartFailed,
-    SupervisorError,
     SupervisorStopping,
     is_abnormal,
 )
 from supervisors.intensity import Backoff, RestartIntensity, RestartPolicy
 from supervisors.life import Down, Ignored, Started, StartOutcome
+from supervisors.operations import answer
 from supervisors.process import LightActor
 from supervisors.records import record
 from supervisors.requests import (
@@ -43,7 +49,7 @@ from supervisors.requests import (
     TerminateChild,
     WhichChildren,
 )
-from supervisors.scheduler import Timer
+from supervisors.wording import shown
 
 __all__ = ["DynamicSupervisor"]
 
@@ -59,7 +65,7 @@ class DynamicSupervisor(LightActor):
         max_restarts: so many restarts of all children within `max_seconds` are allowed; None: any number.
         max_seconds: seconds.
         restart_backoff: how long to wait before restarts of one child; None: never.
-        name: for people.
+        name: a text, for people.
         policy: decides on restarts in place of the three options above; None: they do.
 
     Raises:
@@ -80,7 +86,7 @@ class DynamicSupervisor(LightActor):
             raise TypeError(f"max_children must be an int or None, not {max_children!r}")
         if max_children is not None and max_children < 0:
             raise ValueError(f"max_children must not be negative: {max_children!r}")
-        self.name = name
+        self.name = checked_name(name)
         self.max_children = max_children
         self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
         self._policy = policy
@@ -88,10 +94,11 @@ class DynamicSupervisor(LightActor):
         # Dictionaries for their order; the values of the first are those whose start somebody waits for.
         self._children: dict[Child, Reply | None] = {}
         self._by_ref: dict[Any, Child] = {}
+        # Those that are being restarted, by the reference of the actor that ran last.
+        self._by_last_ref: dict[Any, Child] = {}
         self._terminating: dict[Child, list[Reply | None]] = {}
         self._supervisors = 0
         self._reason: ExitReason | None = None
-        self._deadline: Timer | None = None
 
     def __str__(self) -> str:
         return self.name or super().__str__()
@@ -102,16 +109,14 @@ class DynamicSupervisor(LightActor):
         """Requests, and the ends of children."""
         if isinstance(message, Down):
             self._child_down(message)
-        elif isinstance(message, StartChild):
-            self._start_child(message)
-        elif isinstance(message, TerminateChild):
-            self._terminate_child(message)
+        elif isinstance(message, (StartChild, TerminateChild)):
+            self._request(message)
         elif isinstance(message, WhichChildren):
-            self._answer_to(message.reply, [child.info() for child in self._children])
+            answer(self, message.reply, [child.info() for child in self._children])
         elif isinstance(message, CountChildren):
-            self._answer_to(message.reply, self.count())
+            answer(self, message.reply, self.count())
         elif isinstance(message, (RestartChild, DeleteChild)):
-            self._answer_to(message.reply, NotSupported(message.child))
+            answer(self, message.reply, NotSupported(message.child))
         else:
             data = {"supervisor": str(self), "type": type(message).__name__}
             record(self.scheduler, "unexpected_message", logging.WARNING, data)
@@ -127,23 +132,24 @@ class DynamicSupervisor(LightActor):
         return ChildCounts(specs, len(self._by_ref), self._supervisors, specs - self._supervisors)
 
     def on_shutdown(self, reason: ExitReason) -> None:
-        """Stop all children at once, under one timer: that of the child that may take longest."""
+        """Ask all children at once to end, and kill each when its own time is over."""
         if self._reason is not None:
             return
         self._reason = reason
-        longest = 0.0
+        limits: dict[float, list[Child]] = {}
         for child in list(self._children):
             self._refuse_start(child)
             if child.ref is None:
                 self._remove(child)
                 continue
-            if child.state != "stopping":
+            if child.state != "stopping":  # else it has its timer already
                 self._ask_to_end(child)
-            if child.seconds_to_end(reason) != math.inf:
-                longest = max(longest, child.seconds_to_end(reason))
-        if self._children:
-            self._deadline = self.call_later(longest, self._kill_all)
-        else:
+                seconds = child.seconds_to_end(reason)
+                if not child.spec.brutal and seconds != math.inf:
+                    limits.setdefault(seconds, []).append(child)
+        for seconds, children in limits.items():
+            self.call_later(seconds, self._kill_those_left, children)
+        if not self._children:
             self._finish()
 
     def on_exit(self, reason: ExitReason) -> None:
@@ -156,17 +162,26 @@ class DynamicSupervisor(LightActor):
 
     # -- starting ------------------------------------------------------------------------------------------------
 
+    def _request(self, message: StartChild | TerminateChild) -> None:
+        try:
+            if isinstance(message, StartChild):
+                self._start_child(message)
+            else:
+                self._terminate_child(message)
+        except BaseException as exc:  # of a value of the user's: a request never ends the supervisor
+            answer(self, message.reply, exc)
+
     def _start_child(self, message: StartChild) -> None:
         spec: Any = message.spec
         reply = message.reply
         if self._reason is not None:
-            self._answer_to(reply, SupervisorStopping(f"{self} is stopping"))
+            answer(self, reply, SupervisorStopping(f"{self} is stopping"))
         elif not isinstance(spec, ChildSpec):
-            self._answer_to(reply, SpecError(f"a child must be a ChildSpec, not {spec!r}"))
+            answer(self, reply, SpecError(not_a_spec(spec)))
         elif spec.significant:
-            self._answer_to(reply, SpecError(f"child {spec.id!r} is significant: not under a dynamic supervisor"))
+            answer(self, reply, SpecError(f"child {shown(spec.id)} is significant: not under a dynamic supervisor"))
         elif self.max_children is not None and len(self._children) >= self.max_children:
-            self._answer_to(reply, MaxChildren(spec.id))
+            answer(self, reply, MaxChildren(spec.id))
         else:
             child = Child(spec, self._backoff)
             self._children[child] = reply
@@ -175,7 +190,7 @@ class DynamicSupervisor(LightActor):
 
     def _launch(self, child: Child) -> None:
         post, reported, incarnation = self.scheduler.post, self._reported, child.incarnation + 1
-        outcome = launch(child, self, lambda outcome: post(reported, child, incarnation, outcome))
+        outcome = launch(child, self, self._by_ref, lambda outcome: post(reported, child, incarnation, outcome))
         if child.ref is not None:
             if not self._alive:  # the start function ended its own supervisor
                 child.life.kill()
@@ -189,38 +204,53 @@ class DynamicSupervisor(LightActor):
             return
         reply, self._children[child] = self._children[child], None
         if isinstance(outcome, Started):
+            if child.last_ref is not None:
+                self._by_last_ref.pop(child.last_ref, None)
             child.set_running(self.scheduler.now())
-            self._answer_to(reply, child.ref)
+            answer(self, reply, child.ref)
             return
         self._by_ref.pop(child.ref, None)
         child.release("stopped")
         if isinstance(outcome, Ignored):
             self._remove(child)
-            self._answer_to(reply, None)
+            answer(self, reply, None)
         elif child.restarts > 0:
             self._restart(child, outcome, first=False)
         else:
             self._remove(child)
-            self._answer_to(reply, StartFailed(child.spec.id, outcome))
+            answer(self, reply, StartFailed(child.spec.id, outcome))
 
     # -- ends ----------------------------------------------------------------------------------------------------
 
     def _child_down(self, down: Down) -> None:
-        child = self._by_ref.pop(down.ref, None)
+        child = self._by_ref.get(down.ref)
         if child is None:
             return
+        if child.state == "starting":
+            # An actor with a thread may have ended before its start was reported here: first things first.
+            outcome = child.life.start.value
+            assert outcome is not None
+            self._reported(child, child.incarnation, outcome)
+            if child.ref is not down.ref:
+                return  # it has not started, and that has been dealt with
+        if self._by_ref.pop(down.ref, None) is None:
+            return  # the answer to its start ended this supervisor
         if child.state == "stopping":
             self._stopped(child, down.reason)
             return
         child.last_reason = down.reason
         child.release("exited")
-        restart = child.spec.restart
-        if restart == "permanent" or (restart == "transient" and is_abnormal(down.reason)):
+        if is_restarted(child.spec.restart, down.reason):
+            self._by_last_ref[down.ref] = child
             self._restart(child, down.reason, first=True)
-        else:
-            self._remove(child)
+            return
+        if is_abnormal(down.reason):
+            report_crash(self, child, down.reason)
+        self._remove(child)
 
     def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> None:
+        if not first:
+            report_failed_start(self, child, reason)
         child.state = "restarting"
         now = self.scheduler.now()
         delay = self._delay(child, reason, now)
@@ -251,12 +281,15 @@ class DynamicSupervisor(LightActor):
     # -- stopping ------------------------------------------------------------------------------------------------
 
     def _terminate_child(self, message: TerminateChild) -> None:
-        child = self._by_ref.get(message.child)
+        child = find(self._by_ref, message.child) or find(self._by_last_ref, message.child)
         if child is None:
-            self._answer_to(message.reply, ChildNotFound(message.child))
+            rule = "a dynamic supervisor's children are named by their references (`ref` in which_children)"
+            answer(self, message.reply, ChildNotFound(message.child, rule))
             return
         self._terminating.setdefault(child, []).append(message.reply)
-        if child.state != "stopping":
+        if child.ref is None:  # it waits for its restart
+            self._remove(child)
+        elif child.state != "stopping":
             self._refuse_start(child)
             self._ask_to_end(child)
             if not child.spec.brutal and child.spec.shutdown_seconds != math.inf:
@@ -276,9 +309,9 @@ class DynamicSupervisor(LightActor):
             child.life.kill()
             child.retry = self.call_later(KILL_GRACE, self._give_up, child)
 
-    def _kill_all(self) -> None:
-        for child in list(self._children):
-            if child.seconds_to_end(self._reason) != math.inf:
+    def _kill_those_left(self, children: list[Child]) -> None:
+        for child in children:
+            if child in self._children:
                 self._kill(child)
 
     def _give_up(self, child: Child) -> None:
@@ -298,23 +331,18 @@ class DynamicSupervisor(LightActor):
     def _remove(self, child: Child) -> None:
         child.cancel_retry()
         self._by_ref.pop(child.ref, None)
+        if child.last_ref is not None:
+            self._by_last_ref.pop(child.last_ref, None)
         child.release("stopped")
+        child.forget_name()
         del self._children[child]
         self._supervisors -= child.spec.type == "supervisor"
         for reply in self._terminating.pop(child, ()):
-            self._answer_to(reply, None)
+            answer(self, reply, None)
 
     def _refuse_start(self, child: Child) -> None:
         """Somebody waits for its start, which will not be."""
         reply = self._children.get(child)
         if reply is not None:
             self._children[child] = None
-            self._answer_to(reply, SupervisorStopping(f"{self} stops child {child.spec.id!r}"))
-
-    def _answer_to(self, reply: Reply | None, result: object) -> None:
-        if reply is not None:
-            self.scheduler.run_guarded(None, reply, result)
-        elif isinstance(result, SupervisorError) and not isinstance(result, SupervisorStopping):
-            exception = result.cause if isinstance(result, StartFailed) else None
-            data = {"supervisor": str(self), "error": str(result)}
-            record(self.scheduler, "request_failed", logging.WARNING, data, exception)
+            answer(self, reply, SupervisorStopping(f"{self} stops child {shown(child.spec.id)}"))

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from supervisors.wording import shown, text_of
+
 __all__ = [
     "DEFERRED",
     "IGNORE",
@@ -32,6 +34,7 @@ __all__ = [
     "SupervisorError",
     "SupervisorStopping",
     "WouldDeadlock",
+    "check_reason",
     "is_abnormal",
 ]
 
@@ -58,9 +61,18 @@ class Draining(Struct, frozen=True):
 
 
 class Crashed(ExitReason, frozen=True):
-    """An exception left it."""
+    """An exception left it.
+
+    Raises:
+        TypeError: `exception` is no exception instance.
+    """
 
     exception: BaseException
+
+    def __post_init__(self) -> None:
+        # Checked here: the end of an actor reads its traceback, where an error would leave the actor half ended.
+        if not isinstance(self.exception, BaseException):
+            raise TypeError(f"Crashed takes an exception instance, not {shown(self.exception)}")
 
 
 class Killed(ExitReason, frozen=True):
@@ -70,6 +82,24 @@ class Killed(ExitReason, frozen=True):
 def is_abnormal(reason: ExitReason) -> bool:
     """True for the reasons after which a transient child is restarted: Crashed and Killed."""
     return not isinstance(reason, (Normal, Shutdown))
+
+
+def check_reason(reason: object) -> None:
+    """Check that an actor may end with this.
+
+    Raises:
+        TypeError: it is no ExitReason instance.
+    """
+    if not isinstance(reason, ExitReason):
+        hint = ""
+        if isinstance(reason, BaseException):
+            hint = "; for an exception that is Crashed(exception)"
+        elif isinstance(reason, (int, float)) and not isinstance(reason, bool):
+            hint = "; a limit in seconds is the keyword argument timeout, where there is one"
+        raise TypeError(
+            "an exit reason must be Normal(), Shutdown(term), Crashed(exception) or Killed(), "
+            f"not {shown(reason)}{hint}"
+        )
 
 
 class StartAnswer(enum.Enum):
@@ -126,7 +156,7 @@ class StartFailed(SupervisorError):
         return cause.cause if isinstance(cause, StartFailed) else cause
 
     def __str__(self) -> str:
-        who = "the actor" if self.child_id is None else f"child {self.child_id!r}"
+        who = "the actor" if self.child_id is None else f"child {shown(self.child_id)}"
         return f"{who} failed to start: {_describe(self.reason)}"
 
 
@@ -147,7 +177,8 @@ class RestartBudgetExceeded(SupervisorError):
 
     def __str__(self) -> str:
         return (
-            f"restart budget exceeded by child {self.child_id!r}, which last ended with {_describe(self.last_reason)}"
+            f"restart budget exceeded by child {shown(self.child_id)}, "
+            f"which last ended with {_describe(self.last_reason)}"
         )
 
 
@@ -166,20 +197,20 @@ class ChildError(SupervisorError):
         child_id: the id, or the reference, that was asked for.
     """
 
-    _sentence = "cannot be done for child {!r}"
+    _sentence = "cannot be done for child {}"
 
     def __init__(self, child_id: Any) -> None:
         super().__init__(child_id)
         self.child_id = child_id
 
     def __str__(self) -> str:
-        return self._sentence.format(self.child_id)
+        return self._sentence.format(shown(self.child_id))
 
 
 class AlreadyStarted(ChildError):
     """start_child: a child with that id is running (or being restarted). `ref` is its reference, if it has one."""
 
-    _sentence = "child {!r} is already started"
+    _sentence = "child {} is already started"
 
     def __init__(self, child_id: Any, ref: Any = None) -> None:
         super().__init__(child_id)
@@ -189,37 +220,49 @@ class AlreadyStarted(ChildError):
 class AlreadyPresent(ChildError):
     """start_child: a spec with that id is there, without a running child. Use restart_child or delete_child."""
 
-    _sentence = "a spec for child {!r} is already present, though it is not running"
+    _sentence = "a spec for child {} is already present, though it is not running"
 
 
 class ChildNotFound(ChildError):
-    """There is no such child."""
+    """There is no such child.
 
-    _sentence = "no child {!r}"
+    Args:
+        child_id: the id, or the reference, that was asked for.
+        rule: by what children of this supervisor are named.
+    """
+
+    _sentence = "no child {}"
+
+    def __init__(self, child_id: Any, rule: str = "") -> None:
+        super().__init__(child_id)
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.rule}" if self.rule else super().__str__()
 
 
 class ChildRunning(ChildError):
     """restart_child, delete_child: the child is running. Terminate it first."""
 
-    _sentence = "child {!r} is running"
+    _sentence = "child {} is running"
 
 
 class ChildRestarting(ChildError):
     """restart_child, delete_child: the supervisor is trying to restart that child."""
 
-    _sentence = "child {!r} is being restarted"
+    _sentence = "child {} is being restarted"
 
 
 class MaxChildren(ChildError):
     """start_child: the dynamic supervisor has `max_children` children already."""
 
-    _sentence = "no room for child {!r}: max_children reached"
+    _sentence = "no room for child {}: max_children reached"
 
 
 class NotSupported(ChildError):
     """A dynamic supervisor does not restart or delete children by name."""
 
-    _sentence = "a dynamic supervisor cannot do this for child {!r}: its children have no specs of their own"
+    _sentence = "a dynamic supervisor cannot do this for child {}: its children have no specs of their own"
 
 
 def _describe(reason: ExitReason) -> str:
@@ -228,8 +271,5 @@ def _describe(reason: ExitReason) -> str:
         reason = reason.term.last_reason
     if isinstance(reason, Crashed):
         exception = reason.exception
-        try:
-            return f"{type(exception).__name__}: {exception}"
-        except Exception:  # an exception of the user whose __str__ raises
-            return type(exception).__name__
-    return repr(reason)
+        return f"{type(exception).__name__}: {text_of(exception)}"
+    return shown(reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import threading
 from typing import Any, TypeVar
 
 import pykka
@@ -11,8 +12,9 @@ import pykka
 from supervisors.exits import SchedulerStopped, WouldDeadlock
 from supervisors.interrupts import Event
 from supervisors.scheduler import Scheduler
+from supervisors.wording import shown
 
-__all__ = ["GuardedFuture", "check_may_block"]
+__all__ = ["GuardedFuture", "check_may_block", "check_timeout"]
 
 T = TypeVar("T")
 
@@ -23,6 +25,20 @@ def check_may_block(what: str) -> None:
         raise SchedulerStopped(f"{what} while the interpreter is shutting down: no actor runs any more")
     if Scheduler.current() is not None:
         raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
+
+
+def check_timeout(timeout: object) -> None:
+    """Check a limit before anything is done that would have to be taken back.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds from 0 to what the platform can wait for, nor None.
+    """
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be seconds or None, not {shown(timeout)}")
+    if not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise ValueError(f"timeout must be from 0 to {threading.TIMEOUT_MAX:.0f} seconds, not {shown(timeout)}")
 
 
 class GuardedFuture(pykka.ThreadingFuture[T]):

@@ -13,11 +13,23 @@ from msgspec import Struct
 
 from supervisors.exits import ExitReason
 from supervisors.interrupts import raised_by_handler
+from supervisors.wording import shown
 
 if TYPE_CHECKING:
     from supervisors.process import LightActor
 
-__all__ = ["Down", "Ignored", "Latch", "Life", "Monitor", "StartOutcome", "Started", "life_of", "monitor"]
+__all__ = [
+    "Down",
+    "Ignored",
+    "Latch",
+    "Life",
+    "Monitor",
+    "StartOutcome",
+    "Started",
+    "checked_life",
+    "life_of",
+    "monitor",
+]
 
 T = TypeVar("T")
 
@@ -113,6 +125,24 @@ def life_of(ref: pykka.ActorRef[Any]) -> Life | None:
     return life if isinstance(life, Life) else None
 
 
+def checked_life(ref: object, what: str) -> Life:
+    """Return the life of an actor.
+
+    Args:
+        ref: its reference.
+        what: is to be done with it, for the error: "monitored" or the like.
+
+    Raises:
+        TypeError: it is no reference, or that of an actor that does not report its life.
+    """
+    if not isinstance(ref, pykka.ActorRef):
+        raise TypeError(f"only an actor's reference can be {what}, not {shown(ref)}")
+    life = life_of(ref)
+    if life is None:
+        raise TypeError(f"{ref} cannot be {what}: start it from supervise_threading({ref.actor_class.__name__})")
+    return life
+
+
 class Down(Struct, frozen=True):
     """The actor behind `ref` has ended."""
 
@@ -174,11 +204,12 @@ def monitor(ref: pykka.ActorRef[Any], watcher: LightActor | Callable[[Down], obj
             that ends (in the caller's thread if it is dead already). It must not block.
 
     Raises:
-        TypeError: `ref` is an actor whose end nobody reports (a plain Pykka actor).
+        TypeError: `ref` is no reference, or that of a plain Pykka actor, which reports no end; or `watcher` is neither
+            a light actor itself nor callable.
     """
-    life = life_of(ref)
-    if life is None:
-        raise TypeError(f"{ref} cannot be monitored: start it from supervise_threading({ref.actor_class.__name__})")
+    life = checked_life(ref, "monitored")
+    if not callable(watcher) and not hasattr(watcher, "actor_ref"):
+        raise TypeError(f"a watcher must be a light actor itself (not its reference) or callable, not {shown(watcher)}")
     made = Monitor(ref, life, watcher)
     life.exit.listen(made._ended)
     return made

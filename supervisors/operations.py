@@ -8,16 +8,51 @@ from collections.abc import Generator
 from types import GeneratorType
 from typing import Any
 
-from supervisors.exits import SupervisorError, SupervisorStopping
+from supervisors.exits import StartFailed, SupervisorError, SupervisorStopping
 from supervisors.process import LightActor
 from supervisors.records import record
 from supervisors.requests import Reply
+from supervisors.wording import text_of
 
-__all__ = ["Operation", "Operator"]
+__all__ = ["Operation", "Operator", "answer", "requested"]
 
 # It waits by yielding a token; `_fire` with that token lets it go on. What it returns, or a SupervisorError that it
 # raises, is the answer to the request that it was made for.
 Operation = Generator[object, Any, Any]
+
+
+def requested(operation: Operation) -> Operation:
+    """Return the same operation, as it is run for a request: whatever it raises is the answer.
+
+    A request holds values of the user (an id whose `__eq__` raises), and none of them may end the supervisor.
+    """
+    try:
+        return (yield from operation)
+    except (SupervisorError, GeneratorExit):
+        raise
+    except BaseException as exc:
+        return exc
+
+
+def answer(supervisor: LightActor, reply: Reply | None, result: object) -> None:
+    """Answer a request; an error that no one waits for is logged.
+
+    Args:
+        supervisor: that answers.
+        reply: the request's.
+        result: or an exception instance.
+    """
+    if reply is not None:
+        supervisor.scheduler.run_guarded(None, _call, reply, result)
+    elif isinstance(result, BaseException) and not isinstance(result, SupervisorStopping):
+        exception = result.cause if isinstance(result, StartFailed) else None
+        data = {"supervisor": str(supervisor), "error": text_of(result)}
+        record(supervisor.scheduler, "request_failed", logging.WARNING, data, exception)
+
+
+def _call(reply: Reply, result: object) -> None:
+    # Not the reply itself is guarded: the log shows the repr of what raised, which here would be the user's.
+    reply(result)
 
 
 class Operator(LightActor):
@@ -80,8 +115,4 @@ class Operator(LightActor):
             self._answer_to(reply, SupervisorStopping(f"{self} is stopping"))
 
     def _answer_to(self, reply: Reply | None, result: object) -> None:
-        if reply is not None:
-            self.scheduler.run_guarded(None, reply, result)
-        elif isinstance(result, SupervisorError) and not isinstance(result, SupervisorStopping):
-            data = {"supervisor": str(self), "error": str(result)}
-            record(self.scheduler, "request_failed", logging.WARNING, data)
+        answer(self, reply, result)

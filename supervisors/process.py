@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pykka
 from pykka import messages
@@ -21,6 +21,7 @@ from supervisors.exits import (
     SchedulerStopped,
     Shutdown,
     SupervisorError,
+    check_reason,
 )
 from supervisors.futures import GuardedFuture
 from supervisors.life import Down, DownNotice, Ignored, Monitor, Started, life_of, monitor
@@ -39,9 +40,13 @@ class LightActor(pykka.Actor, Recipient):
     and descriptors, which are removed at its end. If it dies, messages that wait for it are lost (an `ask` is answered
     with ActorDeadError); its monitors are told why.
 
+    What a handler raises for an `ask` is the caller's alone, as in Pykka; with ``ask_failure_crashes = True`` in the
+    class it crashes the actor as well, as in OTP. What it raises for a `tell` crashes the actor in any case.
+
     It stays out of `pykka.ActorRegistry`.
     """
 
+    ask_failure_crashes: ClassVar[bool] = False
     scheduler: Scheduler
 
     @classmethod
@@ -63,7 +68,11 @@ class LightActor(pykka.Actor, Recipient):
             raise SchedulerStopped(f"scheduler {chosen.name!r} has been stopped")
         actor = cls.__new__(cls)
         actor.scheduler = chosen
-        actor.__init__(*args, **kwargs)  # type: ignore[misc]
+        try:
+            actor.__init__(*args, **kwargs)  # type: ignore[misc]
+        except BaseException as exc:
+            actor._stillborn(exc)
+            raise
         ref = actor.actor_ref
         actor._start_actor_loop()
         return ref
@@ -117,8 +126,9 @@ class LightActor(pykka.Actor, Recipient):
 
     def start_failed(self, exc: BaseException) -> None:
         """The deferred start has failed: the actor ends with Crashed(exc). After `started`: a crash like any other."""
-        self._ref._supervised_life.start.set(Crashed(exc))
-        self._end(Crashed(exc))
+        reason = Crashed(exc)
+        self._ref._supervised_life.start.set(reason)
+        self._end(reason)
 
     def prove(self) -> None:
         """It has done what it is there for: should it crash now, its supervisor's back-off begins anew."""
@@ -129,7 +139,11 @@ class LightActor(pykka.Actor, Recipient):
 
         Timers and descriptors are removed, then come Pykka's hooks (`on_stop`; `on_failure` for Crashed), `on_exit`,
         and the monitors' Down.
+
+        Raises:
+            TypeError: `reason` is no ExitReason.
         """
+        check_reason(reason)
         self.scheduler._check_thread()
         self._end(reason)
 
@@ -197,11 +211,10 @@ class LightActor(pykka.Actor, Recipient):
             return
         try:
             reply_to.set(self._handle_receive(envelope.message))
-        except Exception:
+        except BaseException as exc:
             reply_to.set_exception()
-        except BaseException:
-            reply_to.set_exception()
-            raise
+            if self.ask_failure_crashes or not isinstance(exc, Exception):
+                raise
 
     def _begin(self) -> None:
         try:
@@ -223,6 +236,24 @@ class LightActor(pykka.Actor, Recipient):
             self._end(Crashed(exception))
         else:  # its handler went on after exit(), and raised
             self.scheduler.log_exception(f"{self}, after its end,", exception)
+
+    def _stillborn(self, exception: BaseException) -> None:
+        """Take back what `__init__` gave away before it raised: its reference, timers and descriptors."""
+        ref: LightRef[Any] | None = self.__dict__.get("_ref")
+        if ref is None:
+            return
+        self._alive = False
+        self.exit_reason = reason = Crashed(exception)
+        ref._actor = None
+        self._inbox._actor = dead
+        self.actor_stopped.set()
+        if self.scheduler.on_thread():  # elsewhere it could have none of these
+            self.scheduler._poller.remove_owner(self)
+            for timer in self._timers or ():
+                timer._cancel_owned()
+            self._timers = None
+        ref._supervised_life.start.set(reason)
+        ref._supervised_life.ended(reason)
 
     def _dissolve(self) -> None:
         self._end(Shutdown())

@@ -7,6 +7,7 @@ from typing import Any
 
 from supervisors.exits import Crashed, ExitReason, Killed
 from supervisors.scheduler import Scheduler
+from supervisors.wording import shown
 
 __all__ = ["record", "record_exit"]
 
@@ -20,7 +21,7 @@ def record(
 
     Args:
         scheduler: whose side thread and event hook. If this is another thread, the event is posted.
-        event: its name: "exit", "start_failed", "restart", "budget_exceeded" …
+        event: its name: "exit", "start_failed", "child_crashed", "restart", "budget_exceeded" …
         level: of the log record; a record that nobody wants is not even queued.
         data: plain values.
         exception: goes with the log record.
@@ -50,5 +51,5 @@ def record_exit(scheduler: Scheduler | None, actor: str, urn: str, reason: ExitR
 
 
 def _write(event: str, level: int, data: dict[str, Any], exception: BaseException | None) -> None:
-    text = " ".join(f"{key}={value!r}" for key, value in data.items())
+    text = " ".join(f"{key}={shown(value)}" for key, value in data.items())
     _logger.log(level, "%s %s", event, text, exc_info=exception, extra={"event": event, "data": data})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pykka
 from pykka import messages
@@ -24,6 +26,9 @@ __all__ = ["Inbox", "Reporting", "abandoned_threads"]
 
 _logger = logging.getLogger("supervisors")
 
+# Wakes a thread that waits for its inbox; never handled as a message.
+_WAKE = object()
+
 _abandoned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
@@ -35,11 +40,13 @@ def abandoned_threads() -> list[threading.Thread]:
 class Inbox:
     """An unbounded inbox that answers what comes after the end. Holds plain messages and Pykka's envelopes."""
 
-    __slots__ = ("_queue", "closed", "empty", "get", "put_plain")
+    __slots__ = ("_queue", "at_hand", "closed", "empty", "get", "put_plain")
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.closed = False
+        # The future of the question that is being handled.
+        self.at_hand: pykka.Future[Any] | None = None
         self.get = self._queue.get
         self.empty = self._queue.empty
         self.put_plain = self._queue.put
@@ -54,12 +61,37 @@ class Inbox:
 
         Called after `closed` is set, and by each sender that sees it set after its put: one of them finds the message.
         """
+        wake = False
         while True:
             try:
                 message = self._queue.get_nowait()
             except queue.Empty:
-                return
-            refuse(message)
+                break
+            if message is _WAKE:
+                wake = True
+            else:
+                refuse(message)
+        if wake:  # it is for the actor's thread, which may still be waiting
+            self.put_plain(_WAKE)
+
+    def wake(self) -> None:
+        """Wake the actor's thread, if it waits here."""
+        self.put_plain(_WAKE)
+
+    def abandon(self) -> None:
+        """Answer all questions with ActorDeadError, also the one at hand: its handler may never return."""
+        self.closed = True
+        future = self.at_hand
+        if future is not None:
+            error = pykka.ActorDeadError("the actor was killed while it handled the message")
+            settle(future.set_exception, (pykka.ActorDeadError, error, None))
+        self.drain()
+
+
+def settle(setter: Callable[..., None], *value: Any) -> None:
+    """Set a future. Without effect if it is set: the killer of an actor and its own thread race for it."""
+    with contextlib.suppress(queue.Full):
+        setter(*value)
 
 
 class _ThreadLife(Life):
@@ -92,8 +124,10 @@ class _ThreadLife(Life):
             _abandoned.add(thread)
         actor.actor_stopped.set()
         actor._sup_unregister()
-        actor._sup_inbox.put_plain(messages._ActorStop())  # wakes it, if it waits there
+        # Its monitors first: they know of its end when its callers do.
         self.finish(actor, Killed())
+        actor._sup_inbox.abandon()
+        actor._sup_inbox.wake()
 
     def finish(self, actor: Reporting, reason: ExitReason) -> bool:
         """Tell everybody. False if that has been done."""
@@ -114,6 +148,8 @@ class Reporting(pykka.ThreadingActor):
     """
 
     use_daemon_thread = True
+    ask_failure_crashes: ClassVar[bool] = False
+    """Whether an exception that answers an `ask` crashes the actor as well, as in OTP; in Pykka it does not."""
     # Names that no user's class has: this is mixed into them.
     _sup_inbox: Inbox
     _sup_life: _ThreadLife
@@ -185,6 +221,8 @@ class Reporting(pykka.ThreadingActor):
                 if stopped():
                     refuse(message)
                     break
+                if message is _WAKE:
+                    continue
                 if type(message) is Envelope and message.reply_to is not None:
                     self._sup_answer(message)
                 elif type(message) is Envelope:
@@ -202,13 +240,21 @@ class Reporting(pykka.ThreadingActor):
     def _sup_answer(self, envelope: Envelope[Any]) -> None:
         reply_to = envelope.reply_to
         assert reply_to is not None
+        inbox = self._sup_inbox
+        inbox.at_hand = reply_to
+        if inbox.closed:  # killed just now, and its killer may not have seen this one
+            settle(refuse, envelope)
+            return
         try:
-            reply_to.set(self._handle_receive(envelope.message))
-        except Exception:
-            reply_to.set_exception()
-        except BaseException:
-            reply_to.set_exception()
-            raise
+            result = self._handle_receive(envelope.message)
+        except BaseException as exc:
+            settle(reply_to.set_exception)
+            if self.ask_failure_crashes or not isinstance(exc, Exception):
+                raise
+        else:
+            settle(reply_to.set, result)
+        finally:
+            inbox.at_hand = None
 
     def _sup_call_on_failure(self, exc: BaseException) -> None:
         try:

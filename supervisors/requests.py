@@ -48,7 +48,10 @@ class StartChild(Struct, frozen=True):
 
 
 class TerminateChild(Struct, frozen=True):
-    """Stop a child (named by id; for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound."""
+    """Stop a child (named by id; for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound.
+
+    While a dynamic supervisor restarts a child, the child's last reference still names it.
+    """
 
     child: Hashable
     reply: Reply | None = None
@@ -83,11 +86,19 @@ class CountChildren(Request, frozen=True):
 
 
 class ChildInfo(Struct, frozen=True):
-    """One child. `child`: its reference; None if it does not run; "restarting" between two attempts."""
+    """One child.
+
+    Args:
+        id: its id.
+        child: its reference; None if it does not run; "restarting" between two attempts.
+        type: "worker" or "supervisor".
+        ref: its reference; while it is restarting the last one that ran, by which it can still be terminated.
+    """
 
     id: Hashable
     child: pykka.ActorRef[Any] | Literal["restarting"] | None
     type: ChildType
+    ref: pykka.ActorRef[Any] | None = None
 
 
 class ChildCounts(Struct, frozen=True):

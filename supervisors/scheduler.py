@@ -18,6 +18,7 @@ from supervisors.exits import SchedulerStopped, WouldDeadlock
 from supervisors.interrupts import Event, Thread, block_sigpipe, locked
 from supervisors.poller import Poller
 from supervisors.recipient import Poster, Recipient, special_types
+from supervisors.registry import Registry
 from supervisors.side import SideThread
 from supervisors.timers import Timer, TimerHeap
 
@@ -83,6 +84,8 @@ class Scheduler:
         self.owner: Any = None
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_end: Callable[[], object] | None = None
+        self.registry = Registry()
+        """Names of the actors that run here, and of the children of its supervisors."""
         self._owns_side = side is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()

@@ -11,12 +11,17 @@ from supervisors.children import (
     KILL_GRACE,
     Child,
     SupervisorStatistics,
+    checked_name,
+    find,
     launch,
+    not_a_spec,
+    report_crash,
+    report_failed_start,
     report_stop,
     shutdown_reason,
     statistics_of,
 )
-from supervisors.decisions import AutoShutdown, Decision, Strategy, after_exit, restart_scope
+from supervisors.decisions import AutoShutdown, ChildView, Decision, Strategy, after_exit, is_restarted, restart_scope
 from supervisors.exits import (
     DEFERRED,
     AlreadyPresent,
@@ -31,10 +36,11 @@ from supervisors.exits import (
     SpecError,
     StartFailed,
     SupervisorStopping,
+    is_abnormal,
 )
 from supervisors.intensity import Backoff, RestartIntensity
 from supervisors.life import Down, Ignored, Started, StartOutcome
-from supervisors.operations import Operation, Operator
+from supervisors.operations import Operation, Operator, answer, requested
 from supervisors.records import record
 from supervisors.requests import (
     CountChildren,
@@ -45,6 +51,7 @@ from supervisors.requests import (
     WhichChildren,
     counts,
 )
+from supervisors.wording import shown
 
 __all__ = ["Supervisor"]
 
@@ -62,12 +69,14 @@ class Supervisor(Operator):
         max_restarts: so many restarts within `max_seconds` are allowed; None: any number.
         max_seconds: seconds.
         auto_shutdown: "never", "any_significant" or "all_significant".
-        restart_backoff: how long to wait before restarts; None: never.
-        name: for people.
+        restart_backoff: how long to wait before restarts; None: never. The siblings that the strategy stops stay
+            stopped for the whole wait: by that strategy none of them is to run without the others.
+        name: a text, for people.
 
     Raises:
         TypeError, ValueError: an option is something else.
-        SpecError: two specs have one id; or a child is significant though auto_shutdown is "never".
+        SpecError: two specs have one id or register one name; or a child is significant though auto_shutdown is
+            "never".
     """
 
     def __init__(
@@ -86,20 +95,32 @@ class Supervisor(Operator):
             ("auto_shutdown", auto_shutdown, get_args(AutoShutdown)),
         ):
             if value not in allowed:
-                raise ValueError(f"{option} must be one of {', '.join(allowed)}, not {value!r}")
-        self.name = name
+                raise ValueError(f"{option} must be one of {', '.join(allowed)}, not {shown(value)}")
+        self.name = checked_name(name)
         self.strategy = strategy
         self.auto_shutdown = auto_shutdown
         self.intensity = RestartIntensity(max_restarts, max_seconds)
         self._backoff = restart_backoff
         self._children: dict[Hashable, Child] = {}
         self._by_ref: dict[Any, Child] = {}
+        # Significant children, of which those that are not active any more are taken out when they are looked at.
+        self._significant: dict[Child, None] = {}
         self._ending = False
         self._why_ending: ExitReason | None = None
+        names: dict[Hashable, Hashable] = {}
         for spec in children:
+            if not isinstance(spec, ChildSpec):
+                raise TypeError(not_a_spec(spec))
             self._check_spec(spec)
             if spec.id in self._children:
-                raise SpecError(f"two children have the id {spec.id!r}")
+                raise SpecError(f"two children have the id {shown(spec.id)}")
+            if spec.register is not None:
+                if spec.register in names:
+                    raise SpecError(
+                        f"children {shown(names[spec.register])} and {shown(spec.id)} both register the name "
+                        f"{shown(spec.register)}; give one of them another"
+                    )
+                names[spec.register] = spec.id
             self._children[spec.id] = Child(spec, restart_backoff)
 
     def __str__(self) -> str:
@@ -120,9 +141,9 @@ class Supervisor(Operator):
         elif isinstance(message, (StartChild, TerminateChild, RestartChild, DeleteChild)):
             self._request(message)
         elif isinstance(message, WhichChildren):
-            self._answer_to(message.reply, [child.info() for child in self._children.values()])
+            answer(self, message.reply, [child.info() for child in self._children.values()])
         elif isinstance(message, CountChildren):
-            self._answer_to(message.reply, counts([child.info() for child in self._children.values()]))
+            answer(self, message.reply, counts([child.info() for child in self._children.values()]))
         else:
             data = {"supervisor": str(self), "type": type(message).__name__}
             record(self.scheduler, "unexpected_message", logging.WARNING, data)
@@ -144,6 +165,7 @@ class Supervisor(Operator):
             if child.ref is not None:
                 child.life.kill()
                 child.release("stopped")
+            child.forget_name()
 
     def statistics(self) -> SupervisorStatistics:
         """What it holds now. Scheduler's thread only."""
@@ -151,7 +173,7 @@ class Supervisor(Operator):
 
     def _request(self, message: StartChild | TerminateChild | RestartChild | DeleteChild) -> None:
         if self._ending:
-            self._answer_to(message.reply, SupervisorStopping(f"{self} is stopping"))
+            answer(self, message.reply, SupervisorStopping(f"{self} is stopping"))
             return
         operation: Operation
         if isinstance(message, StartChild):
@@ -162,7 +184,7 @@ class Supervisor(Operator):
             operation = self._restart_child(message.child)
         else:
             operation = self._delete_child(message.child)
-        self._todo.append((operation, message.reply))
+        self._todo.append((requested(operation), message.reply))
         self._drive()
 
     def _child_down(self, down: Down) -> None:
@@ -191,18 +213,23 @@ class Supervisor(Operator):
     def _child_exited(self, child: Child, incarnation: int, reason: ExitReason) -> Operation:
         if child.incarnation != incarnation or child.state != "exited":
             return  # stopped or started anew meanwhile
-        views = [each.view() for each in self._children.values()]
-        decision = after_exit(self.strategy, self.auto_shutdown, views, child.spec.id, reason)
-        if decision.restart:
+        if is_restarted(child.spec.restart, reason):
             yield from self._restart(child, reason, first=True)
             return
-        child.state = "stopped"
+        if is_abnormal(reason):
+            report_crash(self, child, reason)
+        # Not the views of all children: thousands may end at once.
+        views = [child.view(), *self._another_significant(child)]
+        decision = after_exit(self.strategy, self.auto_shutdown, views, child.spec.id, reason)
+        child.state, child.last_ref = "stopped", None
         self._drop(decision)
         if decision.shutdown:
             self._end_with(Shutdown())
 
     def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> Operation:
         """Count an attempt, then make it or (after a failed one, or under back-off) have it made later."""
+        if not first:
+            report_failed_start(self, child, reason)
         child.state = "restarting"
         now = self.scheduler.now()
         if not self.intensity.allow(now):
@@ -243,13 +270,19 @@ class Supervisor(Operator):
             each.restarts += 1
 
     def _stop_group(self, child: Child) -> Generator[object, Any, Decision]:
-        decision = restart_scope(self.strategy, [each.view() for each in self._children.values()], child.spec.id)
+        # With one_for_one a restart is no affair of the siblings, of which there may be thousands.
+        concerned = [child] if self.strategy == "one_for_one" else self._children.values()
+        decision = restart_scope(self.strategy, [each.view() for each in concerned], child.spec.id)
         for child_id in decision.stop:
-            yield from self._stop_one(self._children[child_id])
+            sibling = self._children[child_id]
+            yield from self._stop_one(sibling)
+            sibling.owed = True
         self._drop(decision)
         return decision
 
     def _start_child(self, spec: ChildSpec) -> Operation:
+        if not isinstance(spec, ChildSpec):
+            raise SpecError(not_a_spec(spec))
         self._check_spec(spec)
         present = self._children.get(spec.id)
         if present is not None:
@@ -257,29 +290,43 @@ class Supervisor(Operator):
                 raise AlreadyPresent(spec.id)
             raise AlreadyStarted(spec.id, present.ref)
         child = self._children[spec.id] = Child(spec, self._backoff)
-        outcome = yield from self._start_one(child)
-        if isinstance(outcome, ExitReason):
-            del self._children[spec.id]
-            raise StartFailed(spec.id, outcome)
-        return child.ref
+        return (yield from self._start_requested(child))
 
     def _terminate_child(self, child_id: Hashable) -> Operation:
         child = self._find(child_id)
+        restarting = child.state == "restarting"
         yield from self._stop_one(child)
         if child.spec.restart == "temporary":
-            del self._children[child_id]
+            self._delete(child)
+        if restarting and self.strategy != "one_for_one":
+            self._todo.append((self._start_owed(), None))
 
     def _restart_child(self, child_id: Hashable) -> Operation:
-        child = self._find_stopped(child_id)
+        return (yield from self._start_requested(self._find_stopped(child_id), delete=False))
+
+    def _start_requested(self, child: Child, *, delete: bool = True) -> Operation:
+        """Return the child's reference, also if it has ended already: that it started is what was asked for."""
         outcome = yield from self._start_one(child)
         if isinstance(outcome, ExitReason):
-            raise StartFailed(child_id, outcome)
-        return child.ref
+            if delete:
+                self._delete(child)
+            raise StartFailed(child.spec.id, outcome)
+        if isinstance(outcome, Ignored):
+            return None
+        return child.ref if child.ref is not None else child.last_ref
+
+    def _start_owed(self) -> Operation:
+        """Start those that were stopped for the restart of a child that is to be restarted no more."""
+        for child in list(self._children.values()):
+            if child.owed and child.state == "stopped":
+                outcome = yield from self._start_one(child)
+                if isinstance(outcome, ExitReason):
+                    yield from self._restart(child, outcome, first=False)
+                    return
 
     def _delete_child(self, child_id: Hashable) -> Operation:
         yield from ()  # an operation like the others, though it never waits
-        self._find_stopped(child_id)
-        del self._children[child_id]
+        self._delete(self._find_stopped(child_id))
 
     def _stop_all(self, reason: ExitReason) -> Operation:
         for child in reversed(list(self._children.values())):
@@ -296,7 +343,9 @@ class Supervisor(Operator):
         token = object()
         # From whatever thread; a `_fire` that comes too late finds another token.
         post, fire = self.scheduler.post, self._fire
-        outcome = launch(child, self, lambda reported: post(fire, token, reported))
+        if child.spec.significant:
+            self._significant[child] = None
+        outcome = launch(child, self, self._by_ref, lambda reported: post(fire, token, reported))
         if outcome is None:
             if not self._alive:  # the start function ended its own supervisor
                 child.life.kill()
@@ -311,7 +360,7 @@ class Supervisor(Operator):
         child.release("stopped")
         if isinstance(outcome, Ignored):
             if child.spec.restart == "temporary":
-                self._children.pop(child.spec.id, None)
+                self._delete(child)
         else:
             child.last_reason = outcome
         assert outcome is not None
@@ -320,6 +369,8 @@ class Supervisor(Operator):
     def _stop_one(self, child: Child) -> Generator[object, Any, None]:
         child.cancel_retry()
         child.incarnation += 1
+        child.owed = False
+        child.last_ref = None
         if child.ref is None:
             child.state = "stopped"
             return
@@ -353,15 +404,23 @@ class Supervisor(Operator):
     # -- look-ups ------------------------------------------------------------------------------------------------
 
     def _check_spec(self, spec: ChildSpec) -> None:
-        if not isinstance(spec, ChildSpec):
-            raise TypeError(f"a child must be a ChildSpec, not {spec!r}")
         if spec.significant and self.auto_shutdown == "never":
-            raise SpecError(f"child {spec.id!r} is significant, but auto_shutdown is 'never'")
+            raise SpecError(f"child {shown(spec.id)} is significant, but auto_shutdown is 'never'")
+
+    def _another_significant(self, child: Child) -> list[ChildView]:
+        """Another significant child that is active, if there is one."""
+        self._significant.pop(child, None)
+        while self._significant:
+            other = next(iter(self._significant))
+            if other.state != "stopped":
+                return [other.view()]
+            del self._significant[other]
+        return []
 
     def _find(self, child_id: Hashable) -> Child:
-        child = self._children.get(child_id)
+        child = find(self._children, child_id)
         if child is None:
-            raise ChildNotFound(child_id)
+            raise ChildNotFound(child_id, "this supervisor's children are named by their ids")
         return child
 
     def _find_stopped(self, child_id: Hashable) -> Child:
@@ -374,4 +433,12 @@ class Supervisor(Operator):
 
     def _drop(self, decision: Decision) -> None:
         for child_id in decision.drop:
-            self._children.pop(child_id, None)
+            if child_id in self._children:
+                self._delete(self._children[child_id])
+
+    def _delete(self, child: Child) -> None:
+        """Forget a child's spec."""
+        child.forget_name()
+        self._significant.pop(child, None)
+        if self._children.get(child.spec.id) is child:
+            del self._children[child.spec.id]

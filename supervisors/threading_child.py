@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import pykka
 
-from supervisors.exits import Crashed, ExitReason
+from supervisors.exits import Crashed, ExitReason, check_reason
 from supervisors.futures import check_may_block
 from supervisors.interrupts import Thread
 from supervisors.life import Started
@@ -62,6 +62,10 @@ class DaemonActor(Reporting):
     Runs in: its own thread, except `__init__`, which runs in the thread that calls `start`. If it dies, messages that
     wait for it are lost (an `ask` is answered with ActorDeadError); its monitors are told why. If it is killed while
     inside its code, it counts as dead at once and its thread as abandoned (`abandoned_threads`) until that returns.
+    All that ask it then are answered with ActorDeadError, also the one whose question it is at.
+
+    What a handler raises for an `ask` is the caller's alone, as in Pykka; with ``ask_failure_crashes = True`` in the
+    class it crashes the actor as well, as in OTP.
 
     It stays out of `pykka.ActorRegistry`. `on_start` may answer IGNORE or DEFERRED as a light actor's does.
     """
@@ -109,15 +113,21 @@ class DaemonActor(Reporting):
 
     def start_failed(self, exc: BaseException) -> None:
         """The deferred start has failed: it ends with Crashed(exc) after the message at hand."""
-        self._sup_life.start.set(Crashed(exc))
-        self.exit(Crashed(exc))
+        reason = Crashed(exc)
+        self._sup_life.start.set(reason)
+        self.exit(reason)
 
     def exit(self, reason: ExitReason) -> None:
-        """End after the message at hand, without a look at those that wait. The first reason counts. Any thread."""
+        """End after the message at hand, without a look at those that wait. The first reason counts. Any thread.
+
+        Raises:
+            TypeError: `reason` is no ExitReason.
+        """
+        check_reason(reason)
         if self._sup_requested is None:
             self._sup_requested = reason
         self.actor_stopped.set()
-        self._sup_inbox.put_plain(None)  # wakes it, if it waits there
+        self._sup_inbox.wake()
 
     @property
     def stopping(self) -> bool:
@@ -142,7 +152,8 @@ def supervise_threading(cls: type[P]) -> type[P]:
 
     A generated subclass of the same name. Its thread is a daemon; its start, end and exit reason are reported; a
     BaseException ends this actor only. Stopped as in Pykka it ends with Normal, asked by a supervisor with Shutdown.
-    It is registered in `pykka.ActorRegistry` like any other.
+    It is registered in `pykka.ActorRegistry` like any other. ``ask_failure_crashes`` of the class counts as that of a
+    DaemonActor.
 
     Args:
         cls: a subclass of `pykka.ThreadingActor`. DaemonActors, and what this returned before, come back as they are.
@@ -158,7 +169,8 @@ def supervise_threading(cls: type[P]) -> type[P]:
     # Kept on the class itself, so that both are garbage together.
     made: type[P] | None = cls.__dict__.get("_sup_class")
     if made is None:
-        names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        names: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        names["ask_failure_crashes"] = getattr(cls, "ask_failure_crashes", False)
         made = type(cls.__name__, (Reporting, cls), names)
         cls._sup_class = made  # type: ignore[attr-defined]
     return made

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from supervisors.children import Child, ChildState, SupervisorStatistics
 from supervisors.dynamic import DynamicSupervisor
-from supervisors.futures import check_may_block
+from supervisors.futures import check_may_block, check_timeout
 from supervisors.interrupts import Event
 from supervisors.life import Down, monitor
 from supervisors.process import LightActor, LightRef
 from supervisors.supervisor import Supervisor
+from supervisors.wording import shown
 
 __all__ = ["TreeNode", "draw", "snapshot", "tree"]
 
@@ -50,11 +51,15 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
     """A snapshot of the tree under a supervisor, taken in one go on its scheduler's thread.
 
     Raises:
+        TypeError: `ref` is not the reference of a light actor.
         WouldDeadlock: on a scheduler's thread; `snapshot` is for there.
         pykka.ActorDeadError: it is dead.
         pykka.Timeout: no answer within `timeout` seconds.
     """
+    if not isinstance(ref, LightRef):
+        raise TypeError(f"tree takes the reference of a supervisor, not {shown(ref)}")
     check_may_block("tree()")
+    check_timeout(timeout)
     taken: list[TreeNode] = []
     done = Event()
 
@@ -119,7 +124,7 @@ def _node(child: Child, parent: LightActor, now: float) -> TreeNode:
 def _statistics(actor: LightActor) -> object:
     try:
         return actor.statistics()
-    except Exception as exc:
+    except BaseException as exc:
         return f"statistics() raised {type(exc).__name__}"
 
 

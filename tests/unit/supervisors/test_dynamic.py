@@ -171,17 +171,19 @@ def test_over_the_budget_it_stops_all_and_ends(manual: ManualScheduler) -> None:
     assert isinstance(harness.reasons[0].term, RestartBudgetExceeded)
 
 
-def test_all_stop_at_once_under_the_longest_deadline(manual: ManualScheduler) -> None:
+def test_all_stop_at_once_and_each_has_its_own_deadline(manual: ManualScheduler) -> None:
     harness = Harness(manual)
     slow = [harness.start(stop_after=2.0, shutdown=3.0) for _ in range(3)]
     stuck = harness.start(stop_after=None, shutdown=1.0)
     harness.shut_down()
-    manual.advance(2.0)
-    assert not any(ref.is_alive() for ref in slow)
-    assert stuck.is_alive()
     assert isinstance(harness.start(), SupervisorStopping)
-    manual.advance(1.0)
+    manual.advance(0.9)
+    assert stuck.is_alive()
+    manual.advance(0.1)
     assert not stuck.is_alive()
+    assert all(ref.is_alive() for ref in slow)
+    manual.advance(1.0)
+    assert not any(ref.is_alive() for ref in slow)
     assert harness.reasons == [Shutdown()]
     assert manual.pending_timers == 0
 
