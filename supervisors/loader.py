@@ -24,7 +24,6 @@ __all__ = [
     "MAX_VALUES",
     "Document",
     "Node",
-    "load_document",
     "parse_document",
     "scan_document",
 ]
@@ -115,27 +114,15 @@ class Document:
     folder: str | None = None
 
 
-def load_document(path: str | os.PathLike[str], name: str | None = None) -> Document:
-    """Read a file.
+def parse_document(text: str | bytes, name: str = "<text>") -> Document:
+    """Read a text that is at hand.
 
     Args:
-        path: of a regular file, in UTF-8.
-        name: what messages call it; by default the path.
+        text: in UTF-8.
+        name: what messages call it.
 
     Raises:
-        ConfigError: it cannot be read, or is not what this loader takes. Nothing else, whatever the file holds.
-    """
-    document, problems = scan_document(path, name)
-    if problems or document is None:
-        raise ConfigError(problems)
-    return document
-
-
-def parse_document(text: str | bytes, name: str = "<text>") -> Document:
-    """The same from a text that is at hand.
-
-    Raises:
-        ConfigError: as of `load_document`.
+        ConfigError: it is not what this loader takes. Nothing else, whatever the text holds.
     """
     document, problems = _scan(text, name, None)
     if problems or document is None:
@@ -144,7 +131,11 @@ def parse_document(text: str | bytes, name: str = "<text>") -> Document:
 
 
 def scan_document(path: str | os.PathLike[str], name: str | None = None) -> tuple[Document | None, list[Problem]]:
-    """As `load_document`, for those who have more to say: what could be read, and what is wrong so far.
+    """Read a file, for those who have more to say of it: what could be read, and what is wrong so far.
+
+    Args:
+        path: of a regular file, in UTF-8.
+        name: what messages call it; by default the path.
 
     Returns:
         The document (None: there is no telling what it says) and the problems. Never raises for what a file holds.

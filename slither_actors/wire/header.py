@@ -23,8 +23,6 @@ REPLY: Final = 7
 FAILURE: Final = 8
 CANCEL: Final = 9
 CANCELLED: Final = 10
-PING: Final = 11
-PONG: Final = 12
 STOP: Final = 13
 FORGET: Final = 14
 RETIRE: Final = 15
@@ -32,13 +30,13 @@ FREED: Final = 16
 
 KIND_NAMES: Final[dict[int, str]] = {
     HELLO: "hello", READY: "ready", LOAD: "load", LOADED: "loaded", CALL: "call", COMMAND: "command", REPLY: "reply",
-    FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", PING: "ping", PONG: "pong", STOP: "stop",
+    FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", STOP: "stop",
     FORGET: "forget", RETIRE: "retire", FREED: "freed",
 }  # fmt: skip
 
-FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FORGET, FREED})
+FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED})
 """The kinds that a worker accepts."""
-FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
+FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, RETIRE})
 """The kinds that a host accepts."""
 
 HEADER: Final = struct.Struct("<2sBBHHQIQQIIQ")

@@ -30,7 +30,7 @@ import struct
 
 from .codec import decode, encode
 from .extensions import DecodeError, EncodeError
-from .frames import DEFAULT_MAX_FRAME, REPLY, ProtocolError
+from .frames import DEFAULT_MAX_FRAME, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -327,23 +327,7 @@ def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
     return [(index, Failure.from_map(fields)) for index, fields in zip(indexes, maps)]  # noqa: B905
 
 
-def reply_results(frame: Frame) -> tuple[list[Any], dict[Any, Any] | None]:
-    """The good results of a reply, and the whole mapping where it answers a command (else None).
-
-    :raises DecodeError: the body is no value, or holds another number of results than the header says.
-    """
-    assert frame.kind == REPLY
-    value = decode(frame.body, frame.buffers)
-    mapping = value if type(value) is dict else None
-    results = value.get("items") if mapping is not None else value
-    if type(results) is not list:
-        raise DecodeError(f"a reply holds a {type(results).__name__} where the results belong")
-    if len(results) != frame.count:
-        raise DecodeError(f"a reply announces {frame.count} results and holds {len(results)}")
-    return results, mapping
-
-
 __all__ = [
     "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TOLD", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello",
-    "Load", "Ready", "call_side", "parse_call_side", "reply_failures", "reply_results", "reply_side", "retire_reason",
+    "Load", "Ready", "call_side", "parse_call_side", "reply_failures", "reply_side", "retire_reason",
 ]  # fmt: skip

@@ -18,8 +18,6 @@ from slither_actors.wire.frames import (
     HELLO,
     KIND_NAMES,
     LOAD,
-    PING,
-    PONG,
     READY,
     RETIRE,
     STOP,
@@ -108,8 +106,6 @@ class Loop:
                 self._cancel(frame.request_id)
             elif kind == FREED:
                 self._channel.freed(frame)
-            elif kind == PING:
-                self._channel.write(PONG, frame.request_id)
             elif kind == STOP:
                 raise StopError
             else:

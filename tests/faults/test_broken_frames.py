@@ -145,7 +145,6 @@ def test_an_idle_worker_that_writes_garbage_is_replaced_and_costs_no_batch(
         ("kind_of_a_host", "kind"),
         ("other_version", "version"),
         ("ready_again", "unexpected"),
-        ("pong", "unexpected"),
         ("loaded", "unexpected"),
         ("never_asked", "unasked"),
         ("cancelled", "unasked"),

@@ -11,7 +11,7 @@ from typing import Final
 import msgpack
 
 from slither_actors.wire.codec import encode
-from slither_actors.wire.frames import CALL, HEADER_SIZE, PING, pack_header
+from slither_actors.wire.frames import CALL, CANCEL, HEADER_SIZE, pack_header
 from slither_actors.wire.messages import Failure
 
 SIZE: Final = 64 * 1024
@@ -299,8 +299,8 @@ MESSAGES: Final[dict[str, Callable[[], bytes]]] = {
 
 # For the parser of frames, and into how large pieces they come.
 STREAMS: Final[dict[str, tuple[bytes, int]]] = {
-    "small frames": ((pack_header(PING, 1) * 1500)[:SIZE], SIZE),
-    "small frames, byte by byte": ((pack_header(PING, 1) * 1500)[:SIZE], 1),
+    "small frames": ((pack_header(CANCEL, 1) * 1500)[:SIZE], SIZE),
+    "small frames, byte by byte": ((pack_header(CANCEL, 1) * 1500)[:SIZE], 1),
     "a body, byte by byte": (pack_header(CALL, 1, body_len=SIZE).ljust(SIZE, b"\0"), 1),
     "16 MiB announced": (pack_header(CALL, 1, body_len=16 << 20).ljust(SIZE, b"\0"), 4096),
     "1 GiB announced": (pack_header(CALL, 1, body_len=(1 << 30) - HEADER_SIZE).ljust(SIZE, b"\0"), 4096),

@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 
 from slither_actors.wire.codec import Encoder, encode
-from slither_actors.wire.frames import CALL, FROM_HOST, FROM_WORKER, PING, REPLY, pack_frame, pack_header
+from slither_actors.wire.frames import CALL, CANCEL, FROM_HOST, FROM_WORKER, REPLY, pack_frame, pack_header
 from slither_actors.wire.messages import Failure, Hello, Load, Ready, call_side, reply_side
 
 from . import hostile_wire, hostile_yaml
@@ -89,7 +89,7 @@ def _frames() -> Iterator[bytes]:
     yield b"".join(every)
     yield pack_header(CALL, 1, side_len=3, body_len=2, buffers_len=4) + b"sidbobuff"
     yield pack_header(REPLY, 1, body_len=300_000) + bytes(3000)
-    yield pack_header(PING, 1, body_len=(1 << 20) - 43)
+    yield pack_header(CANCEL, 1, body_len=(1 << 20) - 43)
     yield every[0] + b"a stray print\n"
 
 

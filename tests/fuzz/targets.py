@@ -30,7 +30,6 @@ from slither_actors.wire.messages import (
     Ready,
     parse_call_side,
     reply_failures,
-    reply_results,
 )
 from supervisors import loader
 from supervisors.config import TREE
@@ -197,19 +196,7 @@ def _reply_failures(data: bytes) -> None:
         _good_failure(failure)
 
 
-def _reply_results(data: bytes) -> None:
-    good = data[0] if data else 0
-    try:
-        results, mapping = reply_results(Frame(REPLY, 0, 1, 1, good, 0, b"", data[1:]))
-    except DecodeError as error:
-        _says_something(error)
-        return
-    assert type(results) is list
-    assert len(results) == good
-    assert mapping is None or mapping["items"] is results
-
-
-_READERS: Final = [_hello, _ready, _load, _failure, _side, _reply_failures, _reply_results]
+_READERS: Final = [_hello, _ready, _load, _failure, _side, _reply_failures]
 
 
 # -- YAML

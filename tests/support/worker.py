@@ -12,8 +12,9 @@ from typing import Any, Self
 from slither_actors.wire import frames
 from slither_actors.wire.codec import Encoder
 from slither_actors.wire.frames import Frame, FrameParser, pack_frame, pack_header
-from slither_actors.wire.messages import Failure, Hello, Load, call_side, reply_failures, reply_results
+from slither_actors.wire.messages import Failure, Hello, Load, call_side, reply_failures
 from slither_actors.worker import boot
+from support.replies import reply_results
 
 FUNCTIONS = str(Path(__file__).parent / "for_workers")
 """The directory of the modules that workers of these tests import."""

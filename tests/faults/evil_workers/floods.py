@@ -13,4 +13,4 @@ for frame in requests():
         ready()
     elif frame.kind == frames.STOP:
         while True:
-            say(pack_frame(frames.PONG, 1) * 1000)
+            say(pack_frame(frames.LOADED, 1) * 1000)

@@ -125,10 +125,6 @@ def loaded(request, payloads):
     say(pack_frame(frames.LOADED, request.request_id))
 
 
-def pong(request, payloads):
-    say(pack_frame(frames.PONG, request.request_id))
-
-
 def cancelled(request, payloads):
     """Though nobody asked: the batch is not at fault, but it will not be answered either."""
     say(pack_frame(frames.CANCELLED, request.request_id + 1_000_000))

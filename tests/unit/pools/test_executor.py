@@ -106,7 +106,7 @@ def test_what_comes_with_ready_is_heard_too(bench: Make) -> None:
     assert (it.counts.protocol_errors, it.counts.deaths) == ({"unasked": 1}, 1)
 
 
-@pytest.mark.parametrize("kind", [wire.REPLY, wire.LOADED, wire.PONG, wire.CANCELLED])
+@pytest.mark.parametrize("kind", [wire.REPLY, wire.LOADED, wire.CANCELLED])
 def test_anything_else_before_ready_kills_it(bench: Make, kind: int) -> None:
     it = bench()
     it.greets = False
@@ -199,7 +199,7 @@ def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(ben
     assert [call.body for call in it.host.calls()] == [b"body 2"]
 
 
-@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED, wire.PONG])
+@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED])
 def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -> None:
     it = bench()
     lane, calls = busy(it, 1, 2)
@@ -210,7 +210,7 @@ def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -
     assert it.counts.protocol_errors == {"unexpected": 1}
 
 
-@pytest.mark.parametrize("kind", [wire.READY, wire.REPLY, wire.PONG])
+@pytest.mark.parametrize("kind", [wire.READY, wire.REPLY])
 def test_what_is_no_answer_to_a_load_kills_the_worker_and_costs_the_batch_that_wanted_it(
     bench: Make, kind: int
 ) -> None:

@@ -170,7 +170,7 @@ def test_the_push_of_one_that_ended_does_not_reach_its_successor(bench: Make) ->
     assert it.pool.ready == 1
 
 
-@pytest.mark.parametrize("kind", [wire.REPLY, wire.PONG, wire.RETIRE, wire.CANCELLED])
+@pytest.mark.parametrize("kind", [wire.REPLY, wire.RETIRE, wire.CANCELLED])
 def test_what_it_says_after_that_counts_for_nothing(bench: Make, kind: int) -> None:
     it = bench(shutdown=4.0)
     lane, calls = busy(it, 1, 2)

@@ -82,7 +82,7 @@ def test_cancels_that_came_too_late_are_not_kept_for_ever() -> None:
     assert len(requests._cancels) <= 3
 
 
-@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED, wire.PONG, wire.CANCELLED, wire.REPLY, wire.FAILURE])
+@pytest.mark.parametrize("kind", [wire.READY, wire.LOADED, wire.CANCELLED, wire.REPLY, wire.FAILURE])
 @pytest.mark.parametrize("request_id", [0, 1, 987_654])
 def test_an_idle_worker_that_says_anything_is_killed(bench: Make, kind: int, request_id: int) -> None:
     it = bench()
@@ -93,7 +93,7 @@ def test_an_idle_worker_that_says_anything_is_killed(bench: Make, kind: int, req
     assert it.pool.ready == 1  # the next one
 
 
-@pytest.mark.parametrize("kind", [wire.CANCELLED, wire.PONG, wire.READY, wire.LOADED, wire.RETIRE])
+@pytest.mark.parametrize("kind", [wire.CANCELLED, wire.READY, wire.LOADED, wire.RETIRE])
 def test_what_comes_behind_a_reply_is_not_overlooked(bench: Make, kind: int) -> None:
     it = bench()
     lane, calls = busy(it, 1, 2)

@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
+from support.replies import reply_results
 
 from slither_actors.wire.codec import DecodeError, encode
 from slither_actors.wire.frames import REPLY, Frame, ProtocolError
@@ -17,7 +18,6 @@ from slither_actors.wire.messages import (
     call_side,
     parse_call_side,
     reply_failures,
-    reply_results,
     reply_side,
 )
 

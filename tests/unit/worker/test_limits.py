@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.evil import EVIL
+from support.replies import reply_results
 from support.worker import WorkerProcess, failure, hello_of, results
 
 from slither_actors.wire import frames
 from slither_actors.wire.frames import Frame
-from slither_actors.wire.messages import Load, Ready, reply_failures, reply_results, retire_reason
+from slither_actors.wire.messages import Load, Ready, reply_failures, retire_reason
 from slither_actors.worker.limits import MAX_BATCHES, MAX_RSS, Limits, address_space
 
 MB = 1 << 20

@@ -142,13 +142,13 @@ def test_a_reset_socket_is_an_end_for_the_worker() -> None:
     theirs, _ = listener.accept()
     with listener, ours, theirs:
         channel = Channel(ours.fileno(), ours.fileno())
-        channel.write(frames.PONG, 1)  # stays unread: closing is a reset
+        channel.write(frames.LOADED, 1)  # stays unread: closing is a reset
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         theirs.close()
         with pytest.raises(HostGoneError):
             channel.read()
         with pytest.raises(HostGoneError):
-            channel.write(frames.PONG, 2)
+            channel.write(frames.LOADED, 2)
 
 
 def test_the_flags_are_before_the_program() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.replies import reply_results
 from support.worker import WorkerProcess, failure, hello_of, results
 
 from slither_actors.wire import frames
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import pack_frame
-from slither_actors.wire.messages import MAX_MESSAGE, MAX_TRACEBACK, reply_failures, reply_results
+from slither_actors.wire.messages import MAX_MESSAGE, MAX_TRACEBACK, reply_failures
 
 
 @pytest.fixture
@@ -254,8 +255,8 @@ def test_a_cancel_takes_back_what_has_not_begun(worker: WorkerProcess, tmp_path:
 def test_a_cancel_in_the_same_write_is_honoured(worker: WorkerProcess) -> None:
     worker.load(1, "double")
     request = pack_frame(frames.CALL, 7, encode([1]), side=encode([1, None]), count=1)
-    worker.send(request + pack_frame(frames.CANCEL, 7) + pack_frame(frames.PING, 8))
-    assert [worker.receive().kind for _ in range(2)] == [frames.CANCELLED, frames.PONG]
+    worker.send(request + pack_frame(frames.CANCEL, 7))
+    assert worker.receive().kind == frames.CANCELLED
 
 
 def test_a_stop_leaves_what_is_queued_and_terminates_the_adapter(scorer: WorkerProcess, tmp_path: Path) -> None:
