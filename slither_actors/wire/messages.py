@@ -14,7 +14,6 @@ reply      to host     count good results, in order, as list (call) or as ``item
 failure    to host     body: map, see :class:`Failure`; request id 0: the worker could not start
 cancel     to worker   none: the request id says which
 cancelled  to host     none
-pong       to host     none
 stop       to worker   none
 forget     to worker   body: session id
 freed      to worker   body: pairs of u64, see :mod:`.shared`: parts of its arena that it may use again; empty:
