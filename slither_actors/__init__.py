@@ -39,8 +39,10 @@ if TYPE_CHECKING:
         WorkerRecycled,
     )
     from slither_actors.item import Item
+    from slither_actors.loops import EventLoopBlocked
     from slither_actors.policies import Retry, Route
     from slither_actors.pools.spec import PoolSpec
+    from slither_actors.running import current_system
     from slither_actors.system import System
 
 __version__ = "0.1.0"
@@ -50,6 +52,7 @@ __all__ = [
     "Context",
     "Dispatch",
     "DispatchError",
+    "EventLoopBlocked",
     "ForkedSystemError",
     "Item",
     "LoadError",
@@ -77,17 +80,20 @@ __all__ = [
     "WorkerError",
     "WorkerRecycled",
     "__version__",
+    "current_system",
     "telemetry",
 ]
 
 _ELSEWHERE = {
     "Context": "slither_actors.context",
     "Dispatch": "slither_actors.dispatch",
+    "EventLoopBlocked": "slither_actors.loops",
     "Item": "slither_actors.item",
     "PoolSpec": "slither_actors.pools.spec",
     "Retry": "slither_actors.policies",
     "Route": "slither_actors.policies",
     "System": "slither_actors.system",
+    "current_system": "slither_actors.running",
 }
 # The names of __all__ that are not listed above are errors.
 

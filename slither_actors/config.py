@@ -15,11 +15,11 @@ from typing import Any
 from slither_actors.errors import OptionError
 from slither_actors.executors.base import AFFINITIES
 from slither_actors.options import ORDERINGS
-from slither_actors.policies import Retry
-from slither_actors.pools.spec import PoolSpec
+from slither_actors.policies import MAX_ATTEMPTS, Retry
+from slither_actors.pools.spec import MAX_BYTES, MAX_RESTARTS, MAX_SIZE, PoolSpec, variable_fault
 from slither_actors.strategies.fixed import MAX_BATCH
 from supervisors import Backoff, ChildSpec
-from supervisors.config import KINDS, check_classes, outline_of
+from supervisors.config import KINDS, check_backoff, check_classes, outline_of
 from supervisors.dotted import DOTTED
 from supervisors.findings import Cursor, Findings
 from supervisors.formats import Format, read
@@ -86,12 +86,13 @@ _TEXTS: Schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
 
 
 def _limit(description: str) -> Schema:
-    return {"description": description, "type": ["integer", "null"], "minimum": 1, "default": None}
+    return {"description": description, "type": ["integer", "null"], "minimum": 1, "maximum": MAX_BYTES,
+            "default": None}
 
 
 _POOL: dict[str, Schema] = {
     "size": {"description": "Number of workers; unless given one for each processor this process may use.",
-             "type": "integer", "minimum": 1},
+             "type": "integer", "minimum": 1, "maximum": MAX_SIZE},
     "path": {"description": "Folders put first on the workers' `sys.path`; they count from this file's folder.",
              **_TEXTS},
     "python": {"description": "Another interpreter for the workers; it needs msgpack. A name is looked for on PATH; "
@@ -104,9 +105,12 @@ _POOL: dict[str, Schema] = {
     "init": {"description": "Keyword arguments for the adapter's `init`.", "type": "object"},
     "start_timeout": seconds("Seconds a worker may take to be ready, and a function to be imported."),
     "shutdown": seconds("Seconds a worker gets to end by itself before it is killed.", zero=True),
-    "timeout": or_null(seconds("Seconds a batch may take unless its run says; null: no limit.")),
+    "timeout": or_null(seconds("Seconds a batch, or with `each` an item, may take unless its run says; null: no "
+                               "limit.")),
+    "batch_timeout": {**or_null(seconds("Seconds a batch may take in any case unless its run says; null: no limit.")),
+                      "default": None},
     "max_frame": {"description": "Bytes that one frame may have, on both sides of the pipe.", "type": "integer",
-                  "minimum": 1024},
+                  "minimum": 1024, "maximum": MAX_BYTES},
     "shared_memory": {"description": "Whether large bytes go through memory shared with the workers, where "
                       "the system has such, and not through the pipes.", "type": "boolean"},
     "max_batches": _limit("Batches after which a worker is replaced by a new one; null: never."),
@@ -116,10 +120,10 @@ _POOL: dict[str, Schema] = {
                            "MemoryError in its batch; null: no limit."),
     "affinity": {"description": "What a session id means to the choice of worker.", "enum": list(AFFINITIES)},
     "max_restarts": {
-        "description": "Unplanned deaths within `max_seconds`, over all workers, that the pool survives; auto: the "
-        "larger of 20 and 4 for each worker; null: any number.",
-        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}, {"enum": ["auto"]}],
-        "errorMessage": "must be a whole number of at least 0, auto or null",
+        "description": "What the pool survives within `max_seconds`, over all workers: failed starts, and deaths with "
+        "no item completed since the last one. auto: the larger of 20 and 4 for each worker; null: any number.",
+        "anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_RESTARTS}, {"type": "null"}, {"enum": ["auto"]}],
+        "errorMessage": f"must be a whole number from 0 to {MAX_RESTARTS}, auto or null",
     },
     "max_seconds": seconds("The window of `max_restarts`."),
     "restart_backoff": BACKOFF,
@@ -145,6 +149,12 @@ def _check_pool(pool: Cursor, folder: str) -> None:
             pool.refuse(why, "path", index)
     if "init" in pool and "adapter" not in pool:
         pool.refuse("init is for an adapter, and this pool has none; give it an adapter, or leave init out", "init")
+    env = pool.get("env")
+    for key, value in env.items() if isinstance(env, dict) else ():
+        if isinstance(key, str) and isinstance(value, str) and (fault := variable_fault(key, value)):
+            pool.refuse(fault, "env", key)
+    if (backoff := pool.section("restart_backoff")) is not None:
+        check_backoff(backoff)
     python = pool.text("python")
     if python is not None:
         if python and (why := pool.findings.no_program(_program(python, folder), python)) is not None:
@@ -189,7 +199,8 @@ def _pool(name: str, given: Mapping[str, Any], folder: str, findings: Findings) 
 _RETRY = mapping(
     "A batch that failed is executed again, on another worker if one is ready.",
     {
-        "max_attempts": {"description": "Executions in all.", "type": "integer", "minimum": 1, "default": 3},
+        "max_attempts": {"description": "Executions in all.", "type": "integer", "minimum": 1,
+                         "maximum": MAX_ATTEMPTS, "default": 3},
         "backoff": {**seconds("Seconds before the second attempt; doubled before each further one.", 0.1, zero=True)},
         "max_backoff": seconds("Seconds that no pause exceeds.", 30.0, zero=True),
         "jitter": {"description": "Part of each pause that is left to chance.", "type": "number", "minimum": 0,
@@ -205,10 +216,11 @@ _DISPATCH: dict[str, Schema] = {
              "minLength": 1},
     "batch_size": {"description": "Most items in a batch; unless given the strategy's own, 64 for FixedBatch.",
                    "type": "integer", "minimum": 1, "maximum": MAX_BATCH},
-    "max_in_flight": {"description": "Workers that a run may occupy at a time.", "type": "integer", "minimum": 1,
-                      "maximum": _MOST_IN_FLIGHT, "default": 8},
-    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight`, "
-                 "and of a list, whose items are in memory anyway, more while batches are short.",
+    "max_in_flight": {"description": "Workers that a run may occupy at a time; unless given as many as its pool has.",
+                      "type": "integer", "minimum": 1, "maximum": _MOST_IN_FLIGHT},
+    "prefetch": {"description": "Batches that may be pulled beyond those; unless given 3 for each of `max_in_flight` "
+                 "(if that is not given either 32 in all for pools of less than 8), and of a list, "
+                 "whose items are in memory anyway, more while batches are short.",
                  "type": "integer", "minimum": 0, "maximum": 3 * _MOST_IN_FLIGHT},
     "max_in_flight_bytes": {"description": "Nothing new is pulled or encoded while requests and held replies exceed "
                             "it; null: no such limit.", "type": ["integer", "null"], "minimum": 1, "default": None},
@@ -223,7 +235,9 @@ _DISPATCH: dict[str, Schema] = {
         ],
         "default": "halt",
     },
-    "timeout": or_null(seconds("Seconds a batch may take on its worker; null: no limit.", 30.0)),
+    "timeout": or_null(seconds("Seconds a batch, or with `each` an item, may take on its worker; null: no limit.",
+                               30.0)),
+    "batch_timeout": {**or_null(seconds("Seconds a batch may take in any case; null: no limit.")), "default": None},
     "linger": or_null(seconds("Seconds after which a part-filled batch is sent; null: when it is full.", zero=True)),
 }  # fmt: skip
 

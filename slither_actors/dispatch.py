@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
+from slither_actors.loops import warn_in_loop
 from slither_actors.options import RunOptions, parse_options
 from slither_actors.pipeline.consumer import Consumer, Source
 from slither_actors.pipeline.pieces import pieces
@@ -58,6 +59,10 @@ class Dispatcher:
             DispatchError: the run failed. ``partial_results`` has all results there were, ``unfinished`` the ids of
                 the rest.
         """
+        warn_in_loop("run", "`await ...arun(...)`")
+        return self._run(items, options)
+
+    def _run(self, items: Iterable[Any], options: dict[str, Any]) -> list[Item]:
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
             for piece in pieces(consumer):
@@ -83,7 +88,8 @@ class Dispatcher:
             OptionError: as in `run`.
             DispatchError: as in `run`.
         """
-        return self.run(batch, **_as_it_is(batch, options))
+        warn_in_loop("call_batch", "`await ...acall_batch(...)`")
+        return self._run(batch, _as_it_is(batch, options))
 
     async def arun(self, items: Source, **options: Any) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.
@@ -167,7 +173,14 @@ def _check_source(items: Source, asynchronous: bool) -> None:
     if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
         return
     if not hasattr(kind, "__aiter__"):
-        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not")
+        remedy = ""
+        if hasattr(kind, "__await__"):
+            remedy = "; await it, and give what comes of it"
+        elif hasattr(items, "__code__"):
+            remedy = "; call it, and give what it returns"
+        elif hasattr(kind, "execute"):
+            remedy = "; give the rows of a query"
+        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{remedy}")
     if not asynchronous:
         raise OptionTypeError(f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream")
 
@@ -245,7 +258,7 @@ class Dispatch:
             pool: its name; "default" or the only one unless given.
             strategy: FixedBatch, WeightedBatch, KeyPartition or an own one (class or instance), with its own options.
             batch_size: items in a batch (the strategy's own default unless given).
-            max_in_flight: workers that this run may occupy at a time (8).
+            max_in_flight: workers that this run may occupy at a time (all of its pool; inline executors: 8 threads).
             prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
             max_in_flight_bytes: nothing new is pulled or encoded while encoded requests and held replies exceed it (no
                 bound). What was pulled before its size was known waits: batches that are not full, and a few items.

@@ -6,8 +6,9 @@ is one of the others, or the exception that the caller's own code raised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
 
 from slither_actors.wire.frames import ProtocolError
 from slither_actors.wording import known_names, nearest, shown, signal_name
@@ -44,6 +45,10 @@ __all__ = [
 
 class SlitherError(Exception):
     """Base of what this package raises (but for :class:`ProtocolError`, which workers share, and wrong calls)."""
+
+    mentions: Mapping[str, str] = MappingProxyType({})
+    """The options that the text speaks of: the words for each, as they stand in the text, and the option's name (with
+    the value that is recommended, if one is: ``timeout=None``). So the command line can say its own names."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own way calls the class with `args` alone, which fails for constructors that take more.
@@ -157,21 +162,70 @@ class DispatchError(SlitherError):
 
 
 class BatchTimeout(SlitherError):
-    """A batch took longer than its run's ``timeout``; its worker was killed and is being replaced.
+    """A batch, or an item of one, took longer than its run allows; its worker was killed and is being replaced.
 
     Args:
         timeout: seconds that it had.
         inline: it was a thread of an inline executor, which nobody can kill.
+        option: the option that says so: "timeout" or "batch_timeout".
+        of: what had that time: the "batch", or the one "item" of it that is charged.
+        item_id: of that item.
+        count: items in the batch; None where it is not known.
+        done: of these, how many the worker had done; None where it does not say.
+        average: seconds that an item took: of these, or else of earlier batches; None where it is not known.
+
+    Attributes:
+        stack: where the worker's threads were, innermost first, without values; empty where that is not known.
     """
 
-    def __init__(self, timeout: float, *, inline: bool = False) -> None:
-        if inline:
+    stack: str = ""
+
+    def __init__(
+        self,
+        timeout: float,
+        *,
+        inline: bool = False,
+        option: Literal["timeout", "batch_timeout"] = "timeout",
+        of: Literal["batch", "item"] = "batch",
+        item_id: Any = None,
+        count: int | None = None,
+        done: int | None = None,
+        average: float | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.inline = inline
+        self.option = option
+        self.of = of
+        self.item_id = item_id
+        self.count = count
+        self.done = done
+        self.average = average
+        super().__init__(self._text())
+
+    def at_item(self, item_id: Any) -> BatchTimeout:
+        """The same of an item, whose id was not known where the time was over; notes and the like stay with it."""
+        error = BatchTimeout(self.timeout)
+        error.__dict__.update(self.__dict__, of="item", item_id=item_id)
+        error.args = (error._text(),)
+        return error
+
+    def _text(self) -> str:
+        if self.inline:
             end = "its thread cannot be killed: it runs on, another one takes its place, and what it gives is dropped"
         else:
             end = "the worker was killed and is replaced"
-        super().__init__(f"not done within its timeout of {timeout:g} s; {end}")
-        self.timeout = timeout
-        self.inline = inline
+        each = f", {self.average:.2g} s each on average" if self.average is not None else ""
+        many = self.count is not None and self.count > 1
+        if self.of == "item":
+            who = "an item" if self.item_id is None else f"item {shown(self.item_id)}"
+            where = f" ({self.done} of the {self.count} items of its batch were done{each if self.done else ''})"
+            return f"{who} was not done within its timeout of {self.timeout:g} s{where if many else ''}; {end}"
+        facts = ""
+        if many and not self.inline:
+            done = "" if self.done is None else f", of which {self.done} were done"
+            facts = f", which is for the whole batch of {self.count} items{done}{each}"
+            end = f"give a smaller batch_size or a longer {self.option}; {end}"
+        return f"not done within its {self.option} of {self.timeout:g} s{facts}; {end}"
 
 
 class WorkerCrashed(SlitherError):
@@ -181,10 +235,24 @@ class WorkerCrashed(SlitherError):
         exit_code: of the process; None if a signal ended it, or where it is not known.
         signal: the number of the signal that ended it, else None.
         stderr_tail: the last lines that it wrote to its standard error.
+        memory_limit: the kernel killed it, as its cgroup (a container, a service) had no memory left.
     """
 
-    def __init__(self, exit_code: int | None = None, signal: int | None = None, stderr_tail: str = "") -> None:
-        if signal is not None:
+    def __init__(
+        self,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        stderr_tail: str = "",
+        *,
+        memory_limit: bool = False,
+    ) -> None:
+        if memory_limit:
+            how = (
+                "was killed by the memory limit of its cgroup (SIGKILL, and the cgroup's oom_kill count has grown): "
+                "use smaller batches or fewer workers, give the container more memory, or bound each worker by "
+                "PoolSpec(max_rss=...)"
+            )
+        elif signal is not None:
             name = signal_name(signal)
             how = f"was killed by {name}" if name.startswith("signal") else f"was killed by {name} (signal {signal})"
         elif exit_code is not None:
@@ -196,6 +264,7 @@ class WorkerCrashed(SlitherError):
         super().__init__(f"the worker {how}{said}")
         self.exit_code = exit_code
         self.signal = signal
+        self.memory_limit = memory_limit
         self.stderr_tail = stderr_tail
 
 
@@ -238,7 +307,12 @@ class LoadError(SlitherError):
     Args:
         target: what was to be loaded.
         reason: why that failed.
+
+    Attributes:
+        stack: where the worker was when its time was over, as in `BatchTimeout`; empty for other reasons.
     """
+
+    stack: str = ""
 
     def __init__(self, target: str, reason: BaseException) -> None:
         remedy = ""
@@ -248,6 +322,7 @@ class LoadError(SlitherError):
         super().__init__(f"cannot load {target}{remedy}: {reason}")
         self.target = target
         self.reason = reason
+        self.mentions = {"PoolSpec(path=[...])": "path"}
 
 
 class UnexpectedResponse(SlitherError):
@@ -300,12 +375,23 @@ class PoolUnavailable(SlitherError):
 class StartTimeout(SlitherError):
     """A worker was not ready, or had not imported the function, within the pool's ``start_timeout``.
 
+    Or an actor of the System's tree had not started within the longest of the pools'.
+
     Args:
         timeout: seconds that it had.
+        message: unless given, that of a worker.
+
+    Attributes:
+        stack: where the worker was when it was killed, as in `BatchTimeout`.
     """
 
-    def __init__(self, timeout: float) -> None:
-        super().__init__(f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)")
+    stack: str = ""
+
+    def __init__(self, timeout: float, message: str | None = None) -> None:
+        super().__init__(
+            message or f"not ready within {timeout:g} s; a slow import may need a larger PoolSpec(start_timeout=...)"
+        )
+        self.mentions = {"PoolSpec(start_timeout=...)": "start_timeout"}
         self.timeout = timeout
 
 
@@ -357,8 +443,11 @@ class SessionBusy(SlitherError):
 # The end of what was used
 
 
+FINALIZING = "the interpreter is shutting down: it has ended the threads of every System, so nothing can run any more"
+
+
 class SystemStopped(SlitherError):
-    """The System was stopped, before or during the call."""
+    """The System was stopped, before or during the call; or does not take this run, as it is starting or draining."""
 
 
 class StreamClosed(SlitherError):

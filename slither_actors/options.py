@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnknownOption, UnknownPool
 from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
@@ -21,6 +22,11 @@ from slither_actors.wording import known_names, nearest, shown
 Executor = RemoteExecutor | InlineExecutor
 
 ORDERINGS = ("preserve", "as_completed")
+INLINE_THREADS = 8
+"""Threads of a run with an inline executor, unless `max_in_flight` is given."""
+LEAST_WINDOW = 32
+"""Batches in all that a run may have pulled where neither `max_in_flight` nor `prefetch` is given and its pool is
+small: with fewer, the workers of a small pool run dry while the threads of the host take turns."""
 PREFETCH = 3
 """Batches that may wait, for each that a worker is at: what is pulled while a consumer of results is at one."""
 
@@ -35,15 +41,19 @@ class RunOptions:
     Args:
         executor: what a batch is to a worker, or an InlineExecutor.
         strategy: how items are grouped; serves this run only.
-        max_in_flight: workers that the run may occupy at a time.
-        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`, and
+        max_in_flight: workers that the run may occupy at a time; None: as many as its pool has, of an inline executor
+            8 threads. Replaced by that number when the pool is known (`settle`), which is before anything reads it.
+        prefetch: batches that may be pulled beyond those, finished or not; None: 3 for each of `max_in_flight`
+            (and, where that is not given either, no fewer than make 32 with those of small pools), and
             of a list, range or the like, whose items are in memory anyway, as many more as help while batches are
             short (no more than 256 batches and 4 MiB of requests and replies in all).
         max_in_flight_bytes: nothing new is pulled or encoded while requests and held replies exceed it; None: no such
             limit.
         ordering: "preserve" (results in the order of the input) or "as_completed".
         on_error: what becomes of a batch that failed: "halt", "skip", Retry(...) or Route(fn).
-        timeout: seconds a batch may take on its worker; None: no limit.
+        timeout: seconds a batch may take on its worker; with ``each=True``, and where the function says at which item
+            it is by `slither_actors.worker.progress`, seconds an item may take; None: no limit.
+        batch_timeout: seconds a batch may take in any case; None: no limit.
         linger: seconds after which a part-filled batch is sent; None: when it is full, or nothing else is left to do.
         context: session, pipeline and stage; None: a new one.
         pool: name of the pool; None: the one that the executor names, "default", or the only one.
@@ -55,18 +65,21 @@ class RunOptions:
 
     executor: Executor
     strategy: Strategy
-    max_in_flight: int = 8
+    max_in_flight: int = None  # type: ignore[assignment]  # None is replaced in `settle`
     prefetch: int = None  # type: ignore[assignment]  # None is replaced at once: readers never see it
     max_in_flight_bytes: int | None = None
     ordering: Literal["preserve", "as_completed"] = "preserve"
     on_error: Policy = "halt"  # type: ignore[assignment]  # parsed at once
     timeout: float | None = 30.0
+    batch_timeout: float | None = None
     linger: float | None = None
     context: Context = None  # type: ignore[assignment]  # None is replaced at once
     pool: str | None = None
     affinity: str | None = None
     timeout_given: bool = True
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
+    batch_timeout_given: bool = True
+    """The same of `batch_timeout`."""
     prefetch_given: bool = field(init=False)
     """Whether `prefetch` is the caller's own word."""
     inline: bool = field(init=False)
@@ -77,12 +90,14 @@ class RunOptions:
             object.__setattr__(self, name, value)
 
         put("inline", _is_inline(self.executor))
-        put("max_in_flight", checks.whole("max_in_flight", self.max_in_flight, 1, _MOST_IN_FLIGHT))
+        _check_methods(self.executor, _INLINE if self.inline else _REMOTE)
+        _check_methods(self.strategy, _STRATEGY)
+        at_a_time: Any = self.max_in_flight
+        if at_a_time is not None:
+            put("max_in_flight", checks.whole("max_in_flight", at_a_time, 1, _MOST_IN_FLIGHT))
         prefetch: Any = self.prefetch
         put("prefetch_given", prefetch is not None)
-        if prefetch is None:
-            put("prefetch", PREFETCH * self.max_in_flight)
-        else:
+        if prefetch is not None:
             put("prefetch", checks.whole("prefetch", prefetch, 0, PREFETCH * _MOST_IN_FLIGHT))
         if self.max_in_flight_bytes is not None:
             put("max_in_flight_bytes", checks.whole("max_in_flight_bytes", self.max_in_flight_bytes, 1))
@@ -90,6 +105,8 @@ class RunOptions:
         put("on_error", parse_on_error(self.on_error))
         if self.timeout is not None:
             put("timeout", checks.seconds("timeout", self.timeout))
+        if self.batch_timeout is not None:
+            put("batch_timeout", checks.seconds("batch_timeout", self.batch_timeout))
         if self.linger is not None:
             put("linger", checks.seconds("linger", self.linger, zero=True))
             if self.strategy.whole_input:
@@ -109,6 +126,23 @@ class RunOptions:
                     f"{name} has no meaning with {type(self.executor).__name__}, which executes in this process"
                 )
             put(name, check(getattr(self.executor, name, None)) if given is None else given)
+        if self.inline:
+            self.settle(INLINE_THREADS)
+        elif at_a_time is not None:
+            self.settle(at_a_time)
+
+    def settle(self, workers: int) -> None:
+        """Set what depends on the pool: before anything reads `max_in_flight` and `prefetch`.
+
+        Args:
+            workers: how many the run's pool has.
+        """
+        at_a_time: Any = self.max_in_flight
+        if at_a_time is None:
+            object.__setattr__(self, "max_in_flight", workers)
+        if not self.prefetch_given:
+            least = LEAST_WINDOW - workers if at_a_time is None else 0
+            object.__setattr__(self, "prefetch", max(PREFETCH * self.max_in_flight, least))
 
     @property
     def batch_size(self) -> int | None:
@@ -152,7 +186,10 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
         if name in own and name in parameters["executor"]:
             arguments["executor"][name] = own[name]
     made = {what: _make(what, part, parameters[what], arguments[what]) for what, part in parts.items()}
-    result = RunOptions(executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own, **own)
+    result = RunOptions(
+        executor=made["executor"], strategy=made["strategy"], timeout_given="timeout" in own,
+        batch_timeout_given="batch_timeout" in own, **own,
+    )  # fmt: skip
     _take(result.strategy)
     return result
 
@@ -221,7 +258,9 @@ def _check_defaults(given: dict[str, Any], pools: Collection[str]) -> None:
         raise UnknownPool(pool, pools)
 
 
-_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {"executor", "strategy", "timeout_given"}
+_RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {
+    "executor", "strategy", "timeout_given", "batch_timeout_given",
+}  # fmt: skip
 _ANYTHING = "**"  # stands for **options among the names of parameters
 
 
@@ -292,6 +331,25 @@ def _is_inline(executor: Any) -> bool:
             f"{shown(executor)} has {has}"
         )
     return inline
+
+
+_INLINE: dict[str, tuple[str, ...]] = {"execute_batch": ("batch", "context", "options")}
+_REMOTE: dict[str, tuple[str, ...]] = {"request": ("batch", "context", "options"), "results": ("batch", "reply")}
+_STRATEGY: dict[str, tuple[str, ...]] = {"add": ("item",), "flush": (), "release": (), "extend": ("items",)}
+# What these give is iterated, so they may be generators.
+_LAZY = frozenset({"execute_batch", "results", "add", "flush", "release", "extend"})
+
+
+def _check_methods(part: Any, methods: dict[str, tuple[str, ...]]) -> None:
+    """The methods of a user's own executor or strategy can be called as they will be.
+
+    Raises:
+        OptionTypeError: one takes other arguments, or is an async function.
+    """
+    if type(part) in _OURS:
+        return
+    for method, parameters in methods.items():
+        check_call(f"{type(part).__name__}.{method}", getattr(part, method), parameters, lazy=method in _LAZY)
 
 
 def _parameters(cls: type[Any]) -> dict[str, bool]:

@@ -7,11 +7,16 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final, final
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.wording import nearest, shown
 
 __all__ = ["HALT", "SKIP", "Halt", "Policy", "Retry", "Route", "Skip", "parse_on_error"]
+
+
+MAX_ATTEMPTS: Final = 65_535
+"""What a frame has room for."""
 
 
 @final
@@ -40,13 +45,14 @@ class Route:
             called on a thread of the run.
 
     Raises:
-        OptionTypeError: `fn` is no function.
+        OptionTypeError: `fn` is no function, or cannot be called so.
     """
 
     fn: Callable[[Item, Exception], Item]
 
     def __post_init__(self) -> None:
         checks.function("Route's fn", self.fn, "lambda item, reason: item.put_meta(failed=str(reason))")
+        check_call("Route's fn", self.fn, ("item", "reason"))
 
 
 @final
@@ -55,7 +61,7 @@ class Retry:
     """The batch is executed again, on another worker if one is ready.
 
     Args:
-        max_attempts: executions in all, the first included; at least 1.
+        max_attempts: executions in all, the first included; from 1 to 65,535.
         backoff: seconds before the second attempt; doubled before each further one.
         max_backoff: seconds that no pause exceeds.
         jitter: part of each pause that is left to chance, 0 (none) to 1: 0.5 means anything from half of it to all.
@@ -81,7 +87,7 @@ class Retry:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        put("max_attempts", checks.whole("Retry's max_attempts", self.max_attempts, 1))
+        put("max_attempts", checks.whole("Retry's max_attempts", self.max_attempts, 1, MAX_ATTEMPTS))
         put("backoff", checks.seconds("Retry's backoff", self.backoff, zero=True, none=False))
         put("max_backoff", checks.seconds("Retry's max_backoff", self.max_backoff, zero=True, none=False))
         if self.backoff > self.max_backoff:

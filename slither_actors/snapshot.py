@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
 
 from msgspec import Struct
 
@@ -13,6 +12,7 @@ from slither_actors.pipeline.open import RunOpener
 from slither_actors.pools.link import PoolLink, PoolSnapshot
 from slither_actors.tree import SystemTree
 from supervisors import Scheduler
+from supervisors.interrupts import Event
 
 POLL = 0.5
 """Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
@@ -63,17 +63,21 @@ class Snapshots:
             SystemStopped: the scheduler has ended.
             TimeoutError: it did not answer.
         """
-        answer: Future[SystemStatistics] = Future()
-        self._scheduler.post(lambda: answer.set_result(self.take()))
+        taken: list[SystemStatistics] = []
+        done = Event()  # no Future: an interrupted waiter leaves its lock held, for which the scheduler would wait
+
+        def take() -> None:
+            taken.append(self.take())
+            done.set()
+
+        self._scheduler.post(take)
         deadline = time.monotonic() + timeout
-        while True:
-            try:
-                return answer.result(min(timeout, POLL))
-            except TimeoutError:
-                if self._scheduler.stopped:
-                    raise SystemStopped(f"system {self._scheduler.name!r} was stopped") from None
-                if time.monotonic() >= deadline:
-                    raise
+        while not done.wait(min(timeout, POLL)):
+            if self._scheduler.stopped:
+                raise SystemStopped(f"system {self._scheduler.name!r} was stopped")
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+        return taken[0]
 
     def take(self) -> SystemStatistics:
         """They as they are now. Scheduler's thread only."""

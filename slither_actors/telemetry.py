@@ -1,31 +1,46 @@
 """Telemetry: handlers for what happens to batches. Events that nobody attached to are never built.
 
 Handlers run one after the other on one side thread of the System, with a bounded queue: a slow one delays no batch, it
-loses events (counted in the System's statistics). What a handler raises is logged.
+loses events (counted in the System's statistics). One that raises is detached: that is logged once, and a System's
+`health()` shows it; events that wait for a handler which was detached are dropped.
 
-====================================  ==============================  ==============================================
-event                                 measurements (times: seconds)   metadata, beside run, batch_ref, attempt,
-                                                                      executor, pipe and stage
-====================================  ==============================  ==============================================
-``slither.dispatch.batch.start``      size, queue_time                pool
-``slither.dispatch.batch.stop``       size, queue_time, duration      outcome: "ok"
-``slither.dispatch.batch.exception``  size, queue_time, duration      outcome: what the policy made of it; reason
-====================================  ==============================  ==============================================
+====================================  ================================  ============================================
+event                                 measurements (times: seconds)     metadata, beside the common ones
+====================================  ================================  ============================================
+``slither.dispatch.batch.start``      time, size, queue_time
+``slither.dispatch.batch.stop``       time, size, queue_time, duration  outcome: "ok"
+``slither.dispatch.batch.exception``  time, size, queue_time, duration  outcome: what the policy made of it; reason:
+                                                                        the exception; cause: its type, of the
+                                                                        worker's exception where it is that
+====================================  ================================  ============================================
 
-``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: no measurements, and as metadata what
-the log records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
+``time`` is when it happened, in seconds since the epoch. ``duration`` is what the user's function took, as its worker
+has measured it; where the worker cannot say it, as it died or was killed, the time that the host waited for it.
+
+Common to the events of batches: ``run``, ``batch_ref``, ``attempt``, ``executor``, ``pipe``, ``stage``; ``pool`` (None:
+an inline executor), ``worker`` (its index in the pool; None: an inline executor, or the batch went to no worker),
+``node`` (the name of the machine where it runs) and ``closed_by``, why the batch has no more items: "full", "linger",
+"end" (of the source), "window" (all that may be pulled was), "split" or "retry" (made anew of one that failed).
+
+``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: ``time``, and as metadata what the
+log records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
 
 from msgspec import Struct
 
+from slither_actors.callbacks import check_call
 from slither_actors.checks import choice, function
 from slither_actors.errors import OptionTypeError
 from slither_actors.wording import shown
@@ -37,6 +52,11 @@ BATCH_EXCEPTION: Final = "slither.dispatch.batch.exception"
 ACTOR_EXIT: Final = "slither.supervisor.exit"
 ACTOR_RESTART: Final = "slither.supervisor.restart"
 BUDGET_EXCEEDED: Final = "slither.supervisor.budget_exceeded"
+
+MOST_DETACHED = 100
+"""Handlers that were detached because they raised: so many are remembered, the latest."""
+
+_logger = logging.getLogger("slither_actors.telemetry")
 
 EVENTS: Final = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION, ACTOR_EXIT, ACTOR_RESTART, BUDGET_EXCEEDED)
 """The events that there are."""
@@ -62,11 +82,22 @@ Handler = Callable[[Event], object]
 class Handle:
     """An attached handler; as a context manager it detaches at the end."""
 
-    __slots__ = ("event", "handler")
+    __slots__ = ("attached", "event", "handler")
 
     def __init__(self, event: str, handler: Handler) -> None:
         self.event = event
         self.handler = handler
+        self.attached = True
+
+    def deliver(self, event: Event) -> None:
+        """Call the handler, unless it was detached meanwhile; detach it if it raises. On the side thread."""
+        if not self.attached:
+            return
+        try:
+            self.handler(event)
+        except BaseException as error:
+            if detach(self):
+                _raised(self, error)
 
     def detach(self) -> bool:
         """See :func:`detach`."""
@@ -79,6 +110,51 @@ class Handle:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         detach(self)
+
+
+class DetachedHandler(Struct, frozen=True):
+    """A handler that was detached because it raised.
+
+    Args:
+        event: what it was attached to.
+        handler: its name, for people.
+        reason: what it raised, for people.
+    """
+
+    event: str
+    handler: str
+    reason: str
+
+
+_detached: deque[DetachedHandler] = deque(maxlen=MOST_DETACHED)
+
+
+def detached_handlers() -> tuple[DetachedHandler, ...]:
+    """Return the handlers that were detached because they raised, the latest last; each once."""
+    return tuple(_detached)
+
+
+def _name(handler: Handler) -> str:
+    return str(getattr(handler, "__qualname__", None) or shown(handler))
+
+
+def _raised(handle: Handle, error: BaseException) -> None:
+    try:
+        found = DetachedHandler(handle.event, _name(handle.handler), f"{type(error).__name__}: {shown(str(error))}")
+    except BaseException:  # a __str__ of the user's that raises as well
+        found = DetachedHandler(handle.event, type(handle.handler).__name__, type(error).__name__)
+    if found not in _detached:
+        _detached.append(found)
+    _logger.error(
+        "The telemetry handler %s raised at %s and is detached: %s",
+        found.handler, found.event, found.reason, exc_info=error,
+    )  # fmt: skip
+
+
+@cache
+def node() -> str:
+    """Return the name of this machine, as the events have it."""
+    return os.uname().nodename
 
 
 # One table a process, replaced entry by entry under the lock and read without it.
@@ -107,17 +183,23 @@ def attach(event: str, handler: Handler) -> Handle:
         What :func:`detach` takes.
 
     Raises:
-        OptionError: there is no such event (names those that there are), or the handler is no function.
+        OptionError: there is no such event (names those that there are), or the handler is no function that can be
+            called so.
     """
     name = choice("event", event, EVENTS)
     handle = Handle(name, function("handler", handler, "lambda event: print(event)"))
+    check_call("handler", handler, ("event",))
     with _lock:
         _handles[name] = (*_handles.get(name, ()), handle)
+    for found in detached_handlers():
+        if found.event == name and found.handler == _name(handler):  # somebody has mended it
+            with contextlib.suppress(ValueError):
+                _detached.remove(found)
     return handle
 
 
 def detach(handle: Handle) -> bool:
-    """Call a handler no more, but for events that are on their way to it.
+    """Call a handler no more; events that wait for it are dropped.
 
     Args:
         handle: what :func:`attach` returned.
@@ -131,6 +213,7 @@ def detach(handle: Handle) -> bool:
     if not isinstance(handle, Handle):
         raise OptionTypeError(f"detach takes what attach returned, not {shown(handle)}")
     with _lock:
+        handle.attached = False
         held = _handles.get(handle.event, ())
         rest = tuple(other for other in held if other is not handle)
         if rest:
@@ -162,10 +245,10 @@ def emit(
         event: its name.
         measurements: of the event.
         metadata: of the event.
-        submit: ``submit(handler, event)`` has the handler called elsewhere, and neither blocks nor raises.
+        submit: ``submit(deliver, event)`` has `deliver` called elsewhere, and neither blocks nor raises.
     """
     handles = _handles.get(event)
     if handles:
         built = Event(event, measurements, metadata)
         for handle in handles:
-            submit(handle.handler, built)
+            submit(handle.deliver, built)

@@ -14,9 +14,22 @@ def shown(value: object, limit: int = SHOWN) -> str:
     """A value for an error's message: its repr, cut, and something readable even if its repr fails."""
     try:
         text = repr(value)
-    except Exception:
+    except Exception as error:
+        from supervisors.interrupts import raised_by_handler
+
+        if raised_by_handler(error):
+            raise
         text = f"<{type(value).__name__} whose repr fails>"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def exception_text(error: BaseException) -> str:
+    """Type and message of an exception: ``ValueError: bad``; readable even if its ``__str__`` fails."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(it cannot be printed)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

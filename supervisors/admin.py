@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -12,6 +11,7 @@ from supervisors.child_spec import ChildSpec
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed, check_reason
 from supervisors.futures import check_may_block, check_timeout
+from supervisors.interrupts import Event
 from supervisors.life import Down, Ignored, StartOutcome, checked_life, monitor
 from supervisors.requests import (
     ChildCounts,
@@ -121,7 +121,7 @@ def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: fl
         check_reason(reason)
     check_timeout(timeout)
     life = checked_life(ref, "stopped")
-    ended = threading.Event()
+    ended = Event()
     watch = monitor(ref, lambda down: ended.set())
     try:
         life.ask_shutdown(reason if reason is not None else Shutdown())
@@ -144,7 +144,7 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
     check_may_block("wait_started()")
     check_timeout(timeout)
     life = checked_life(ref, "waited for")
-    known = threading.Event()
+    known = Event()
 
     def listener(outcome: StartOutcome) -> None:
         known.set()
@@ -172,7 +172,7 @@ def _request(ref: pykka.ActorRef[Any], make: Callable[[Reply], object], timeout:
         # Not sent: to another actor the request would be a message that it does not know.
         raise TypeError(f"{ref} is no supervisor: requests about children go to the supervisor's reference")
     answers: list[Any] = []
-    answered = threading.Event()
+    answered = Event()
 
     def reply(answer: Any) -> None:
         answers.append(answer)

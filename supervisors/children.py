@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from supervisors.child_spec import ChildSpec
 from supervisors.decisions import ChildView
-from supervisors.exits import IGNORE, Crashed, ExitReason, Killed, Normal, Shutdown
+from supervisors.exits import IGNORE, Crashed, Draining, ExitReason, Killed, Normal, Shutdown
 from supervisors.intensity import Backoff, BackoffState, RestartIntensity
 from supervisors.life import Ignored, Life, Monitor, StartOutcome, life_of, monitor
 from supervisors.process import LightActor
@@ -101,6 +102,12 @@ class Child:
         child: Any = RESTARTING if self.state == "restarting" else self.ref
         last = self.last_ref if self.ref is None and self.state != "stopped" else self.ref
         return ChildInfo(self.spec.id, child, self.spec.type, last)
+
+    def seconds_to_end(self, why: ExitReason | None) -> float:
+        """How long it may take to end after it was asked, when its supervisor ends for the reason `why`."""
+        if self.spec.shutdown is None and isinstance(why, Shutdown) and isinstance(why.term, Draining):
+            return math.inf
+        return self.spec.shutdown_seconds
 
     def set_running(self, now: float) -> None:
         """It has started."""

@@ -37,6 +37,7 @@ __all__ = [
     "TREE",
     "ConfigError",
     "SupervisorSpec",
+    "check_backoff",
     "check_classes",
     "load",
     "outline_of",
@@ -161,7 +162,21 @@ def _label_actor(child: Mapping[str, Any]) -> Label:
     return child["class"].rpartition(":")[2], options(child, ("restart", "shutdown", "significant", "register"))
 
 
+def check_backoff(cursor: Cursor) -> None:
+    """Check what only two values of a back-off together tell.
+
+    Args:
+        cursor: the back-off.
+    """
+    usual = Backoff()
+    base, most = cursor.get("base", usual.base), cursor.get("maximum", usual.maximum)
+    if isinstance(base, (int, float)) and isinstance(most, (int, float)) and base > most:
+        cursor.refuse(f"base ({base:g} s) exceeds maximum ({most:g} s), which no wait does; raise maximum, too")
+
+
 def _check_supervisor(cursor: Cursor, kinds: Kinds) -> None:
+    if (backoff := cursor.section("restart_backoff")) is not None:
+        check_backoff(backoff)
     kinds.check_children(cursor, "children", cursor.get("auto_shutdown", "never"))
 
 
@@ -224,6 +239,8 @@ def tree_format(kinds: Kinds) -> Format:
     body = mapping("A supervisor with its children.", keys, ["children"])
 
     def check(root: Cursor) -> None:
+        if (backoff := root.section("restart_backoff")) is not None:
+            check_backoff(backoff)
         kinds.check_children(root, "children", root.get("auto_shutdown", "never"))
 
     def outline(plain: Mapping[str, Any]) -> Outline:

@@ -34,7 +34,7 @@ from supervisors.exits import (
     SupervisorStopping,
     is_abnormal,
 )
-from supervisors.intensity import Backoff, RestartIntensity
+from supervisors.intensity import Backoff, RestartIntensity, RestartPolicy
 from supervisors.life import Down, Ignored, Started, StartOutcome
 from supervisors.operations import answer
 from supervisors.process import LightActor
@@ -66,6 +66,7 @@ class DynamicSupervisor(LightActor):
         max_seconds: seconds.
         restart_backoff: how long to wait before restarts of one child; None: never.
         name: a text, for people.
+        policy: decides on restarts in place of the three options above; None: they do.
 
     Raises:
         TypeError, ValueError: an option is something else.
@@ -78,6 +79,7 @@ class DynamicSupervisor(LightActor):
         max_seconds: float = 5.0,
         restart_backoff: Backoff | None = None,
         name: str | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
         super().__init__()
         if max_children is not None and (isinstance(max_children, bool) or not isinstance(max_children, int)):
@@ -86,7 +88,8 @@ class DynamicSupervisor(LightActor):
             raise ValueError(f"max_children must not be negative: {max_children!r}")
         self.name = checked_name(name)
         self.max_children = max_children
-        self.intensity = RestartIntensity(max_restarts, max_seconds)
+        self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
+        self._policy = policy
         self._backoff = restart_backoff
         # Dictionaries for their order; the values of the first are those whose start somebody waits for.
         self._children: dict[Child, Reply | None] = {}
@@ -141,8 +144,9 @@ class DynamicSupervisor(LightActor):
                 continue
             if child.state != "stopping":  # else it has its timer already
                 self._ask_to_end(child)
-                if not child.spec.brutal and child.spec.shutdown_seconds != math.inf:
-                    limits.setdefault(child.spec.shutdown_seconds, []).append(child)
+                seconds = child.seconds_to_end(reason)
+                if not child.spec.brutal and seconds != math.inf:
+                    limits.setdefault(seconds, []).append(child)
         for seconds, children in limits.items():
             self.call_later(seconds, self._kill_those_left, children)
         if not self._children:
@@ -249,19 +253,25 @@ class DynamicSupervisor(LightActor):
             report_failed_start(self, child, reason)
         child.state = "restarting"
         now = self.scheduler.now()
-        if not self.intensity.allow(now):
+        delay = self._delay(child, reason, now)
+        if delay is None:
             data = {"supervisor": str(self), "child": child.spec.id, "reason": reason}
             record(self.scheduler, "budget_exceeded", logging.ERROR, data)
             self.on_shutdown(Shutdown(RestartBudgetExceeded(child.spec.id, reason)))
             return
         child.restarts += 1
-        delay = child.backoff.delay(now)
         data = {"supervisor": str(self), "child": child.spec.id, "reason": reason, "delay": delay}
         record(self.scheduler, "restart", logging.INFO, data)
         if first and delay <= 0.0:
             self._launch(child)
         else:
             child.retry = self.call_later(delay, self._retry, child)
+
+    def _delay(self, child: Child, reason: ExitReason, now: float) -> float | None:
+        """Return the seconds to wait before a restart, None if it is one too many."""
+        if self._policy is not None:
+            return self._policy.delay(child.spec.id, reason, now)
+        return child.backoff.delay(now) if self.intensity.allow(now) else None
 
     def _retry(self, child: Child) -> None:
         child.retry = None

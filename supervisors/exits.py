@@ -19,6 +19,7 @@ __all__ = [
     "ChildRestarting",
     "ChildRunning",
     "Crashed",
+    "Draining",
     "ExitReason",
     "Killed",
     "MaxChildren",
@@ -50,6 +51,13 @@ class Shutdown(ExitReason, frozen=True):
     """It was asked to end, or ended in good order for the reason that `term` gives."""
 
     term: object = None
+
+
+class Draining(Struct, frozen=True):
+    """The `term` of a Shutdown that lets work finish: the caller waits, and kills at its own limit.
+
+    Supervisors pass it on to their children. A child whose spec gives no `shutdown` has no other limit then.
+    """
 
 
 class Crashed(ExitReason, frozen=True):
@@ -258,6 +266,9 @@ class NotSupported(ChildError):
 
 
 def _describe(reason: ExitReason) -> str:
+    """The reason in words; of supervisors that gave up one inside the other, each for the one below, the innermost."""
+    while isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+        reason = reason.term.last_reason
     if isinstance(reason, Crashed):
         exception = reason.exception
         return f"{type(exception).__name__}: {text_of(exception)}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import queue
+import sys
 import threading
 from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.exits import WouldDeadlock
+from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.interrupts import Event
 from supervisors.scheduler import Scheduler
 from supervisors.wording import shown
 
@@ -17,7 +20,9 @@ T = TypeVar("T")
 
 
 def check_may_block(what: str) -> None:
-    """Raise WouldDeadlock on a scheduler's thread."""
+    """Raise WouldDeadlock on a scheduler's thread; SchedulerStopped while the interpreter shuts down."""
+    if sys.is_finalizing():  # it has ended all threads but this one
+        raise SchedulerStopped(f"{what} while the interpreter is shutting down: no actor runs any more")
     if Scheduler.current() is not None:
         raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
 
@@ -37,11 +42,16 @@ def check_timeout(timeout: object) -> None:
 
 
 class GuardedFuture(pykka.ThreadingFuture[T]):
-    """Pykka's future, but `get` on a scheduler's thread raises WouldDeadlock, unless there is something to get."""
+    """Pykka's future, but `get` on a scheduler's thread raises WouldDeadlock, unless there is something to get.
+
+    Nor has it a lock: one who waits and is interrupted would leave that held, and the thread that answers, which is
+    that of all light actors, would wait for it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._settled = False
+        self._done = Event()
+        self._answer: dict[str, tuple[Any, Any]] = {}  # value and exc_info; one entry, for the first who sets it
 
     def get(self, *, timeout: float | None = None) -> Any:
         """The value, as in Pykka.
@@ -49,16 +59,33 @@ class GuardedFuture(pykka.ThreadingFuture[T]):
         Raises:
             WouldDeadlock: it is not there yet, and this is a scheduler's thread.
         """
-        if not self._settled:
+        if not self._done.is_set():
             check_may_block("Future.get()")
-        return super().get(timeout=timeout)
+        if self._get_hook is not None:
+            return pykka.Future.get(self, timeout=timeout)
+        if not self._done.wait(timeout):
+            raise pykka.Timeout(f"{timeout} seconds")
+        value, exc_info = self._answer["it"]
+        if exc_info is None:
+            return value
+        kind, error, traceback = exc_info
+        raise (kind() if error is None else error).with_traceback(traceback)
 
     def set(self, value: T | None = None) -> None:
         """As in Pykka."""
-        super().set(value)
-        self._settled = True
+        self._set((value, None))
 
     def set_exception(self, exc_info: Any = None) -> None:
         """As in Pykka."""
-        super().set_exception(exc_info)
-        self._settled = True
+        self._set((None, exc_info if exc_info is not None else sys.exc_info()))
+
+    def set_get_hook(self, func: Any) -> None:
+        """As in Pykka."""
+        if self._answer:
+            raise queue.Full
+        pykka.Future.set_get_hook(self, func)
+
+    def _set(self, answer: tuple[Any, Any]) -> None:
+        if self._get_hook is not None or self._answer.setdefault("it", answer) is not answer:
+            raise queue.Full
+        self._done.set()

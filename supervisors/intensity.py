@@ -7,8 +7,12 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Backoff", "BackoffState", "RestartIntensity"]
+if TYPE_CHECKING:
+    from supervisors.exits import ExitReason
+
+__all__ = ["Backoff", "BackoffState", "RestartIntensity", "RestartPolicy"]
 
 
 class RestartIntensity:
@@ -44,6 +48,10 @@ class RestartIntensity:
             attempts.popleft()
         return len(attempts) <= self.max_restarts
 
+    def clear(self) -> None:
+        """Forget all attempts."""
+        self._attempts.clear()
+
     def recent(self, now: float) -> int:
         """How many of the recorded attempts are within the window that ends at `now`."""
         return sum(now - attempt <= self.max_seconds for attempt in self._attempts)
@@ -74,6 +82,10 @@ class Backoff:
         positive("base", self.base)
         positive("maximum", self.maximum)
         positive("reset_after", self.reset_after)
+        if self.base > self.maximum:
+            raise ValueError(
+                f"base ({self.base:g} s) exceeds maximum ({self.maximum:g} s), which no wait does; raise maximum, too"
+            )
         if positive("factor", self.factor) < 1.0:
             raise ValueError(f"factor must be at least 1: {self.factor!r}")
         if self.jitter != 0 and positive("jitter", self.jitter) > 1.0:
@@ -124,6 +136,23 @@ class BackoffState:
         wait = config.wait(self._attempt)
         self._attempt += 1
         return wait * (1.0 - config.jitter * self._rand()) if config.jitter else wait
+
+
+class RestartPolicy(Protocol):
+    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`, where more is known."""
+
+    @property
+    def intensity(self) -> RestartIntensity:
+        """What the supervisor's statistics show as its budget."""
+
+    def delay(self, child_id: object, reason: ExitReason, now: float) -> float | None:
+        """Return the seconds to wait before this restart; None: the supervisor gives up.
+
+        Args:
+            child_id: the id of the child that ended, or failed to restart.
+            reason: how.
+            now: the scheduler's time, in seconds.
+        """
 
 
 def positive(name: str, value: float) -> float:

@@ -12,6 +12,7 @@ import pykka
 from msgspec import Struct
 
 from supervisors.exits import ExitReason
+from supervisors.interrupts import raised_by_handler
 from supervisors.wording import shown
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class Latch(Generic[T]):
                 return
             try:
                 listener(value)
-            except BaseException:
+            except BaseException as error:
+                if raised_by_handler(error):
+                    raise  # where this is the thread of one who listens to what has been
                 _logger.exception("%r raised", listener)
 
 

@@ -70,9 +70,13 @@ class LightRef(pykka.ActorRef[A]):
         """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
         actor = self._actor
         if actor is not None:
-            self._append((actor, message))
-            if self._scheduler._asleep:
+            try:
+                self._append((actor, message))
+                if self._scheduler._asleep:
+                    self._scheduler._wake()
+            except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
                 self._scheduler._wake()
+                raise
 
     @overload
     def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
@@ -146,11 +150,7 @@ class _LightLife(Life):
         if scheduler.stopped:
             watcher(down)
         else:
-            scheduler._ready.append((scheduler._poster, Sure(watcher, down)))
-            if scheduler._asleep:
-                scheduler._wake()
-            if scheduler._closed:
-                scheduler._drain()  # perhaps it came too late for the scheduler's own last look
+            scheduler._put((scheduler._poster, Sure(watcher, down)))
 
 
 class LightInbox:
@@ -163,13 +163,7 @@ class LightInbox:
         self._scheduler = actor.scheduler
 
     def put(self, envelope: Envelope[Any], /) -> None:
-        scheduler = self._scheduler
-        scheduler._ready.append((self._actor, envelope))
-        if scheduler._asleep:
-            scheduler._wake()
-        if scheduler._closed:
-            # Perhaps too late for the scheduler's last look; then the answer is up to us.
-            scheduler._drain()
+        self._scheduler._put((self._actor, envelope))
 
     def get(self) -> Envelope[Any]:
         raise NotImplementedError("a light actor's messages are taken by its scheduler")

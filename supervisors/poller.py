@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
+import fcntl
 import os
+import select
 import selectors
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat, starmap
+from typing import TYPE_CHECKING, Any
+
+from supervisors.descriptors import copied, lowest
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -20,8 +27,47 @@ _Slots = list[_Slot | None]
 
 assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
 
-# Longer waits are cut: epoll takes its timeout as an int of milliseconds.
-_LONGEST = 86_400.0
+# Longer waits are cut: epoll takes its timeout as an int of milliseconds; and if other code has closed the selector's
+# descriptor, which nothing reports to the thread that waits for it, the next wait finds out.
+_LONGEST = 5.0
+
+
+_CLOSED = "a descriptor of this scheduler was closed by other code of this process (os.closerange after its start?)"
+
+
+def _selector() -> selectors.BaseSelector:
+    """The system's best selector, on a high descriptor where that can be had."""
+    selector = selectors.DefaultSelector()
+    epoll: Any = getattr(selector, "_selector", None)
+    kind: Any = getattr(select, "epoll", None)
+    if kind is not None and type(epoll) is kind and (high := copied(epoll.fileno())) is not None:
+        selector._selector = kind.fromfd(high)  # type: ignore[attr-defined]
+        epoll.close()
+    return selector
+
+
+# What follows makes and closes descriptors within one call of C code, each with its place in a list: an interrupt comes
+# before it or after, and loses none.
+_exhaust = deque[object](maxlen=0).extend
+
+
+def _copies(descriptors: list[int]) -> Iterator[int]:
+    """Copies with high numbers."""
+    return map(fcntl.fcntl, descriptors, repeat(fcntl.F_DUPFD_CLOEXEC), repeat(lowest()))
+
+
+# `os.write` gives the interpreter lock away between its look at the descriptor's number and its use.
+_write = ctypes.PyDLL(None, use_errno=True).write
+_write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_write.restype = ctypes.c_ssize_t
+
+
+def _close(ends: list[int]) -> None:
+    """Close the ends of a pipe, that for writing first: nobody is to get a SIGPIPE who writes to it meanwhile."""
+    while ends:
+        # IndexError: another thread closes it, too. OSError: other code has closed it already.
+        with contextlib.suppress(IndexError, OSError):
+            _exhaust(map(os.close, starmap(ends.pop, [()])))
 
 
 class Poller:
@@ -31,15 +77,23 @@ class Poller:
     """How many descriptors it has itself."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._selector = _selector()
         self._slots: dict[int, _Slots] = {}
-        # Reentrant: a finalizer may run inside wake and send a message.
-        self._lock = threading.RLock()
-        self._wake_read, self._wake_write = -1, -1
+        self._wake_read = -1
+        self._wake_write = ctypes.c_int(-1)
+        self._low: list[int] = []
+        self._ends: list[int] = []
         try:
-            self._wake_read, self._wake_write = os.pipe()
+            self._low.extend(chain.from_iterable(starmap(os.pipe, [()])))
+            try:
+                self._ends.extend(_copies(self._low))
+            except OSError:  # no descriptor, or no high one, is left
+                _close(self._ends)
+                self._ends, self._low = self._low, self._ends
+            _close(self._low)
+            self._wake_read, self._wake_write.value = self._ends
             os.set_blocking(self._wake_read, False)
-            os.set_blocking(self._wake_write, False)
+            os.set_blocking(self._wake_write.value, False)
             self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         except BaseException:
             self.close()
@@ -109,11 +163,17 @@ class Poller:
                         self.remove(fd, direction)
 
     def poll(self, timeout: float | None) -> list[tuple[_Slots, int]]:
-        """Wait up to `timeout` seconds (None: for ever). Returns what is ready, without its own pipe."""
-        if timeout is not None and timeout > _LONGEST:
+        """Wait up to `timeout` seconds (None, or very long: some seconds). Returns what is ready but its own pipe."""
+        if timeout is None or timeout > _LONGEST:
             timeout = _LONGEST
         found: list[tuple[_Slots, int]] = []
-        for key, mask in self._selector.select(timeout):
+        try:
+            ready = self._selector.select(timeout)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                raise OSError(error.errno, _CLOSED) from None
+            raise
+        for key, mask in ready:
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
@@ -122,28 +182,32 @@ class Poller:
         return found
 
     def wake(self) -> None:
-        """End a `poll` that waits, or the next one. From any thread, never blocks."""
-        # The lock keeps close() from giving the descriptor's number to somebody else between look and write.
-        # Senders come here only if the scheduler sleeps, and the first of them clears that flag.
-        with self._lock:
-            if self._wake_write >= 0:
-                # BlockingIOError: the pipe is full of wake-ups; one of them is enough.
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._wake_write, b"\0")
+        """End a `poll` that waits, or the next one. From any thread, never blocks, takes no lock.
+
+        C code looks at the number and writes while it holds the interpreter lock, so `close` comes before or after:
+        nothing is written to what has the number next. A pipe that is full of wake-ups needs no further one. If other
+        code has closed it, the thread that waits finds out when its wait is over.
+        """
+        _write(self._wake_write, b"\0", 1)
 
     def close(self) -> None:
         """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
-        with self._lock:
-            self._slots.clear()
+        self._slots.clear()
+        with contextlib.suppress(OSError):  # other code has closed it
             self._selector.close()
-            for fd in (self._wake_read, self._wake_write):
-                if fd >= 0:
-                    os.close(fd)
-            self._wake_read = self._wake_write = -1
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        self._wake_write.value = self._wake_read = -1
+        _close(self._ends)
+        _close(self._low)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ends"):  # else it was interrupted before there were any
+            self._close_pipe()
 
     def close_raw(self) -> None:
         """In a forked child: only os.close. To unregister there would edit the parent's epoll set."""
-        self._lock = threading.RLock()
         self.close()
 
     @staticmethod

@@ -181,6 +181,8 @@ class LightActor(pykka.Actor, Recipient):
     def _special(self, message: Any) -> None:
         if not self._alive:
             refuse(message)
+            if isinstance(message, Start):  # it was ended before it began, and entered after that
+                self.scheduler._actors.pop(self, None)
         elif isinstance(message, Envelope):
             self._answer(message)
         elif isinstance(message, DownNotice):

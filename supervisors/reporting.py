@@ -16,6 +16,7 @@ from pykka._envelope import Envelope
 
 from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal
 from supervisors.futures import GuardedFuture
+from supervisors.interrupts import Event, inherits_mask, restore_sigpipe
 from supervisors.life import Ignored, Life, Started
 from supervisors.light_ref import refuse
 from supervisors.records import record_exit
@@ -96,15 +97,16 @@ def settle(setter: Callable[..., None], *value: Any) -> None:
 class _ThreadLife(Life):
     """How an actor with a thread is ended."""
 
-    __slots__ = ("__weakref__", "_actor", "asked", "ended", "scheduler", "thread")
+    __slots__ = ("__weakref__", "_actor", "asked", "claims", "ended", "scheduler", "thread")
 
     def __init__(self, actor: Reporting) -> None:
         super().__init__()
         self._actor: Reporting | None = actor
         self.asked: ExitReason | None = None
         self.scheduler = Scheduler.current()
+        self.claims = Scheduler.working_for()  # an actor that an actor's thread starts works for the same scheduler
         self.thread: threading.Thread | None = None
-        self.ended = threading.Event()
+        self.ended = Event()
 
     def ask_shutdown(self, reason: ExitReason) -> None:
         actor = self._actor
@@ -154,6 +156,7 @@ class Reporting(pykka.ThreadingActor):
     _sup_requested: ExitReason | None = None
     _sup_stop_failure: BaseException | None = None
     _sup_registered = True
+    _sup_restores_sigpipe = False
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -167,17 +170,23 @@ class Reporting(pykka.ThreadingActor):
         self._sup_inbox = self.actor_inbox  # type: ignore[assignment]
         self._sup_life = life = _ThreadLife(self)
         self._actor_ref._supervised_life = life  # type: ignore[attr-defined]
+        self._sup_restores_sigpipe = inherits_mask()
         try:
-            super()._start_actor_loop()
+            self._sup_start_thread()
         except RuntimeError as exc:  # the system has no thread left
             self._sup_finish(Crashed(exc))
             raise
 
+    def _sup_start_thread(self) -> None:
+        super()._start_actor_loop()
+
     def _actor_loop(self) -> None:
+        if self._sup_restores_sigpipe:
+            restore_sigpipe()
         life = self._sup_life
         life.thread = threading.current_thread()
-        if life.scheduler is not None:
-            life.scheduler.claim_thread()
+        if life.claims is not None:
+            life.claims.claim_thread()
         reason = self._sup_guarded_start()
         if reason is None:
             reason = self._sup_guarded_run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -9,10 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
 from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.interrupts import Event, Thread, block_sigpipe, locked
 from supervisors.poller import Poller
 from supervisors.recipient import Poster, Recipient, special_types
 from supervisors.registry import Registry
@@ -25,10 +28,19 @@ _logger = logging.getLogger("supervisors")
 
 _current = threading.local()
 
+# The scheduler that a claimed thread works for. Threads start with an empty context, so that this is seen beyond the
+# thread only where user code carries the context on: asyncio.to_thread, Context.run.
+_carried: ContextVar[Scheduler | None] = ContextVar("supervisors_scheduler", default=None)
+
 # A turn goes on with messages that arrived during it up to this many, because each poll gives the interpreter lock
 # away, and with a busy thread beside it takes up to a switch interval (5 ms) to get it back. Small enough that a
 # storm of messages holds up timers and descriptors for about a millisecond only.
 _MESSAGES_A_TURN = 256
+
+_FAILED_TURNS = 100
+"""Turns that may fail by themselves in the life of a scheduler."""
+
+_AWAKE: list[bool] = []
 
 
 @contextmanager
@@ -53,8 +65,9 @@ class Scheduler:
 
     After os.fork nothing of it may be used in the child but `abandon_after_fork`.
 
-    Its user may set `on_event`, which is called with each event (see `emit`), and `on_end`, which is called once, when
-    the last actor has ended and nothing runs here any more.
+    Its user may set `owner`, what it is a part of, for code that asks `working_for`; `on_event`, which is called with
+    each event (see `emit`); and `on_end`, which is called once, when the last actor has ended and nothing runs here any
+    more.
 
     Args:
         name: the thread's name.
@@ -67,7 +80,8 @@ class Scheduler:
     ) -> None:
         self.name = name
         self.pid = os.getpid()
-        self.side = side if side is not None else SideThread(f"{name}-side")
+        self.side = side if side is not None else SideThread(f"{name}-side", begin=self.claim_thread)
+        self.owner: Any = None
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_end: Callable[[], object] | None = None
         self.registry = Registry()
@@ -75,7 +89,10 @@ class Scheduler:
         self._owns_side = side is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
-        self._asleep = False
+        # True in a list of its own for each sleep, until somebody has rung for this one. Senders write the wake-up
+        # first: one that is interrupted between that and this word costs another write and not the wake-up, and one
+        # that is late with its word speaks of a sleep that is over.
+        self._asleep = _AWAKE
         self._stopping = False
         self._closed = False
         self._actors: dict[Recipient, None] = {}
@@ -85,7 +102,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ident: int | None = None
-        self._ended = threading.Event()
+        self._ended = Event()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -96,14 +113,20 @@ class Scheduler:
             SchedulerStopped: it has been stopped.
             RuntimeError: it runs already, or the system has no thread left.
         """
-        with self._lock:
-            if self._stopping or self._closed:
-                raise SchedulerStopped(f"scheduler {self.name!r} has been stopped")
-            if self._thread is not None:
-                raise RuntimeError(f"scheduler {self.name!r} has been started already")
-            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        locked(self._lock, self._start)
+
+    def _start(self) -> None:
+        if self._stopping or self._closed:
+            raise SchedulerStopped(f"scheduler {self.name!r} has been stopped")
+        if self._thread is not None:
+            raise RuntimeError(f"scheduler {self.name!r} has been started already")
+        # Known before it runs: an interrupted start leaves a thread that `stop` ends.
+        thread = self._thread = Thread(self._run, self.name)
+        try:
             thread.start()
-            self._thread = thread
+        except RuntimeError:
+            self._thread = None
+            raise
 
     def stop(self, timeout: float = 5.0) -> bool:
         """End every actor that is left (exit reason Shutdown), answer what waits, end the thread, close descriptors.
@@ -124,19 +147,23 @@ class Scheduler:
         if os.getpid() != self.pid:
             self.abandon_after_fork()
             return True
-        with self._lock:
-            self._stopping = True
-            if self._thread is None and not self._closed:
-                self._finish()
+        locked(self._lock, self._begin_stop)
         self._wake()
         ended = self._ended.wait(timeout)
         thread = self._thread
-        if ended and thread is not None:
+        if ended and thread is not None and thread.ident is not None:
             thread.join(timeout)
             ended = not thread.is_alive()
         if self._owns_side:
             self.side.close(timeout)
         return ended
+
+    def _begin_stop(self) -> None:
+        self._stopping = True
+        # A thread that was interrupted in its start may be without one, or may not have come that far yet: it looks at
+        # `_stopping` first of all, and two that finish here share what there is to do.
+        if (self._thread is None or self._thread.ident is None) and not self._ended.is_set():
+            self._finish()
 
     @property
     def stopped(self) -> bool:
@@ -166,6 +193,7 @@ class Scheduler:
     def claim_thread(self) -> None:
         """The calling thread works for an actor of this scheduler, until it ends: `owns_thread` is true on it."""
         _current.works_for = self
+        _carried.set(self)
 
     def owns_thread(self) -> bool:
         """True where to wait for the end of all that runs here would be to wait for oneself.
@@ -173,6 +201,19 @@ class Scheduler:
         That is on its own thread, on the side thread, and on those of actors that have one.
         """
         return self.on_thread() or self.side.on_thread() or getattr(_current, "works_for", None) is self
+
+    @staticmethod
+    def working_for() -> Scheduler | None:
+        """The scheduler for which the calling code works, if any.
+
+        That is the one whose own thread this is; or that has claimed this thread: its side thread, and those of its
+        actors; or from whose threads the context was carried here (`asyncio.to_thread`, `contextvars.Context.run`).
+        In a forked child the parent's schedulers do not count.
+        """
+        found: Scheduler | None = getattr(_current, "works_for", None) or getattr(_current, "scheduler", None)
+        if found is None:
+            found = _carried.get()
+        return found if found is None or found.pid == os.getpid() else None
 
     @staticmethod
     def current() -> Scheduler | None:
@@ -191,9 +232,26 @@ class Scheduler:
         """
         if self._closed:
             return
-        self._ready.append((self._poster, (fn, args)))
-        if self._asleep:
+        try:
+            self._ready.append((self._poster, (fn, args)))
+            if self._asleep:
+                self._wake()
+        except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
             self._wake()
+            raise
+
+    def _put(self, entry: tuple[Any, Any]) -> None:
+        """Enqueue a message that is to be answered in any case."""
+        try:
+            self._ready.append(entry)
+            if self._asleep:
+                self._wake()
+        except BaseException:
+            self._wake()
+            raise
+        finally:
+            if self._closed:
+                self._drain()  # perhaps too late for the last look of the scheduler; then the answer is up to us
 
     # -- on the scheduler thread ---------------------------------------------------------------------------------
 
@@ -254,11 +312,23 @@ class Scheduler:
 
     def _run(self) -> None:
         self._ident = get_ident()
+        self.claim_thread()
+        block_sigpipe()
         with activate(self):
             try:
                 turn = self._turn
+                failures = 0
                 while not self._stopping:
-                    turn(True)
+                    try:
+                        while not self._stopping:
+                            turn(True)
+                    except Exception as exc:
+                        # What actors, timers and readers raise is theirs; this is of the loop itself: out of memory,
+                        # say. All that runs here would end with it. But where it does not pass it must.
+                        failures += 1
+                        if failures > _FAILED_TURNS or (isinstance(exc, OSError) and exc.errno == errno.EBADF):
+                            raise  # EBADF: other code has closed our selector, which does not pass
+                        self.log_exception("a turn", exc)
             finally:
                 self._finish()
                 self._ident = None  # the next thread may get the same one
@@ -284,13 +354,13 @@ class Scheduler:
             timeout = None if deadline is None else max(0.0, deadline - self._clock())
             # The flag goes up before the last look at the deque, and senders look at it after their append: so
             # either this look sees the message or the sender sees the flag. Both are atomic under CPython's lock.
-            self._asleep = True
+            self._asleep = [True]
             if ready or self._stopping:
                 timeout = 0.0
         try:
             events = poller.poll(timeout)
         finally:
-            self._asleep = False
+            self._asleep = _AWAKE
         if events:
             busy = True
             for slots, mask in events:
@@ -344,8 +414,7 @@ class Scheduler:
         self._drain()
         if self.on_end is not None:
             self.run_guarded(None, self.on_end)
-        with self._lock:
-            self._poller.close()
+        self._poller.close()
         self._ended.set()
 
     def _drain(self) -> None:
@@ -360,8 +429,9 @@ class Scheduler:
                 self.run_guarded(None, actor._refuse, message)
 
     def _wake(self) -> None:
-        self._asleep = False
+        sleep = self._asleep
         self._poller.wake()
+        sleep.clear()
 
     def _check_thread(self) -> None:
         if get_ident() != self._ident:

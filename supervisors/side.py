@@ -7,7 +7,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from sys import is_finalizing
 from typing import Any
+
+from supervisors.interrupts import Event, Thread, locked
 
 __all__ = ["SideThread"]
 
@@ -26,13 +29,17 @@ class SideThread:
     Args:
         name: the thread's name.
         maxsize: how many jobs may wait.
+        begin: called once, first of all, on the thread.
     """
 
-    def __init__(self, name: str = "side", maxsize: int = 10_000) -> None:
+    def __init__(
+        self, name: str = "side", maxsize: int = 10_000, begin: Callable[[], object] | None = None
+    ) -> None:
         if maxsize < 1:
             raise ValueError(f"maxsize must be at least 1, not {maxsize!r}")
         self.name = name
         self.maxsize = maxsize
+        self._begin = begin
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Reentrant, because submit may be called by a finalizer that the garbage collector runs inside submit.
         self._lock = threading.RLock()
@@ -60,8 +67,10 @@ class SideThread:
 
     def refuse(self) -> None:
         """Count a job as dropped that its maker did not even submit, as too many of its kind wait."""
-        with self._lock:
-            self._dropped += 1
+        locked(self._lock, self._count_dropped)
+
+    def _count_dropped(self) -> None:
+        self._dropped += 1
 
     def on_thread(self) -> bool:
         """True on this side thread: inside a handler."""
@@ -81,7 +90,7 @@ class SideThread:
             return True
         if thread is threading.current_thread():
             return False
-        done = threading.Event()
+        done = Event()
         self._queue.put((done.set, ()))
         deadline = time.monotonic() + timeout
         while not done.wait(max(0.0, min(0.1, deadline - time.monotonic()))):
@@ -100,14 +109,10 @@ class SideThread:
         Returns:
             True if the thread has ended.
         """
-        with self._lock:
-            first = not self._closed
-            self._closed = True
-            thread = self._thread
+        thread = locked(self._lock, self._begin_close)
         if thread is None:
             return True
-        if first:
-            self._queue.put(None)
+        self._queue.put(None)  # each time: whoever did it first may have been interrupted before it
         if thread is threading.current_thread():
             return False
         thread.join(timeout)
@@ -116,21 +121,31 @@ class SideThread:
             return False
         return True
 
+    def _begin_close(self) -> threading.Thread | None:
+        self._closed = True
+        thread = self._thread
+        return thread if thread is not None and thread.ident is not None else None
+
     def _start(self) -> bool:
-        with self._lock:
-            if self._thread is not None:
-                return True
-            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-            # Before start(), so that a finalizer's submit within start() does not make a second thread.
-            self._thread = thread
-            try:
-                thread.start()
-            except RuntimeError:  # out of threads, or the interpreter is going down
-                self._thread = None
-                return False
+        return locked(self._lock, self._start_once)
+
+    def _start_once(self) -> bool:
+        if self._thread is not None:
             return True
+        if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+            return False
+        # Before start(), so that a finalizer's submit within start() does not make a second thread.
+        thread = self._thread = Thread(self._run, self.name)
+        try:
+            thread.start()
+        except RuntimeError:  # out of threads, or the interpreter is going down
+            self._thread = None
+            return False
+        return True
 
     def _run(self) -> None:
+        if self._begin is not None:
+            self._begin()
         get = self._queue.get
         while not self._abandoned:
             job = get()

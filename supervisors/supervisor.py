@@ -375,7 +375,7 @@ class Supervisor(Operator):
             child.state = "stopped"
             return
         child.state = "stopping"
-        limit = child.spec.shutdown_seconds
+        limit = child.seconds_to_end(self._why_ending)
         reason: ExitReason | None = None
         if not child.spec.brutal:
             child.life.ask_shutdown(shutdown_reason(self._why_ending))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal, Self, TypeVar, overload
 
 import pykka
 
 from supervisors.exits import Crashed, ExitReason, check_reason
 from supervisors.futures import check_may_block
+from supervisors.interrupts import Thread
 from supervisors.life import Started
 from supervisors.reporting import Inbox, Reporting, abandoned_threads
 
 __all__ = ["DaemonActor", "DaemonRef", "abandoned_threads", "supervise_threading"]
+
+_numbers = itertools.count()
 
 P = TypeVar("P", bound=pykka.ThreadingActor)
 D = TypeVar("D", bound="DaemonActor")
@@ -129,6 +133,9 @@ class DaemonActor(Reporting):
     def stopping(self) -> bool:
         """True once it is to end: long-running code looks at it now and then."""
         return self.actor_stopped.is_set()
+
+    def _sup_start_thread(self) -> None:
+        Thread(self._actor_loop, f"{type(self).__name__}-{next(_numbers)}").start()
 
     def _sup_wait_time(self) -> float | None:
         return self.receive_timeout()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 from supervisors.children import Child, ChildState, SupervisorStatistics
 from supervisors.dynamic import DynamicSupervisor
 from supervisors.futures import check_may_block, check_timeout
+from supervisors.interrupts import Event
 from supervisors.life import Down, monitor
 from supervisors.process import LightActor, LightRef
 from supervisors.supervisor import Supervisor
@@ -61,7 +61,7 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
     check_may_block("tree()")
     check_timeout(timeout)
     taken: list[TreeNode] = []
-    done = threading.Event()
+    done = Event()
 
     def take() -> None:
         actor = ref._actor

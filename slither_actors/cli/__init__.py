@@ -1,6 +1,8 @@
 """The command line: ``slither-actors map``, ``demo``, and ``check``, ``show`` and ``schema`` for configurations.
 
-Exit codes: 0 done, 1 the run failed, 2 bad usage or a wrong configuration, 130 and 143 ended by SIGINT and SIGTERM.
+Exit codes of ``map``: 0 every input has a result, 3 some or all inputs failed and were left out, 1 the run was ended by
+a failure, 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM. The others: 0 done, 1 failed, 2 bad usage or a wrong
+configuration.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from slither_actors import __version__
 from slither_actors.cli import config_command
+from slither_actors.cli.order import Ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,16 +23,24 @@ LINGER = 0.05
 
 DEFAULT_ATTEMPTS = 3
 
+START_TIMEOUT = 60.0
+
 MAP_EPILOG = """\
 Each line of INPUT is one JSON value; each result is one line of OUTPUT. The workers keep running between batches.
+Numbers and arrays of numpy are written as numbers and lists; Decimal, date, time, datetime, UUID and Path as text. A
+result that JSON has no form for (sets, bytes, NaN) is a failure of its input.
 
 --on-error says what becomes of a batch whose function raised, whose worker died or which took longer than --timeout:
   halt       results of what came before are written, then the run fails (exit code 1)
-  skip       its inputs are left out of the output and counted
+  skip       its inputs are left out of the output and counted (exit code 3)
   retry[:N]  it is run again, N times in all (3 unless said); then as skip where --errors is given, else as halt
 --split isolates the one bad input of a batch: a batch that failed is halved, and its halves are run on their own.
+With --each a crash or a timeout costs the one input that it was at, and --split has nothing to look for.
 
-exit codes: 0 done, 1 the run failed, 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM
+Options may stand before, between and behind MODULE:FUNCTION and INPUT; what follows -- is no option.
+
+exit codes: 0 every input has a result, 3 some or all inputs failed and were left out, 1 the run was ended by a failure,
+2 bad usage, 130 and 143 ended by SIGINT and SIGTERM
 
 examples:
   printf '1\\n2\\n3\\n' | slither-actors map operator:neg --each
@@ -68,6 +77,8 @@ class MapArguments:
     linger: float
     path: tuple[str, ...]
     python: str | None
+    start_timeout: float
+    max_restarts: int | Literal["auto"] | None
     verbose: bool
 
     @property
@@ -125,7 +136,11 @@ def parse(argv: Sequence[str]) -> Arguments:
     Raises:
         SystemExit: with code 2 and a message on stderr on bad usage; with code 0 after help and version.
     """
-    parser, map_parser = _parsers()
+    parser, commands = _parsers()
+    map_parser = commands["map"]
+    at = next((at for at, argument in enumerate(argv) if argument in commands), None)
+    if at is not None and not any(argument in ("-h", "--help", "--version") for argument in argv[:at]):
+        argv = [*argv[: at + 1], *_in_order(argv[at + 1 :], argv[at], commands[argv[at]])]
     given = parser.parse_args(argv)
     if given.command == "demo":
         return Arguments("demo", _demo=DemoArguments(given.directory, given.workers, given.kill, given.verbose))
@@ -133,6 +148,25 @@ def parse(argv: Sequence[str]) -> Arguments:
         return Arguments("config", _config=config_command.parsed(given))
     module, function = given.target
     return Arguments("map", _map=_map_arguments(given, module, function, map_parser.error))
+
+
+def _in_order(argv: Sequence[str], command: str, parser: argparse.ArgumentParser) -> list[str]:
+    """The arguments of a command as argparse takes them: its options first."""
+    ordered = Ordered(argv, parser)
+    asks = {"-h", "--help"}.intersection(argv)
+    if ordered.unknown and not asks:
+        from difflib import get_close_matches  # which a run that goes well does not need
+
+        meant = [(option, get_close_matches(option, list(ordered.known), 1)) for option in ordered.unknown]
+        said = [f"{option}, did you mean {close[0]!r}?" if close else option for option, close in meant]
+        parser.error(f"unrecognized arguments: {'; '.join(said)}")
+    if command == "map" and len(ordered.positionals) > 2 and not asks:
+        files = ordered.positionals[1:]
+        parser.error(
+            f"one INPUT only, and {len(files)} are given: {' '.join(files)}; put them together: "
+            f"cat {' '.join(files)} | {PROGRAM} map {ordered.positionals[0]} ..."
+        )
+    return ordered.argv
 
 
 def _map_arguments(
@@ -155,8 +189,7 @@ def _map_arguments(
         each=given.each,
         workers=given.workers,
         batch_size=given.batch_size,
-        # 8 is the library's own default; more workers than that would stand idle under it.
-        max_in_flight=given.max_in_flight if given.max_in_flight is not None else max(8, given.workers),
+        max_in_flight=given.max_in_flight if given.max_in_flight is not None else given.workers,
         ordering=given.ordering.replace("-", "_"),
         on_error=given.on_error,
         split=given.split,
@@ -164,11 +197,14 @@ def _map_arguments(
         linger=given.linger,
         path=tuple(os.path.abspath(folder) for folder in given.path),
         python=python,
+        start_timeout=given.start_timeout,
+        max_restarts=given.max_restarts,
         verbose=given.verbose,
     )
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the program, and those of its commands by name."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Batched work on long-lived Python worker processes.",
@@ -197,7 +233,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     demo.add_argument("--workers", type=_at_least_one, default=_processors(), metavar="N", help="(one a processor)")
     _add_verbose(demo)
     config_command.add_commands(commands)
-    return parser, map_parser
+    return parser, dict(commands.choices)
 
 
 def _add_map(parser: argparse.ArgumentParser) -> None:
@@ -209,7 +245,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     add("--each", action="store_true", help="the function takes one input at a time, not a list")
     add("--workers", type=_at_least_one, default=_processors(), metavar="N", help="worker processes (one a processor)")
     add("--batch-size", type=_at_least_one, metavar="N", help="inputs a batch (64)")
-    add("--max-in-flight", type=_at_least_one, metavar="N", help="batches executing at once (8, or --workers if more)")
+    add("--max-in-flight", type=_at_least_one, metavar="N", help="batches executing at once (as many as --workers)")
     add(
         "--ordering",
         choices=("preserve", "as-completed"),
@@ -220,7 +256,8 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     )
     add("--on-error", type=_on_error, default=OnError("halt"), metavar="skip|halt|retry[:N]", help="see below (halt)")
     add("--split", action="store_true", help="halve a batch that failed, to find the one bad input")
-    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS", help="for one batch; 'none' lifts it (30)")
+    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS",
+        help="for a batch, with --each an input; 'none' lifts it (30)")  # fmt: skip
     add("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=f"a part-filled batch waits ({LINGER})")
     add(
         "--path",
@@ -230,6 +267,20 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
         help="put first on the workers' sys.path; may be repeated (the current directory is always there)",
     )
     add("--python", metavar="PROGRAM", help="the workers' interpreter; it needs msgpack (this one)")
+    add(
+        "--start-timeout",
+        type=_seconds,
+        default=START_TIMEOUT,
+        metavar="SECONDS",
+        help=f"for a worker to start, and to import the function ({START_TIMEOUT:g})",
+    )
+    add(
+        "--max-restarts",
+        type=_restarts,
+        default="auto",
+        metavar="N",
+        help="workers that die more often end the run; 'none' lifts it (20, or 4 for each worker if more)",
+    )
 
 
 def _add_verbose(parser: argparse.ArgumentParser) -> None:
@@ -237,10 +288,9 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
 
 
 def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+    from slither_actors import PoolSpec
+
+    return PoolSpec().size  # what it takes for itself: affinity, quotas and PYTHON_CPU_COUNT are heeded
 
 
 def _unless_dash(name: str | None) -> str | None:
@@ -277,6 +327,12 @@ def _seconds(text: str) -> float:
 
 def _seconds_or_none(text: str) -> float | None:
     return None if text == "none" else _seconds(text)
+
+
+def _restarts(text: str) -> int | Literal["auto"] | None:
+    if text == "auto":
+        return "auto"
+    return None if text == "none" else _at_least_one(text)
 
 
 def _on_error(text: str) -> OnError:

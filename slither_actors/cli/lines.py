@@ -121,6 +121,19 @@ def parse_line(number: int, line: bytes | None) -> Any:
     if line is None:
         raise MalformedLine(number, f"longer than {MAX_LINE >> 20} MiB", "")
     try:
+        return _parsed(number, line)
+    except MalformedLine as error:
+        if number == 1:
+            from slither_actors.cli.formats import recognized
+
+            what = recognized(line)
+            if what is not None:
+                raise MalformedLine(number, what, error.text) from None
+        raise
+
+
+def _parsed(number: int, line: bytes) -> Any:
+    try:
         # A file written on another system may begin with a byte order mark.
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:

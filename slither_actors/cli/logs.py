@@ -14,26 +14,38 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def logs(display: Display, verbose: bool) -> Iterator[None]:
-    """Within the context, log records go to the display, or nowhere.
+    """Within the context, what workers print and log goes to the display; records of this library only if wanted.
 
-    Without a handler Python would write warnings to standard error by itself, into the moving line; and what they
-    say of workers that died, the run says already by its results.
+    Without a handler Python would write warnings to standard error by itself, into the moving line; and what those of
+    the library say of workers that died, the run says already by its results.
 
     Args:
         display: makes room for them.
-        verbose: whether they are shown.
+        verbose: whether the library's own are shown.
     """
-    handler = _DisplayHandler(display) if verbose else logging.NullHandler()
-    root = logging.getLogger()
-    level = root.level
+    handler = _DisplayHandler(display)
+    if not verbose:
+        handler.addFilter(_of_the_user)
+    root, workers = logging.getLogger(), logging.getLogger(_WORKERS)
+    levels = root.level, workers.level
     root.addHandler(handler)
+    workers.setLevel(logging.INFO)
     if verbose:
         root.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(handler)
-        root.setLevel(level)
+        root.setLevel(levels[0])
+        workers.setLevel(levels[1])
+
+
+def _of_the_user(record: logging.LogRecord) -> bool:
+    ours = record.name.partition(".")[0] in ("slither_actors", "supervisors")
+    return record.name == _WORKERS or not ours
+
+
+_WORKERS = "slither_actors.worker"
 
 
 class _DisplayHandler(logging.Handler):
@@ -44,6 +56,7 @@ class _DisplayHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._display.say(self.format(record))
+            printed = record.name == _WORKERS and record.levelno == logging.INFO
+            self._display.say(record.getMessage() if printed else self.format(record))
         except Exception:
             self.handleError(record)

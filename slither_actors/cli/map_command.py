@@ -15,6 +15,7 @@ from slither_actors.cli.logs import logs
 from slither_actors.cli.progress import Progress, Rate, format_summary, seconds_left
 from slither_actors.cli.records import NotJson, brief, error_record, json_line
 from slither_actors.cli.signals import Interrupted, Signals
+from slither_actors.cli.translate import told
 from slither_actors.cli.writer import LineWriter, WriteFailed
 from slither_actors.errors import LoadError, OptionError, PoolUnavailable, SlitherError, WorkerError
 from slither_actors.executors import SnakeBridge
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BAD_USAGE = 2
 RUN_FAILED = 1
+SOME_FAILED = 3
 
 
 def run(arguments: MapArguments) -> int:
@@ -67,6 +69,7 @@ class Mapping:
         self._results = 0  # by the main thread, like the next one
         self._failed = 0
         self._unfinished = 0
+        self._reasons: list[tuple[int, str]] = []  # of the first of those and of the malformed: a line, and why
 
     def run(self) -> int:
         """Carry it out; the exit code."""
@@ -76,17 +79,24 @@ class Mapping:
             code, ending = self._guarded()
         if self._signals.received is not None:
             code, ending = self._signals.exit_code, f"ended by {self._signals.name}"
-        self._display.say(
-            format_summary(
-                ending,
-                self._output.written,
-                self._failed + self._malformed,
-                self._stream.statistics().retries if self._stream is not None else 0,
-                time.monotonic() - self._began,
-                unfinished=self._unfinished,
-                unwritten=self._results - self._output.written,
-            )
+        failed = self._failed + self._malformed
+        if code == 0 and failed:
+            code = SOME_FAILED
+            if not ending and not self._results:
+                ending = "all inputs failed"
+        summary = format_summary(
+            ending,
+            self._output.written,
+            failed,
+            self._stream.statistics().retries if self._stream is not None else 0,
+            time.monotonic() - self._began,
+            unfinished=self._unfinished,
+            unwritten=self._results - self._output.written,
         )
+        if code == SOME_FAILED and self._errors is None and self._reasons:
+            line, reason = min(self._reasons)
+            summary = f"{summary}; line {line}: {reason} (--errors FILE keeps every reason)"
+        self._display.say(summary)
         return code
 
     def _guarded(self) -> tuple[int, str]:
@@ -100,7 +110,7 @@ class Mapping:
             self._display.say(str(error))
             return RUN_FAILED, "failed"
         except OptionError as error:
-            self._display.say(str(error))
+            self._display.say(told(error))
             return BAD_USAGE, "failed"
         except DispatchError as error:
             # What the source raised, a malformed line, is told by itself: it names the line.
@@ -109,7 +119,7 @@ class Mapping:
             self._display.say(_told(error))
             return RUN_FAILED, "failed"
         except (SlitherError, MalformedLine, NotJson, OSError) as error:
-            self._display.say(str(error) or brief(error))
+            self._display.say(told(error) or brief(error))
             return RUN_FAILED, "failed"
         return 0, ""
 
@@ -128,7 +138,13 @@ class Mapping:
 
     def _stream_through(self) -> None:
         arguments = self._arguments
-        pool = PoolSpec(size=arguments.workers, path=[*arguments.path, os.getcwd()], python=arguments.python)
+        pool = PoolSpec(
+            size=arguments.workers,
+            path=[*arguments.path, os.getcwd()],
+            python=arguments.python,
+            start_timeout=arguments.start_timeout,
+            max_restarts=arguments.max_restarts,
+        )
         options: dict[str, Any] = {} if arguments.batch_size is None else {"batch_size": arguments.batch_size}
         with System(pools={"default": pool}) as system:
             stream = system.dispatch.stream(
@@ -203,6 +219,8 @@ class Mapping:
                 self._take(item)
 
     def _report(self, line: int, value: Any, error: BaseException) -> None:
+        if (self._malformed if isinstance(error, MalformedLine) else self._failed) == 1:
+            self._reasons.append((line, brief(error)))
         if self._errors is not None:
             self._errors.write(json_line(error_record(line, value, error)))
 
@@ -258,7 +276,7 @@ def _told(error: DispatchError) -> str:
         return str(reason)
     if isinstance(reason, SlitherError) and not isinstance(reason, (LoadError, PoolUnavailable)) and error.unfinished:
         return f"failed in a batch at line {min(error.unfinished)} or after: {brief(reason)}{_traceback(reason)}"
-    return str(error if reason is None else reason)
+    return told(error if reason is None else reason)
 
 
 def _traceback(reason: SlitherError) -> str:

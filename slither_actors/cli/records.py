@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import json
+import pathlib
+import uuid
 from typing import Any
 
 from slither_actors.cli.lines import MalformedLine
+from slither_actors.cli.translate import told
 from slither_actors.errors import WorkerError
 
+_TEXTS = (decimal.Decimal, dt.date, dt.time, uuid.UUID, pathlib.PurePath)
+_REMEDIES: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((set, frozenset), "return a list of it, sorted() if its order matters"),
+    ((bytes, bytearray, memoryview), "return text: .decode() of it, or base64.b64encode(...).decode()"),
+    ((complex,), "return its .real and .imag"),
+    ((dt.timedelta,), "return its .total_seconds()"),
+)
+
+
+def _plain(value: Any) -> Any:
+    """What stands for a value that JSON has no form for: numbers and lists for numpy's, text for some others.
+
+    Raises:
+        TypeError: nothing does; says what to return instead.
+    """
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype"):
+        # Dates as text: as Python values they would be numbers or dates, depending on their unit.
+        return (value.astype(str) if value.dtype.kind in "mM" else value).tolist()
+    if isinstance(value, (dt.date, dt.time)):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, _TEXTS):
+        return str(value)
+    remedy = next((said for kinds, said in _REMEDIES if isinstance(value, kinds)), "return plain data")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable; {remedy}")
+
+
+def _plain_keys(value: Any) -> Any:
+    """The value with the keys of its dicts that JSON does not know as what `_plain` makes of them."""
+    if isinstance(value, dict):
+        return {_plain_key(key): _plain_keys(item) for key, item in value.items()}
+    return [_plain_keys(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _plain_key(key: Any) -> Any:
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    plain = _plain(key) if not isinstance(key, tuple) else key
+    if not (plain is None or isinstance(plain, (str, int, float))):
+        raise TypeError(f"a key is a {type(key).__name__}; return a dict with keys that are text or numbers")
+    return plain
+
+
 # Strict JSON: a NaN that Python would write, other programs could not read.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_ASCII_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+_ASCII_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
 class NotJson(ValueError):
@@ -21,11 +68,21 @@ def json_line(value: object) -> bytes:
     """One line of JSON, with its line feed.
 
     Raises:
-        NotJson: the value is not of JSON's types. (Tuples are written as lists, keys that are numbers as text.)
+        NotJson: the value is not of JSON's types. (Tuples are written as lists, keys that are numbers as text, numpy's
+            numbers and arrays as numbers and lists; Decimal, date, time, datetime, UUID and Path as text.)
     """
     try:
-        text = _ENCODER.encode(value)
-    except (TypeError, ValueError) as error:
+        try:
+            text = _ENCODER.encode(value)
+        except TypeError as error:
+            if not str(error).startswith("keys must be"):
+                raise
+            value = _plain_keys(value)
+            text = _ENCODER.encode(value)
+    except ValueError as error:
+        remedy = "; JSON has no NaN or infinity: return None for them" if "float" in str(error) else ""
+        raise NotJson(f"the result is not JSON: {error}{remedy}") from None
+    except TypeError as error:
         raise NotJson(f"the result is not JSON: {error}") from None
     except RecursionError:
         raise NotJson("the result is not JSON: nested too deeply") from None
@@ -50,7 +107,9 @@ def brief(error: BaseException) -> str:
     """An error in one line, type and message."""
     described = _described(error)
     kind = described["type"].removeprefix("builtins.")
-    message = described["message"].strip().partition("\n")[0]
+    message, cut, _ = described["message"].strip().partition("\n")
+    if cut and message.endswith(":"):  # "...; its last words on stderr:", which are not shown here
+        message = message.rpartition("; ")[0] or message
     return f"{kind}: {message}" if message else kind
 
 
@@ -59,4 +118,4 @@ def _described(error: BaseException) -> dict[str, str]:
         return {"type": error.type, "message": error.message, "traceback": error.traceback}
     if isinstance(error, MalformedLine):  # its own text names the line, which the record does already
         return {"type": "MalformedLine", "message": error.reason}
-    return {"type": type(error).__name__, "message": str(error)}
+    return {"type": type(error).__name__, "message": told(error)}

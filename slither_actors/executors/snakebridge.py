@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slither_actors import checks
+from slither_actors.callbacks import asynchronous
 from slither_actors.errors import OptionTypeError, UnexpectedResponse
 from slither_actors.executors.base import Call, check_affinity, check_pool
 from slither_actors.executors.names import check_names, name_of
@@ -51,6 +52,11 @@ class SnakeBridge:
             )
         else:
             self.module, self.function = name_of(function)
+            if asynchronous(function):
+                raise OptionTypeError(
+                    f"function must be a plain function, not the async one {shown(function)}, which cannot run in a "
+                    "worker: call it in a plain one, with asyncio.run(), or asyncio.gather() inside"
+                )
         self.each = checks.flag("each", each)
         self.pool = check_pool(pool)
         self.affinity = check_affinity(affinity)

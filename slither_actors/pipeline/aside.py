@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
+from sys import is_finalizing
 from typing import TypeVar
+
+from slither_actors.pipeline.loop_inbox import call_soon
+from supervisors.interrupts import Thread
 
 R = TypeVar("R")
 
@@ -25,6 +28,8 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         BaseException: what it raises.
         RuntimeError: there is no thread to be had.
     """
+    if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+        return function()
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[R] = loop.create_future()
 
@@ -43,12 +48,12 @@ async def aside(function: Callable[[], R], name: str, *, to_the_end: bool = Fals
         except BaseException as raised:
             error = raised
         try:
-            loop.call_soon_threadsafe(tell, result, error)
+            call_soon(loop, tell, result, error)
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 
     try:
-        threading.Thread(target=call, name=name, daemon=True).start()
+        Thread(call, name).start()
     except RuntimeError:  # the system has no thread left
         if not to_the_end:
             raise

@@ -50,6 +50,7 @@ class AsyncPieces:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False
         self._turn_began = 0.0
+        self._first = True
 
     async def next(self) -> list[Item] | None:
         """The next piece; None after the last one.
@@ -63,6 +64,7 @@ class AsyncPieces:
         """
         if self._busy:
             raise RuntimeError("another task is waiting for the next result of this run")
+        begins = self._steps is None
         steps = self._steps if self._steps is not None else self._begin()
         inbox = self._inbox
         assert inbox is not None
@@ -71,7 +73,7 @@ class AsyncPieces:
         self._busy = True
         answer: Any = None
         try:
-            if monotonic() - self._turn_began > TURN:
+            if not begins and monotonic() - self._turn_began > TURN:
                 await self._others()
             while True:
                 step = steps.send(answer)
@@ -82,6 +84,13 @@ class AsyncPieces:
                     await self._others()
                     continue
                 waits = inbox.empty()
+                if self._first:
+                    self._first = False
+                    if not waits:
+                        # Results of runs that came before are there too, and their tasks are woken in two turns of the
+                        # loop, one for the future and one for the task: this one is not to overtake all of them.
+                        await self._others()
+                        await self._others()
                 answer = await inbox.get(step.deadline)
                 if waits:
                     self._turn_began = monotonic()

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
+from slither_actors.pipeline.buffers import BufferGuard
+from slither_actors.pipeline.loop_inbox import call_soon
 from slither_actors.pipeline.messages import Close, Look, RoleEnded, SourceEnded
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.statistics import ProducerStatistics
@@ -35,6 +37,7 @@ class AsyncProducer:
         self._run = run
         self._items = items
         self._credit = run.credit
+        self._guard = BufferGuard()
         self._buffer = buffer
         self._loop = asyncio.get_running_loop()
         self._more = asyncio.Event()
@@ -54,7 +57,7 @@ class AsyncProducer:
     def tell(self, message: Any) -> None:
         """Send a message. From any thread; never blocks, never raises."""
         try:
-            self._loop.call_soon_threadsafe(self._serve, message)
+            call_soon(self._loop, self._serve, message)
         except RuntimeError:  # the loop is closed, and this with it
             self._end()
 
@@ -124,7 +127,7 @@ class AsyncProducer:
 
     async def _pull(self, iterator: AsyncIterator[Any]) -> None:
         run, put, batcher = self._run, self._buffer.append, self._run.batcher
-        credit = run.credit
+        credit, guard = run.credit, self._guard
         count = 0
         while not run.over():
             if run.room() <= 0:
@@ -140,6 +143,8 @@ class AsyncProducer:
                 entry = await anext(iterator)
             except StopAsyncIteration:
                 return
+            if type(entry) not in guard.untouched:
+                entry = guard.owned(entry)
             credit.pulled += 1
             put(entry)
             if batcher.idle:

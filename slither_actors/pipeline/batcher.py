@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slither_actors.errors import StrategyError, WorkerError
+from slither_actors.errors import PayloadError, StrategyError, WorkerError
 from slither_actors.item import Item
+from slither_actors.pipeline.apart import take_out
 from slither_actors.pipeline.batch import Batch, describe, wrap_bare
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
@@ -49,6 +50,8 @@ class Batcher:
         strategy = self._strategy = run.options.strategy
         self._bare = strategy.opaque
         self._stumbles = encoder is not None and encoder.finds_items
+        if encoder is not None:
+            encoder.take_out = self._take_out
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
@@ -60,6 +63,7 @@ class Batcher:
         self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
         self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
         self._ended: SourceEnded | None = None
+        self._closed_by = "full"  # another reason while the strategy is asked for what is not
 
     @property
     def inside(self) -> int:
@@ -98,6 +102,7 @@ class Batcher:
 
     def finish(self, ended: SourceEnded) -> None:
         """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
+        self._closed_by = "end"
         try:
             self._take(self._strategy.flush())
         except BaseException as error:
@@ -148,6 +153,7 @@ class Batcher:
         ref, undelivered, lane, credit = run.next_ref, run.undelivered, run.lane, run.credit
         target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
         before = batched = run.batched
+        closed_by, fixed = self._closed_by, credit.fixed
         for group in groups:
             entries = group if type(group) is list else self._listed(group)
             size = len(entries)
@@ -165,9 +171,9 @@ class Batcher:
             run.batched = batched = batched + size
             number = ref()
             undelivered[number] = batch = Batch(
-                lane, number, size, target, side, positions=positions, entries=entries, bare=bare
+                lane, number, size, target, side, positions=positions, entries=entries, bare=bare, closed_by=closed_by
             )
-            if not credit.fixed:
+            if not fixed:
                 credit.made(size)
             todo.append(batch)
             if len(todo) >= CHUNK_BATCHES:
@@ -238,11 +244,16 @@ class Batcher:
             if budget.full() and not self._put_first_what_all_wait_for():
                 break
             batch = self._todo.pop(0)
+            parts = [batch]
             if self._encoder is not None:
-                self._encoder.encode([batch])
-                budget.encoded(batch.count, batch.encoded)
-            made.append(batch)
+                self._encoder.encode(parts)
+                for part in parts:
+                    budget.encoded(part.count, part.encoded)
+            made += parts
         return made
+
+    def _take_out(self, batch: Batch, errors: dict[int, PayloadError]) -> list[Batch]:
+        return take_out(self._run, batch, errors)
 
     def _put_first_what_all_wait_for(self) -> bool:
         """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.
@@ -275,7 +286,7 @@ class Batcher:
                 self._wake_producer()
                 return
             before = run.batched
-            self._release()
+            self._release("window")
             if run.batched == before:
                 raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
         run.starving = False
@@ -300,14 +311,16 @@ class Batcher:
         """Release what has waited too long."""
         until = self.lingers_until()
         if until is not None and until <= self._clock():
-            self._release()
+            self._release("linger")
 
-    def _release(self) -> None:
+    def _release(self, closed_by: str) -> None:
+        self._closed_by = closed_by
         try:
             self._take(self._strategy.release())
         except BaseException as error:
             self._strategy_failed(error, "release")
             raise
+        self._closed_by = "full"
 
     def _strategy_failed(self, error: BaseException, method: str) -> None:
         failed = f"the strategy {type(self._strategy).__name__} failed"
@@ -325,16 +338,17 @@ class Batcher:
             return
         batch = message.batch
         if isinstance(message, Split):
-            half = batch.count // 2
-            parts: list[Sequence[int]] = [range(half), range(half, batch.count)]
-            attempt = 1
+            halves = (range(message.at), range(message.at, batch.count))
+            parts: list[Sequence[int]] = [half for half in halves if half]
+            attempt, closed_by = message.attempt, "split"
         else:
-            parts, attempt = [message.indexes], message.attempt
+            parts, attempt, closed_by = [message.indexes], message.attempt, "retry"
         made = []
         for indexes in parts:
             part = batch.subset(indexes, run.next_ref())
             part.attempt = attempt
             part.avoid = batch.avoid
+            part.closed_by = closed_by
             run.undelivered[part.ref] = part
             made.append(part)
         if self._encoder is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import get_ident
 
 AHEAD = 8
 MOST_AHEAD = 512
@@ -11,19 +11,20 @@ MOST_AHEAD = 512
 
 
 class ByteBudget:
-    """Counts bytes over three threads, so it has a lock; a run without ``max_in_flight_bytes`` has no budget at all.
+    """Counts bytes over three threads; a run without ``max_in_flight_bytes`` has no budget at all.
+
+    Without a lock, which an interrupted consumer might leave held: each thread counts for itself.
 
     Args:
         limit: bytes above which nothing new is pulled or encoded.
         freed: called, without the lock, by whoever makes room again after `full` has said there is none.
     """
 
-    __slots__ = ("_bytes", "_freed", "_items", "_lock", "_waiting", "held", "limit")
+    __slots__ = ("_bytes", "_freed", "_held", "_items", "_waiting", "limit")
 
     def __init__(self, limit: int, freed: Callable[[], None]) -> None:
         self.limit = limit
-        self.held = 0
-        self._lock = threading.Lock()
+        self._held: dict[int, int] = {}
         self._freed = freed
         self._waiting = False
         self._items = self._bytes = 0  # encoded so far
@@ -43,14 +44,17 @@ class ByteBudget:
             return AHEAD
         return min(MOST_AHEAD, max(1, self.limit * self._items // (4 * self._bytes)))
 
+    @property
+    def held(self) -> int:
+        """Bytes that are held now."""
+        return sum(list(self._held.values()))
+
     def change(self, by: int) -> None:
         """Count `by` bytes more, or fewer if it is negative."""
-        with self._lock:
-            self.held += by
-            wake = self._waiting and self.held <= self.limit
-            if wake:
-                self._waiting = False
-        if wake:
+        held, thread = self._held, get_ident()
+        held[thread] = held.get(thread, 0) + by
+        if self._waiting and self.held <= self.limit:
+            self._waiting = False
             self._freed()
 
     @property
@@ -60,6 +64,11 @@ class ByteBudget:
 
     def full(self) -> bool:
         """Whether nothing new may be pulled or encoded. Once true, `freed` will be called when there is room."""
-        with self._lock:
-            self._waiting = self.held > self.limit
-            return self._waiting
+        if self.held <= self.limit:
+            self._waiting = False
+            return False
+        self._waiting = True  # before the last look, so that who makes room after it sees that
+        if self.held > self.limit:
+            return True
+        self._waiting = False
+        return False

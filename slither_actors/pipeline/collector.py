@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from slither_actors import telemetry
-from slither_actors.errors import ProtocolError, SystemStopped, UnexpectedResponse
+from slither_actors.errors import BatchTimeout, ProtocolError, SystemStopped, UnexpectedResponse
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.messages import (
     AskRoute,
@@ -32,7 +32,8 @@ from slither_actors.pipeline.statistics import CollectorStatistics, snapshot
 from slither_actors.pipeline.verdict import Verdict, decide
 from slither_actors.policies import Retry
 from slither_actors.pools.events import tell_exception, tell_stop
-from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit
+from slither_actors.pools.job import Lane
+from slither_actors.pools.messages import AtItem, CancelJobs, CloseLane, Outcomes, Replies, Submit
 from slither_actors.pools.translate import item_errors, worker_error
 from slither_actors.wire.header import FAILURE, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, Monitor, Normal, monitor
@@ -45,7 +46,8 @@ class Collector(LightActor):
     If it dies: its run fails with the cause; the consumer is told from here, whatever the end.
 
     Args:
-        run: whose Collector it is.
+        run: whose Collector it is; it has its reference from here on, before it starts.
+        lane: of the run, in the pool.
         pool: the Pool (or the run's own Crew of inline threads) that executes its batches.
         pool_error: what the run ends with where that ends, given its reason.
         generated_session: the session id is nobody else's, so its stores may go with the run.
@@ -55,6 +57,7 @@ class Collector(LightActor):
     def __init__(
         self,
         run: Run,
+        lane: Lane,
         pool: Any,
         pool_error: Callable[[ExitReason], BaseException],
         generated_session: bool,
@@ -77,6 +80,8 @@ class Collector(LightActor):
         self._finished = False
         self._out: list[Delivery] = []
         self._monitors: list[Monitor] = []
+        run.lane, lane.collector = lane, self.actor_ref
+        run.collector = self.actor_ref  # last: who sees it may tell it to end
 
     def on_start(self) -> None:
         """Watch those on whom the run depends: it never waits for one that is gone."""
@@ -183,6 +188,7 @@ class Collector(LightActor):
             count += batch.count
             good.append(batch)
             if told:
+                batch.took = batch.reply.took
                 tell_stop(self.scheduler, batch)
             if budget is not None:
                 self._release_bytes(batch, batch.reply)
@@ -199,12 +205,19 @@ class Collector(LightActor):
         if batch.live:
             got = frame.count + frame.failed
             text = f"{batch.count} items went out, {got} results came back"
+            target = batch.target
+            if got > batch.count and target is not None and target.module is not None and not target.each:
+                from slither_actors.worker.hints import EACH
+
+                # `value * 2`, meant for one payload, doubles the list of them.
+                text = f"{text}; it was called with a list of {batch.count}: {EACH} calls it with one"
             self._batch_failed(batch, UnexpectedResponse(text, expected=batch.count, got=got))
 
     def _outcome(self, batch: Batch, outcome: Any) -> None:
         if not batch.live:
             return
         if type(outcome) is Frame:
+            batch.took = outcome.took
             if outcome.kind == FAILURE:
                 self._batch_failed(batch, worker_error(outcome))
             elif outcome.count + outcome.failed != batch.count:
@@ -215,7 +228,11 @@ class Collector(LightActor):
                 batch.reply = outcome
                 self._replies([batch])
         elif isinstance(outcome, Exception):
+            if type(outcome) is BatchTimeout and outcome.of == "item":
+                outcome = outcome.at_item(batch.ids()[0])  # it was alone
             self._batch_failed(batch, outcome)
+        elif type(outcome) is AtItem:
+            self._item_charged(batch, outcome.index, outcome.error)
         else:  # an inline executor's items
             tell_stop(self.scheduler, batch)
             self._resolve(Whole(batch, outcome, batch.positions))
@@ -235,6 +252,21 @@ class Collector(LightActor):
             self._run.undelivered[batch.ref] = batch.subset(indexes, batch.ref)
             self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
         self._failure(batch, indexes, errors, alone=True)
+
+    def _item_charged(self, batch: Batch, index: int, error: Exception) -> None:
+        """Its worker ended at this item, which goes to the policy; the others are executed again, as this attempt."""
+        run = self._run
+        if isinstance(error, BatchTimeout):
+            error = error.at_item(batch.ids()[index])
+        # From here on the item stands for the batch, and the rest has a reference of its own until it is made anew.
+        rest = batch.subset([*range(index), *range(index + 1, batch.count)], run.next_ref())
+        rest.attempt = batch.attempt
+        run.undelivered[rest.ref] = rest
+        run.undelivered[batch.ref] = batch.subset([index], batch.ref)
+        self._failure(batch, [index], [error], alone=True)
+        if self._halt is None or self._before_halt(rest):
+            self._remaking[rest.ref] = rest.positions
+            self._ask_batcher(Split(rest, index, batch.attempt))
 
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         self._failure(batch, range(batch.count), [error])
@@ -292,6 +324,7 @@ class Collector(LightActor):
         if whole:
             # The same bytes: only the header, made when it is sent, says which attempt this is.
             batch.attempt += 1
+            batch.took = 0
             self._pool.tell(Submit(self._run.lane, [batch], front=True))
         else:
             self._ask_batcher(Remake(batch, indexes, batch.attempt + 1))
@@ -336,9 +369,6 @@ class Collector(LightActor):
         if self._finished:
             return
         run = self._run
-        if self._out:
-            run.inbox.put(Deliver(self._out))
-            self._out = []
         if self._halt is not None:
             position, error, batch = self._halt
             waited_for = (
@@ -349,6 +379,9 @@ class Collector(LightActor):
                 self._finish(error, batch)
         elif self._total is not None and run.resolved >= self._total and not self._open and not self._remaking:
             self._finish(self._source_error, None)
+        if self._out:
+            run.inbox.put(Deliver(self._out))
+            self._out = []
 
     # -- the end
 
@@ -370,7 +403,9 @@ class Collector(LightActor):
         if error is not None and self._window is not None:
             held = [piece for _, piece in self._window.drain()]
         if self._out:
-            self._run.inbox.put(Deliver(self._out))
+            # The end is put right behind: a task woken in between would wait for another turn of its event loop.
+            put = getattr(self._run.inbox, "put_quietly", self._run.inbox.put)
+            put(Deliver(self._out))
             self._out = []
         self._run.broken = error is not None
         self._run.closed = True  # first, so that the consumer does not take this end for one that it has to make

@@ -6,15 +6,15 @@ the place. `pieces` blocks the caller's thread, `async_pieces` awaits in an even
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from os import getpid
+from sys import is_finalizing
 from time import monotonic
 from typing import Any
 
-from slither_actors.errors import ForkedSystemError, StreamClosed
+from slither_actors.errors import FINALIZING, ForkedSystemError, StreamClosed, SystemStopped
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.batcher import Batcher
@@ -36,7 +36,11 @@ from slither_actors.pipeline.messages import (
 from slither_actors.pipeline.producer import ProducerActor, in_memory
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.steps import FOREVER, PAUSE, Steps, Wait
-from slither_actors.pipeline.unpack import together, unpacker
+from slither_actors.pipeline.unpack import together as together_of
+from slither_actors.pipeline.unpack import unpacker
+from slither_actors.pipeline.unreadable import Unreadable
+from supervisors import Scheduler, WouldDeadlock
+from supervisors.interrupts import raised_by_handler
 
 FEED_BATCHES = 8
 """Batches that the consumer pulls and hands over at a time where it feeds the run itself: the workers start on the
@@ -78,12 +82,13 @@ class Consumer:
         self._feeding: Iterator[Any] | None = None
         self._at_a_time = 1  # items
         self._batcher: Batcher | None = None
-        self._unpack = unpacker(run.options.executor, run.blame)
-        self._together = together(run)
+        self._unpack = unpacker(run.options.executor, run.blame, run)
+        self._together = together_of(run)
         self._next = 0
         self._held: dict[int, Item] = {}  # items whose turn has not come: batches may interleave
         self._late: list[Delivery] = []
         self._broken: BaseException | None = None  # what unpacking a result raised; no further one is handed out
+        self._unreadable: Batch | None = None  # the batch whose reply that was, where it could not be decoded
         self.closed = False
         """Nobody wants the rest, or there is none."""
         self.told = False
@@ -91,6 +96,7 @@ class Consumer:
         self._burst = 0  # batches that came at once when it waited last
         self._size = GROW_BYTES  # bytes of request and reply of the last batch that came
         self._watched = False
+        self._gone = False  # it is closed, and all know
 
     def steps(
         self,
@@ -112,11 +118,21 @@ class Consumer:
         Raises:
             DispatchError: the run failed.
             StreamClosed: it was closed meanwhile.
+            SystemStopped: the interpreter is shutting down, and has ended the threads that make the results.
+            WouldDeadlock: this is a scheduler's thread, which must not wait.
         """
         if self.closed:
             raise StreamClosed("this stream was closed before it was read")
         if getpid() != self.run.pid:
             raise ForkedSystemError
+        if is_finalizing():
+            raise SystemStopped(FINALIZING)
+        if Scheduler.current() is not None:
+            raise WouldDeadlock(
+                "a run waits for its results, and this is a scheduler's thread, which would have to make them; from a "
+                "light actor, send the items to an actor with a thread of its own (a DaemonActor or a "
+                "pykka.ThreadingActor), which dispatches them and sends the results back by tell()"
+            )
         options = self.run.options
         self._at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
         try:
@@ -125,18 +141,31 @@ class Consumer:
                 self.run.credit.may_grow()
             yield from self._loop()
         finally:
-            self.close()
-            if self._batcher is not None:
-                self._batcher.close()
-            self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
+            try:
+                self._end()
+            except BaseException:  # an interrupt in the middle of it
+                self._end()
+                raise
+
+    def _end(self) -> None:
+        self.close()
+        if self._batcher is not None:
+            self._batcher.close()
+        self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.
 
         From any thread, never blocks, may be repeated.
         """
-        self.closed = True
-        self._let_go()
+        if self._gone:
+            return
+        try:
+            self.closed = True
+            self._let_go()
+        except BaseException:  # an interrupt: those behind it have not heard of it
+            self._let_go()
+            raise
 
     def _let_go(self) -> None:
         """Tell those that exist by now. Done by whoever closes, and again by the thread that starts what it missed."""
@@ -144,6 +173,8 @@ class Consumer:
         if not self.told:
             run.cut("close")  # before `closed`, so that no snapshot takes this for a failure
         run.closed = True
+        if is_finalizing():  # all other threads are frozen, perhaps with a mailbox's lock
+            return
         if run.collector is not None:
             run.collector.tell(Close())
         for role in (run.producer, run.batcher):
@@ -153,6 +184,8 @@ class Consumer:
         if run.producer is not None and not self._watched:
             self._watched = True
             watch_the_end(run)
+        if run.collector is not None:
+            self._gone = True
 
     def _start(self, plays: Callable[[Iterable[Any]], bool], produce: Callable[[Run, Any, deque[Any]], object]) -> None:
         run, items = self.run, self.items
@@ -166,6 +199,8 @@ class Consumer:
                 BatcherActor.start(run, self._make_batcher, buffer)
                 produce(run, items, buffer)
             except RuntimeError as error:  # the system has no thread left
+                if raised_by_handler(error):
+                    raise
                 raise not_started(error) from error
         self._start_collector(run)
         if self.closed:
@@ -176,8 +211,8 @@ class Consumer:
 
     def _loop(self) -> Steps:
         run = self.run
-        inbox, credit, undelivered, budget = run.inbox, run.credit, run.undelivered, run.budget
-        ordered = run.options.ordering == "preserve"
+        inbox, credit, undelivered, budget, pid = run.inbox, run.credit, run.undelivered, run.budget, run.pid
+        ordered, together = run.options.ordering == "preserve", self._together
         owed = 0
         while True:
             # All credit goes back before we wait, so that nobody waits for us; before that in chunks, to save messages.
@@ -191,16 +226,18 @@ class Consumer:
                     yield PAUSE
                     if self.closed:
                         raise StreamClosed("this stream was closed")
-            if getpid() != run.pid:
+            if getpid() != pid:
                 raise ForkedSystemError
+            if waits and is_finalizing():
+                raise SystemStopped(FINALIZING)
             message = yield FOREVER
             if self.closed:
                 raise StreamClosed("this stream was closed")
             if type(message) is Deliver:
                 if waits:
                     self._burst = len(message.deliveries)
-                if self._together is not None and self._broken is None and not self._held:
-                    done = self._together(message.deliveries, self._next)
+                if together is not None and self._broken is None and not self._held:
+                    done = together(message.deliveries, self._next)
                     if done is not None:
                         items, refs, self._size = done
                         for ref in refs:
@@ -217,12 +254,14 @@ class Consumer:
                         continue
                     try:
                         items = self._unpack(delivery)
-                    except KeyboardInterrupt:
-                        raise
                     except BaseException as error:  # a user's `results` may raise anything
+                        if raised_by_handler(error):
+                            raise
                         self._broken = error
-                        self._late.extend(message.deliveries[number:])
-                        run.collector.tell(Failed(error))
+                        if isinstance(error, Unreadable):
+                            self._broken, self._unreadable = error.reason, error.batch
+                        self._late.extend(message.deliveries[number + 1 :])
+                        run.collector.tell(Failed(self._broken))
                         break
                     batch = delivery if type(delivery) is Batch else delivery.batch
                     if batch.reply is not None:
@@ -246,6 +285,9 @@ class Consumer:
                 if cause is None:
                     self.told = True
                     return
+                if self._unreadable is not None and cause is self._broken:
+                    message.batch = self._unreadable
+                    message.limit = self._unreadable.positions[0] if ordered else None
                 if not run.cut("halt"):
                     raise StreamClosed("this stream was closed")
                 yield from self._roles_end()
@@ -305,11 +347,9 @@ class Consumer:
             if message is None:
                 return self._feed(self._batcher)
             self._batcher.remake(message)
-        except Exception as error:
-            self._fail(error)
-        except KeyboardInterrupt:
-            raise  # the person at the terminal, and this is the thread that hears it
         except BaseException as error:
+            if raised_by_handler(error):
+                raise  # the person at the terminal, a time limit: this is the thread that hears it
             self._fail(error)
         return False
 
@@ -330,6 +370,8 @@ class Consumer:
             try:
                 entries.extend(itertools.islice(self._feeding, want))
             except Exception as failure:  # changed in mid-iteration, say; what came before it is kept
+                if raised_by_handler(failure):
+                    raise
                 error = failure
             credit.pulled += len(entries)
             if len(entries) < want:
@@ -357,6 +399,9 @@ class Consumer:
         if self._batcher is None:
             left: list[Any] = self.run.batcher.leftover()
             return left
-        with contextlib.suppress(Exception):  # the strategy's own failure may be why we are here
+        try:
             return self._batcher.held_ids()
-        return []
+        except Exception as error:  # the strategy's own failure may be why we are here
+            if raised_by_handler(error):
+                raise
+            return []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from queue import SimpleQueue
+from time import perf_counter_ns
 from typing import Any
 
 from slither_actors.errors import BatchTimeout, UnexpectedResponse
@@ -15,6 +15,7 @@ from slither_actors.pools.events import tell_start
 from slither_actors.pools.job import Job
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Submit
 from supervisors import ExitReason, LightActor, Normal, Timer
+from supervisors.interrupts import Thread
 
 
 class _Thread:
@@ -25,8 +26,7 @@ class _Thread:
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self.job: Any = None
         self.alarm: Timer | None = None
-        thread = threading.Thread(target=self._work, name=f"slither-inline-{number}", daemon=True)
-        thread.start()
+        Thread(self._work, f"slither-inline-{number}").start()
 
     def give(self, job: Any) -> None:
         self.job = job
@@ -41,8 +41,10 @@ class _Thread:
         options = crew.options
         executor: Any = options.executor
         while (batch := self._inbox.get()) is not None:
+            given = batch.items()
+            began = perf_counter_ns()
             try:
-                items = executor.execute_batch(batch.items(), options.context, options)
+                items = executor.execute_batch(given, options.context, options)
                 items = list(items)
                 if len(items) != batch.count:
                     raise UnexpectedResponse(
@@ -57,8 +59,8 @@ class _Thread:
             except BaseException as error:  # SystemExit and the like must not end more than the batch
                 outcome = UnexpectedResponse(f"{type(executor).__name__}.execute_batch raised {error!r}")
                 outcome.__cause__ = error
-            crew.scheduler.post(crew.done, self, outcome)
-            batch = items = outcome = item = None  # an idle thread must not keep a batch alive
+            crew.scheduler.post(crew.done, self, outcome, perf_counter_ns() - began)
+            batch = given = items = outcome = item = None  # an idle thread must not keep a batch alive
 
 
 class Crew(LightActor):
@@ -111,13 +113,13 @@ class Crew(LightActor):
             job = self._queue.popleft()
             job.began = self.scheduler.now()
             self._busy.add(thread)
-            tell_start(self.scheduler, job, None)
+            tell_start(self.scheduler, job)
             thread.give(job)
-            if self.options.timeout is not None:
-                thread.alarm = self.call_later(self.options.timeout, self._overdue, thread)
+            if job.lane.deadline is not None:
+                thread.alarm = self.call_later(job.lane.deadline, self._overdue, thread)
 
-    def done(self, thread: _Thread, outcome: Any) -> None:
-        """A thread has finished its batch."""
+    def done(self, thread: _Thread, outcome: Any, took: int) -> None:
+        """A thread has finished its batch, in so many nanoseconds."""
         if thread not in self._busy:
             thread.end()  # given up at its timeout
             return
@@ -125,6 +127,7 @@ class Crew(LightActor):
         if thread.alarm is not None:
             thread.alarm.cancel()  # or batches would be kept alive as long as their timers
         job, thread.job = thread.job, None
+        job.took = took
         self._idle.append(thread)
         job.lane.collector.tell(Outcomes([(job, outcome)]))
         self._assign()
@@ -138,7 +141,9 @@ class Crew(LightActor):
         self._busy.discard(thread)
         thread.end()
         job, thread.job = thread.job, None
-        error = BatchTimeout(self.options.timeout or 0.0, inline=True)
+        lane = job.lane
+        option: Any = "timeout" if lane.deadline == lane.timeout else "batch_timeout"
+        error = BatchTimeout(lane.deadline or 0.0, inline=True, option=option, count=job.count)
         job.lane.collector.tell(Outcomes([(job, error)]))
         self._assign()
 

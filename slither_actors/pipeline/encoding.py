@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from slither_actors.errors import PayloadError
@@ -53,6 +53,8 @@ class RequestEncoder:
         """What all batches call; None where the executor is asked for each."""
         self.side = b""
         """Of all requests, where the target is the same."""
+        self.take_out: Callable[[Batch, dict[int, PayloadError]], list[Batch]] | None = None
+        """Leaves a batch its good items and gives the bad ones as batches of their own; None: a batch fails whole."""
         self._wrap = kind is Snakepit
         if kind is SnakeBridge:
             self.target = target_of(*executor.target)
@@ -69,12 +71,14 @@ class RequestEncoder:
     def close(self) -> None:
         """It encodes no more."""
         self._encoder.close()
+        self.take_out = None  # the Batcher's, which holds us
 
-    def encode(self, batches: Iterable[Batch]) -> None:
+    def encode(self, batches: list[Batch]) -> None:
         """Make the requests; where a payload has no form on the wire that is left as its batch's `error`.
 
         Args:
-            batches: with `target` and `side` of this encoder, if it has a target.
+            batches: with `target` and `side` of this encoder, if it has a target. Those of single items that cannot
+                be encoded are appended.
 
         Raises:
             BaseException: what a user's executor raises in ``request``.
@@ -90,7 +94,7 @@ class RequestEncoder:
             try:
                 body, buffers = encode(content)
             except EncodeError as error:
-                self._failed(batch, error)
+                self._failed(batch, error, batches)
                 continue
             except BaseException as error:  # no memory, say: nobody is to take it for the strategy's, which called us
                 self._blame(error, f"encoding {describe(batch)} failed")
@@ -104,14 +108,52 @@ class RequestEncoder:
                 batch.buffers = lease if lease is not None else buffers
             batch.encoded = size
             if size > most:
-                self._check_size(batch)
+                self._check_size(batch, batches)
 
-    def _failed(self, batch: Batch, error: EncodeError) -> None:
+    def _failed(self, batch: Batch, error: EncodeError, batches: list[Batch]) -> None:
         if batch.bare and Item in set(map(type, batch.entries)):
             batch.entries, batch.bare = wrap_bare(batch.entries, batch.positions[0]), False
-            self.encode([batch])
-        else:
-            batch.error = self._name_item(batch, error)
+            self._encode_again(batch, batches)
+        elif batch.error is None:  # one that was taken out has its error already
+            self._fail(batch, self._name_item(batch, error), self._bad_items(batch), batches)
+
+    def _fail(self, batch: Batch, error: PayloadError, bad: dict[int, PayloadError], batches: list[Batch]) -> None:
+        """A batch fails as a whole where no item is known to be at fault."""
+        if not bad or self.take_out is None:
+            batch.error = error
+            return
+        batches += self.take_out(batch, bad)
+        self._encode_again(batch, batches)
+
+    def _encode_again(self, batch: Batch, batches: list[Batch]) -> None:
+        again = [batch]
+        self.encode(again)
+        batches += again[1:]
+
+    def _bad_items(self, batch: Batch, most: int | None = None) -> dict[int, PayloadError]:
+        """Which items of a batch that could not be encoded are at fault, each tried for itself.
+
+        None are where a user's executor makes the request: what an item comes to there only it knows.
+
+        Args:
+            batch: all of its items can be named.
+            most: bytes that the request of a single item may have; None: they were not the reason.
+        """
+        if self.target is None or batch.count == 1:
+            return {}
+        errors: dict[int, PayloadError] = {}
+        ids = batch.ids()
+        for index, payload in enumerate(batch.payloads()):
+            alone: Any = {"items": [payload]} if self._wrap else [payload]
+            try:
+                body, buffers = self._encoder.encode(alone)
+            except EncodeError as error:
+                path = error.path.removeprefix("['items']") if self._wrap else error.path
+                errors[index] = PayloadError(ids[index], path.removeprefix("[0]"), error.reason)
+                continue
+            if most is not None and (size := HEADER_SIZE + len(batch.side) + len(body) + sum(map(len, buffers))) > most:
+                errors[index] = PayloadError(ids[index], "", _too_large(size, most, 1))
+        return errors
 
     def _asked(self, batch: Batch) -> Any:
         """The payload of the request that the user's executor makes of a batch."""
@@ -131,16 +173,15 @@ class RequestEncoder:
         batch.side = self._sides.get(target) or self._side(target)
         return request.payload
 
-    def _check_size(self, batch: Batch) -> None:
+    def _check_size(self, batch: Batch, batches: list[Batch]) -> None:
         """A request over max_frame is refused here: its worker would have to take it for a broken stream, and end."""
         size = HEADER_SIZE + len(batch.side) + batch.encoded
         if size <= self._max_frame:
             return
         batch.body, batch.buffers, batch.encoded = b"", (), 0
-        remedy = "use smaller batches" if batch.count > 1 else "send it in pieces, or give the pool a larger one"
         item = batch.ids()[0] if batch.count == 1 else None
-        text = f"the request takes {size} bytes, max_frame is {self._max_frame}; {remedy}"
-        batch.error = PayloadError(item, "", text)
+        error = PayloadError(item, "", _too_large(size, self._max_frame, batch.count))
+        self._fail(batch, error, self._bad_items(batch, self._max_frame), batches)
 
     def _side(self, target: Target) -> bytes:
         what = target.name if target.module is None else target.id
@@ -156,3 +197,8 @@ class RequestEncoder:
             if number.isdigit() and int(number) < batch.count:
                 return PayloadError(batch.ids()[int(number)], rest, error.reason)
         return PayloadError(None, error.path, error.reason)
+
+
+def _too_large(size: int, max_frame: int, count: int) -> str:
+    remedy = "use smaller batches" if count > 1 else "send it in pieces, or give the pool a larger one"
+    return f"the request takes {size} bytes, max_frame is {max_frame}; {remedy}"

@@ -11,6 +11,7 @@ from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.messages import Delivery, Finished, Results
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.unpack import Unpack
+from supervisors.interrupts import raised_by_handler
 
 
 def failure_of(
@@ -39,9 +40,9 @@ def failure_of(
     for delivery in [*late, *finished.held]:
         try:
             items = unpack(delivery)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # the one that ended the run, or its like: its items are unfinished
+        except BaseException as failure:  # the one that ended the run, or its like: its items are unfinished
+            if raised_by_handler(failure):
+                raise
             continue
         if type(delivery) is not Results:
             run.undelivered.pop(delivery.ref if type(delivery) is Batch else delivery.batch.ref, None)
@@ -74,12 +75,24 @@ def _error(
 ) -> DispatchError:
     try:
         text = str(error)
-    except BaseException:  # an exception that cannot be printed is still one
+    except BaseException as unprintable:  # an exception that cannot be printed is still one
+        if raised_by_handler(unprintable):
+            raise
         text = "(it cannot be printed)"
     return DispatchError(
-        f"{failed}: {type(error).__name__}{f': {text}' if text else ''}",
+        f"{failed}: {type(error).__name__}{f': {text}' if text else ''}{_remedy(error)}",
         reason=error,
         batch_ref=batch.ref if batch is not None else None,
         partial_results=partial,
         unfinished=unfinished,
     )
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about an error whose own text does not say how it came about."""
+    if type(error).__module__ == "sqlite3" and type(error).__name__ == "ProgrammingError" and "thread" in str(error):
+        return (
+            " A lazy source is pulled by a thread of the run: give the rows themselves, cursor.fetchall(), or connect "
+            "with check_same_thread=False"
+        )
+    return ""

@@ -14,7 +14,7 @@ from supervisors import Scheduler
 logger = logging.getLogger("slither_actors")
 
 GRACE = 2.0
-"""Seconds within which everything of ours has ended after a run was closed (DESIGN, section 3.10)."""
+"""Seconds within which everything of ours has ended after a run was closed."""
 
 
 def watch_the_end(run: Run) -> None:

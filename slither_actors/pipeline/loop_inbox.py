@@ -8,6 +8,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from supervisors.interrupts import inherits_mask, sigpipe_blocked
+
 
 class LoopInbox:
     """Stands where a `queue.SimpleQueue` stands for a consumer that blocks.
@@ -36,13 +38,17 @@ class LoopInbox:
             except IndexError:  # another thread was faster
                 return
             try:
-                self._loop.call_soon_threadsafe(_wake, waiter)
+                call_soon(self._loop, _wake, waiter)
                 return
             except RuntimeError:  # closed, with its tasks in the middle of things
                 pass
         if self._loop.is_closed() and self._lost is not None:
             lost, self._lost = self._lost, None
             lost()
+
+    def put_quietly(self, message: Any) -> None:
+        """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""
+        self._messages.append(message)
 
     def empty(self) -> bool:
         """Whether there is nothing to take at once."""
@@ -75,6 +81,21 @@ class LoopInbox:
                 if timer is not None:
                     timer.cancel()
         return messages.popleft()
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
+    """Have the loop call something. From any thread.
+
+    A loop closes the reading end of its own pipe first: who writes to the other one then must not get a SIGPIPE.
+
+    Raises:
+        RuntimeError: the loop is closed.
+    """
+    if inherits_mask():  # on the scheduler's thread, as nearly always
+        loop.call_soon_threadsafe(function, *args)
+        return
+    with sigpipe_blocked():
+        loop.call_soon_threadsafe(function, *args)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

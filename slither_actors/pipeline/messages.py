@@ -66,12 +66,17 @@ class Close:
 
 
 class Split:
-    """Collector → Batcher: make two batches of this one."""
+    """Collector → Batcher: make two batches of this one, for this attempt.
 
-    __slots__ = ("batch",)
+    `at`: the first item of the second; None: two halves.
+    """
 
-    def __init__(self, batch: Batch) -> None:
+    __slots__ = ("at", "attempt", "batch")
+
+    def __init__(self, batch: Batch, at: int | None = None, attempt: int = 1) -> None:
         self.batch = batch
+        self.at = batch.count // 2 if at is None else at
+        self.attempt = attempt
 
 
 class Remake:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from slither_actors import telemetry
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
 from slither_actors.options import RunOptions
@@ -23,7 +24,8 @@ from slither_actors.pipeline.run import Run
 from slither_actors.pools.job import Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.spec import PoolSpec
-from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild, WouldDeadlock
+from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild
+from supervisors.interrupts import Event
 
 
 class RunOpener:
@@ -51,9 +53,11 @@ class RunOpener:
         self._supervisor = supervisor
         self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
-        self._lock = threading.Lock()
-        self._started = self._finished = 0
-        self._idle = threading.Condition(self._lock)
+        # By number, the runs under way. Those who start one write here, and the scheduler's thread when it has ended:
+        # each in one step, so that an interrupted start is counted or it is not.
+        self._live: dict[int, None] = {}
+        self._finished = 0
+        self._idle: list[Event] = []
         self.stuck = 0
         self.cut_off = 0
         """Runs that were under way when the System was stopped."""
@@ -66,8 +70,7 @@ class RunOpener:
     @property
     def live(self) -> int:
         """Runs under way."""
-        finished = self._finished
-        return self._started - finished
+        return len(self._live)
 
     def open(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started.
@@ -78,10 +81,12 @@ class RunOpener:
         if options.inline:
             return self._inline(items, options)
         link = self._link(options.pool)
+        spec = self._specs[link.name]
+        options.settle(spec.size)
         executor = options.executor
         if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
             raise UnknownCommand(executor.command, link.commands, link.name)
-        return self._pooled(items, options, link, self._specs[link.name])
+        return self._pooled(items, options, link, spec)
 
     def _link(self, pool: str | None) -> PoolLink:
         links = self._links
@@ -105,9 +110,10 @@ class RunOpener:
             context = options.context
             affinity = options.affinity or spec.affinity
             timeout = options.timeout if options.timeout_given else spec.timeout
+            batch_timeout = options.batch_timeout if options.batch_timeout_given else spec.batch_timeout
             if not context.session_given:
                 affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout)
+            self._start(run, pool, pool_error, affinity, timeout, batch_timeout, link.name)
 
         def pool_error(reason: ExitReason) -> BaseException:
             return _stopped() if self._stopped() else link.unavailable()
@@ -127,7 +133,7 @@ class RunOpener:
                 crew = Crew.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
                 raise not_started(SystemStopped("the System was stopped")) from error
-            self._start(run, crew, _crew_error, "none", options.timeout)
+            self._start(run, crew, _crew_error, "none", options.timeout, options.batch_timeout)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -145,14 +151,15 @@ class RunOpener:
         pool_error: Callable[[ExitReason], BaseException],
         affinity: str,
         timeout: float | None,
+        batch_timeout: float | None,
+        pool_name: str | None = None,
     ) -> None:
-        if Scheduler.current() is not None:
-            raise WouldDeadlock("a run waits for its results, and this is the scheduler's thread that makes them")
         options, context = run.options, run.options.context
-        lane = run.lane = Lane(
+        lane = Lane(
             max_in_flight=options.max_in_flight,
             ahead=options.prefetch > 0,
             timeout=timeout,
+            batch_timeout=batch_timeout,
             session=context.session_id,
             affinity=affinity,
             describe={
@@ -160,29 +167,53 @@ class RunOpener:
                 "pipe": context.pipe,
                 "stage": context.stage,
                 "run": run.id,
+                "pool": pool_name,
+                "node": telemetry.node(),
             },
         )
         try:
+            self._live[run.id] = None
+            # It makes itself known to the run before it starts: whatever interrupts that, the run can tell it to end.
             collector = Collector.start(
-                run, pool, pool_error, not context.session_given, self._ended, scheduler=self._scheduler
-            )
-        except SchedulerStopped as error:
-            raise not_started(SystemStopped("the System was stopped")) from error
-        lane.collector = run.collector = collector
-        with self._lock:
-            self._started += 1
+                run, lane, pool, pool_error, not context.session_given, partial(self._ended, run.id),
+                scheduler=self._scheduler,
+            )  # fmt: skip
+        except BaseException as error:
+            if run.collector is None:
+                self._live.pop(run.id, None)
+            if isinstance(error, SchedulerStopped):
+                self._live.pop(run.id, None)
+                raise not_started(SystemStopped("the System was stopped")) from error
+            raise
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float) -> None:
-        """Wait until no run is under way, for `timeout` seconds at most."""
-        with self._idle:
-            self._idle.wait_for(lambda: not self.live, timeout)
+    def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
+        """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""
+        deadline = time.monotonic() + timeout
+        while True:
+            idle = Event()
+            try:
+                self._idle.append(idle)
+                # Looked at after that: one of the two sees the other.
+                if others_done() and not self._live:
+                    return
+                if not idle.wait(max(0.0, deadline - time.monotonic())):
+                    return
+            finally:
+                if idle in self._idle:
+                    self._idle.remove(idle)
 
-    def _ended(self, cut_off: bool) -> None:
-        with self._idle:
-            self._finished += 1
-            self.cut_off += cut_off
-            self._idle.notify_all()
+    def look_again(self) -> None:
+        """What `wait_until_idle` waits for besides runs may have come true."""
+        for idle in list(self._idle):
+            idle.set()
+
+    def _ended(self, run_id: int, cut_off: bool) -> None:
+        self._live.pop(run_id, None)
+        self._finished += 1
+        self.cut_off += cut_off
+        if not self._live:
+            self.look_again()
 
     def _count_stuck(self, role: Any) -> None:
         self.stuck += 1
@@ -190,11 +221,9 @@ class RunOpener:
     def _target(self, module: str | None, name: str, each: bool) -> Target:
         """One number for one function in the whole System, so that a worker loads it once."""
         key = (module, name, each)
-        with self._lock:
-            target = self._targets.get(key)
-            if target is None:
-                target = self._targets[key] = Target(module, name, each)
-            return target
+        target = self._targets.get(key)
+        # setdefault is one step: of two threads that make one, both get the first one's.
+        return target if target is not None else self._targets.setdefault(key, Target(module, name, each))
 
 
 def _room_for_bytes(known: weakref.ref[Run]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -13,7 +13,7 @@ from slither_actors.pipeline.consumer import Consumer
 from slither_actors.pipeline.steps import FOREVER, Wait
 
 
-def pieces(consumer: Consumer) -> Iterator[list[Item]]:
+def pieces(consumer: Consumer) -> Generator[list[Item], None, None]:
     """The results of a run, in lists as they come due.
 
     Args:
@@ -31,6 +31,8 @@ def pieces(consumer: Consumer) -> Iterator[list[Item]]:
             try:
                 step = steps.send(answer)
             except StopIteration:
+                if not consumer.told:  # a signal handler's
+                    raise
                 return
             answer = None
             if type(step) is list:
@@ -41,4 +43,7 @@ def pieces(consumer: Consumer) -> Iterator[list[Item]]:
                 with contextlib.suppress(Empty):
                     answer = inbox.get(timeout=max(0.0, step.deadline - monotonic()))
     finally:
-        steps.close()
+        try:
+            steps.close()
+        finally:
+            consumer.close()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from slither_actors.pipeline.buffers import BufferGuard
 from slither_actors.pipeline.messages import Close, Failed, Look, SourceEnded
 from slither_actors.pipeline.role import RoleActor
 from slither_actors.pipeline.run import Run
@@ -51,6 +52,7 @@ class ProducerActor(RoleActor):
         super().__init__(run)
         self._items: Any = items
         self._credit = run.credit
+        self._guard = BufferGuard()
         self._buffer = buffer
         self._iterator: Iterator[Any] | None = None
         self._done = False
@@ -78,7 +80,7 @@ class ProducerActor(RoleActor):
             self.actor_ref.tell(Look())
 
     def _pull(self) -> None:
-        run, buffer = self._run, self._buffer
+        run, buffer, guard = self._run, self._buffer, self._guard
         credit = run.credit
         error: BaseException | None = None
         try:
@@ -97,6 +99,8 @@ class ProducerActor(RoleActor):
                     continue
                 before = credit.pulled
                 for entry in itertools.islice(self._iterator, room):
+                    if type(entry) not in guard.untouched:
+                        entry = guard.owned(entry)
                     credit.pulled += 1
                     put(entry)
                     if batcher.idle:

@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from slither_actors.wire.c_stack import room
 from slither_actors.wire.codec import decode
 from slither_actors.wire.header import Frame
+from supervisors.interrupts import raised_by_handler
 
 LEAST = 1024
 """Bytes of a body: below that it is a few numbers, which msgpack is as fast with."""
@@ -54,12 +56,14 @@ class ReplyDecoder:
             DecodeError: there is none.
         """
         body = frame.body
-        if LEAST <= len(body) <= MOST and self._plain:
+        if LEAST <= len(body) <= MOST and self._plain and room.recursive:
             try:
                 if b"\xff" not in body or _TIMESTAMP.search(body) is None:
                     return self._quick(body)
             except _Extension:
                 self._plain = False
-            except (msgspec.DecodeError, RecursionError, TypeError, ValueError):
-                pass  # said better, or after all decoded, by the other
+            except (msgspec.DecodeError, RecursionError, TypeError, ValueError) as error:
+                if raised_by_handler(error):
+                    raise
+                # said better, or after all decoded, by the other
         return decode(body, frame.buffers)

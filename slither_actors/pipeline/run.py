@@ -72,6 +72,9 @@ class Run:
         "starving",
         "stuck",
         "undelivered",
+        "unread_failed",
+        "unread_routed",
+        "unread_skipped",
     )
 
     def __init__(self, options: RunOptions, scheduler: Scheduler) -> None:
@@ -109,6 +112,8 @@ class Run:
         self.fed = 0  # to the strategy
         self.batched = self.resolved = self.emitted = self.skipped = self.routed = 0
         self.retries = self.failed = self.awaiting_retry = 0
+        # By the consumer: items of replies that cannot be decoded, which are beyond the Collector's counters.
+        self.unread_failed = self.unread_skipped = self.unread_routed = 0
 
     @property
     def cut_short(self) -> Literal["halt", "close"] | None:

@@ -77,10 +77,10 @@ def snapshot(run: Run) -> RunStatistics:
         awaiting_retry=0 if lost else waiting,
         held=0 if last else resolved - emitted,
         emitted=emitted,
-        skipped=run.skipped,
-        routed=run.routed,
+        skipped=run.skipped + run.unread_skipped,
+        routed=run.routed + run.unread_routed,
         retries=run.retries,
-        failed=run.failed,
+        failed=run.failed + run.unread_failed,
         dropped_by_halt=0 if closed else dropped,
         dropped_by_close=dropped if closed else 0,
     )

@@ -13,7 +13,9 @@ from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.messages import Delivery, Results, Skipped, Whole
 from slither_actors.pipeline.quick import LEAST, ReplyDecoder
 from slither_actors.pipeline.run import Run
+from slither_actors.pipeline.unreadable import resolve
 from slither_actors.wire.codec import DecodeError, decode
+from slither_actors.wire.header import Frame
 from slither_actors.wording import shown
 
 Unpack = Callable[[Delivery], list[Item]]
@@ -22,12 +24,15 @@ TOGETHER_BYTES = 64 * 1024
 """Bytes of replies that are unpacked in one go: so much takes a fraction of a millisecond."""
 
 
-def unpacker(executor: Any, blame: Callable[[BaseException, str], None] = lambda error, failed: None) -> Unpack:
+def unpacker(
+    executor: Any, blame: Callable[[BaseException, str], None] = lambda error, failed: None, run: Run | None = None
+) -> Unpack:
     """The function that makes the Items of a delivery.
 
     Args:
         executor: the run's; our own two are short-cut, a user's is asked.
         blame: told what a user's raises, and where: `Run.blame`.
+        run: whose policy says what becomes of a reply that cannot be decoded; None: the error is raised as it is.
     """
     kind = type(executor)
     if kind is SnakeBridge:
@@ -45,15 +50,28 @@ def unpacker(executor: Any, blame: Callable[[BaseException, str], None] = lambda
 
     decode_frame = ReplyDecoder().decode
 
+    def unread(
+        batch: Batch, entries: list[Any], positions: Sequence[int], frame: Frame, error: DecodeError | ProtocolError
+    ) -> list[Item]:
+        if run is None or any(blamed is error for blamed, _ in run.blamed):  # a user's `results` has raised it
+            raise error
+        return resolve(run, batch, entries, positions, frame, error)
+
     def unpack(delivery: Delivery) -> list[Item]:
         if type(delivery) is Batch:
             frame = delivery.reply
             assert frame is not None
-            return results(delivery, delivery.entries, delivery.positions, decode_frame(frame))
+            try:
+                return results(delivery, delivery.entries, delivery.positions, decode_frame(frame))
+            except (DecodeError, ProtocolError) as error:
+                return unread(delivery, delivery.entries, delivery.positions, frame, error)
         if type(delivery) is Results:
             batch, frame = delivery.batch, delivery.frame
             entries = [batch.entries[i] for i in delivery.indexes]
-            return results(batch, entries, delivery.positions, decode_frame(frame))
+            try:
+                return results(batch, entries, delivery.positions, decode_frame(frame))
+            except (DecodeError, ProtocolError) as error:
+                return unread(batch, entries, delivery.positions, frame, error)
         if type(delivery) is Skipped:
             items = delivery.batch.items()
             return [

@@ -33,7 +33,8 @@ class Sessions:
     def __init__(self, limit: int = MAX_SESSIONS) -> None:
         self._limit = limit
         self._slots: dict[str, Slot] = {}  # the least recently used first
-        self._bound: set[str] = set()
+        self.bound: set[str] = set()
+        """Those that have one worker, which is known."""
         self._busy: dict[str, object] = {}  # whose batch it is
         self._lost: dict[str, Exception] = {}  # and why; the longest ago first
 
@@ -65,10 +66,12 @@ class Sessions:
 
     def taken(self, session: str, slot: Slot, holder: object, *, bound: bool) -> None:
         """A batch of it, of this run, went to this worker."""
+        if not bound and session in self.bound:
+            return  # a "hint" run beside a "strict" one: the session stays where it is bound
         self._slots.pop(session, None)
         self._slots[session] = slot
         if bound:
-            self._bound.add(session)
+            self.bound.add(session)
             self._busy[session] = holder
         if len(self._slots) > self._limit:
             idle = next((name for name in self._slots if name not in self._busy), None)
@@ -89,7 +92,7 @@ class Sessions:
         """
         kept: Exception | None = None
         for session in [name for name, owner in self._slots.items() if owner is slot]:
-            bound = session in self._bound
+            bound = session in self.bound
             self.forget(session)
             if bound and session not in told:
                 kept = kept or _for_later(error)
@@ -100,7 +103,7 @@ class Sessions:
     def forget(self, session: str) -> None:
         """Its run has ended and nobody else knows its id."""
         self._slots.pop(session, None)
-        self._bound.discard(session)
+        self.bound.discard(session)
         self._busy.pop(session, None)
         self._lost.pop(session, None)
 

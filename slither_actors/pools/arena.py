@@ -11,6 +11,7 @@ from typing import Any, final
 
 from slither_actors.wire.header import SHARED, Frame, ProtocolError
 from slither_actors.wire.shared import Arena, Mapped
+from supervisors.descriptors import close, raised
 
 REQUESTS = 64 << 20
 """Bytes of address space for the requests of a pool. Memory is used for what is in flight, and only for large buffers;
@@ -25,6 +26,7 @@ def memory_file(size: int) -> int:
         fd = os.memfd_create("slither_actors", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except (AttributeError, OSError):
         return -1
+    fd = raised(fd)
     try:
         os.ftruncate(fd, size)
         # Without these seals a worker could shorten the file, and reading what is gone is a SIGBUS for the host.
@@ -66,7 +68,7 @@ class RequestArena:
         self._read_only = -1
         if self._fd >= 0:
             try:
-                self._read_only = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_CLOEXEC)
+                self._read_only = raised(os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_CLOEXEC))
             except OSError:  # no /proc, or no descriptor left: then nothing is shared
                 os.close(self._fd)
                 self._fd = -1
@@ -132,7 +134,7 @@ class RequestArena:
             fds = self.descriptors()
             self._fd = self._read_only = -1
         for fd in fds:
-            os.close(fd)
+            close(fd)
 
     def _take_back(self, arena: Arena) -> None:
         freed = self._freed

@@ -72,6 +72,10 @@ class PoolCounters:
             record = self.workers[index] = WorkerRecord()
         return record
 
+    def completed(self) -> int:
+        """Return how many batches the workers have answered in all."""
+        return sum(record.done for record in self.workers.values())
+
     def exited(self, code: int) -> None:
         """A worker process was reaped; `code` as `subprocess` gives it (negative: the signal)."""
         self.exits[f"exit {code}" if code >= 0 else signal_name(-code)] += 1

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from slither_actors import telemetry
+from slither_actors.errors import WorkerError
 
 if TYPE_CHECKING:
     from slither_actors.pools.job import Job
     from supervisors import Scheduler
 
 
-def tell_start(scheduler: Scheduler, job: Job, pool: str | None) -> None:
-    """A job goes to a worker of this pool (None: to a thread of an inline executor)."""
+def tell_start(scheduler: Scheduler, job: Job) -> None:
+    """A job goes to a worker of its pool, or to a thread of an inline executor."""
     if telemetry.attached(telemetry.BATCH_START):
         # 0: nobody wanted events when it was queued.
         waited = scheduler.now() - job.queued if job.queued else 0.0
-        _emit(scheduler, telemetry.BATCH_START, job, {"queue_time": waited}, {"pool": pool})
+        _emit(scheduler, telemetry.BATCH_START, job, {"queue_time": waited}, {})
 
 
 def tell_stop(scheduler: Scheduler, job: Job) -> None:
@@ -28,16 +30,27 @@ def tell_stop(scheduler: Scheduler, job: Job) -> None:
 def tell_exception(scheduler: Scheduler, job: Job, error: Exception, outcome: str) -> None:
     """A job failed, and this is what the policy made of it."""
     if telemetry.attached(telemetry.BATCH_EXCEPTION):
-        facts = {"outcome": outcome, "reason": error}
+        facts = {"outcome": outcome, "reason": error, "cause": _cause(error)}
         _emit(scheduler, telemetry.BATCH_EXCEPTION, job, _times(scheduler, job), facts)
 
 
 def _times(scheduler: Scheduler, job: Job) -> dict[str, float]:
     now = scheduler.now()
     began = job.began or now  # a batch that could not be encoded never began
-    return {"duration": now - began, "queue_time": began - job.queued if job.queued else 0.0}
+    # Of a crash or a timeout the worker has not said how long it took: then it is the time that the host waited for it.
+    took = job.took / 1e9 if job.took else now - began
+    return {"duration": took, "queue_time": began - job.queued if job.queued else 0.0}
+
+
+def _cause(error: Exception) -> str:
+    """The type of what went wrong: of the worker's exception, where it is one of the user's function."""
+    return error.type.removeprefix("builtins.") if isinstance(error, WorkerError) else type(error).__name__
 
 
 def _emit(scheduler: Scheduler, event: str, job: Job, times: dict[str, float], facts: dict[str, Any]) -> None:
-    metadata = {**job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, **facts}
-    telemetry.emit(event, {"size": job.count, **times}, metadata, scheduler.side.submit)
+    metadata = {
+        **job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "worker": job.worker,
+        "closed_by": job.closed_by, **facts,
+    }  # fmt: skip
+    measurements = {"time": time.time(), "size": job.count, **times}
+    telemetry.emit(event, measurements, metadata, scheduler.side.submit)

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.deadline import Deadline
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
-from slither_actors.pools.job import Job
+from slither_actors.pools.hosts.base import (
+    Death,
+    FrameSink,
+    Progress,
+    Spawned,
+    SpawnFailed,
+    TellsStack,
+    WorkerHost,
+)
+from slither_actors.pools.job import Job, Target
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
     Cancel,
@@ -25,13 +34,15 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
-from slither_actors.pools.requests import Requests
+from slither_actors.pools.requests import Load, Requests
+from slither_actors.pools.restarts import FAILED_START, Ended
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CANCEL,
+    CANCELLED,
     FAILURE,
     FORGET,
     HELLO,
@@ -42,11 +53,19 @@ from slither_actors.wire.frames import (
     ProtocolError,
     pack_header,
 )
+from slither_actors.worker.guard import TORN
 from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
 
 if TYPE_CHECKING:
     from slither_actors.pools.link import PoolLink
     from slither_actors.pools.messages import Outcome
+
+
+STUCK_LOADS = 2
+"""Workers in a row that do not answer, or die, while they load a function before its runs end with LoadError."""
+STACK_PATIENCE = 0.25
+"""Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
+stopped, or blocks the signal, never does."""
 
 
 class State(enum.Enum):
@@ -110,11 +129,16 @@ class Executor(LightActor):
         self._requests = Requests()
         self._head_since = 0.0
         self._deadline = Deadline(self, self._overdue)
+        self._watch = Watch()
         self._why: Exception | None = None
+        self._charge = WHOLE
         self._was_ready = False
+        self._ready_at = 0.0
+        self._oom_kills = 0  # of the cgroup, when the worker was made
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
+        self._told_stack: Callable[[], str] | None = None  # of a worker over a deadline
         self._counters = link.counters
         self._record = link.counters.worker(index)
 
@@ -131,7 +155,10 @@ class Executor(LightActor):
     def _new_worker(self) -> None:
         self._state = State.SPAWNING
         self._why = None
+        self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
+        self._oom_kills = self._link.oom_kills.count()
+        self._told_stack = None
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -143,7 +170,7 @@ class Executor(LightActor):
         self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
         host.flush()
-        self._deadline.set(self.scheduler.now() + self._spec.start_timeout)
+        self._deadline.set(self.scheduler.now() + self._spec.start_timeout, self._spec.start_timeout)
         self.started()
 
     def _spawn_failed(self, message: SpawnFailed) -> None:
@@ -156,6 +183,7 @@ class Executor(LightActor):
         # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
         # back-off and counted, until descriptors or processes can be had again.
         self.started()
+        self._ended(FAILED_START)
         self.exit(Crashed(message.error))
 
     # -- requests
@@ -196,8 +224,8 @@ class Executor(LightActor):
         if self._state is not State.READY or self._host is None:
             return
         for job in jobs:
-            # The first one is being executed, or about to be: it runs out, its reply goes nowhere.
-            if self._requests.waits(job):
+            # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
+            if self._requests.cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
         self._host.flush()
 
@@ -232,9 +260,8 @@ class Executor(LightActor):
             self._next_head(now)
         if count := len(replied) + len(ended):
             self._answered = True
-            self._record.done += count
-            # A worker that answers and then dies is no worker that cannot start: the next one need not wait.
-            self.prove()
+            # A cancelled batch was not executed, so that it is no progress for the restart budget.
+            self._record.done += count if not ended else len(replied) + sum(map(_executed, ended))
             seconds = (now - since) / count
             if replied:
                 self._pool.tell(WorkerReplied(self._index, replied, seconds))
@@ -265,6 +292,7 @@ class Executor(LightActor):
                 ready = wire.Ready.from_body(frame.body)
                 self._state = State.READY
                 self._was_ready = True
+                self._ready_at = self.scheduler.now()
                 self._deadline.set(None)
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
@@ -283,8 +311,13 @@ class Executor(LightActor):
         """The worker's bytes make no sense: whatever they would have said is lost with it."""
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
+            if self._host is not None:
+                self._look(self._host.progress())
+                self._charge = self._charged(error)
             self._state = State.KILLING
             self._deadline.set(None)
+        elif self._told_stack is not None:
+            return  # it is about to be killed, for another reason
         if isinstance(error, ProtocolError):
             self._counters.protocol_errors[error.reason] += 1
         self._kill("protocol")
@@ -298,31 +331,90 @@ class Executor(LightActor):
             self._deadline.at = None
         elif isinstance(head, Job):
             head.began = now
-            timeout = head.lane.timeout
-            self._deadline.set(None if timeout is None else now + timeout)
+            timeout = head.lane.deadline
+            if timeout is None:
+                self._deadline.at = None
+            else:
+                self._deadline.set(now + timeout, timeout)
         else:
-            self._deadline.set(now + self._spec.start_timeout)
+            self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
 
     def _overdue(self, missed: float) -> None:
         """The deadline has come."""
         if self._host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
             self._host.read()
-            if self._moved_on(missed):
+            if self._moved_on(missed) or self._goes_on(self._host):
                 return
         self._deadline.at = None
         if self._state is State.READY:
-            self._why = self._requests.overdue(self._spec.start_timeout)
+            self._why = self._requests.overdue(self._spec.start_timeout, self._watch, self.scheduler.now())
+            self._charge = self._charged(self._why)
             self._state = State.KILLING
             if isinstance(self._why, BatchTimeout):
                 self._record.timeouts += 1
-                self._kill("timeout")
+                self._kill_after_stack("timeout")
             else:
-                self._kill("load_timeout")
+                self._kill_after_stack("load_timeout")
         elif self._state is State.STARTING:
             self._why = StartTimeout(self._spec.start_timeout)
             self._state = State.KILLING
-            self._kill("start_timeout")
+            self._kill_after_stack("start_timeout")
+
+    # -- where it was
+
+    def _kill_after_stack(self, reason: str) -> None:
+        """Kill the worker, which is over a deadline; before that ask it where it is, which takes a moment.
+
+        Nothing else that it says in that moment counts: what it was at has failed by its deadline, also should it be
+        done after all.
+        """
+        host: object = self._host
+        if isinstance(host, TellsStack):
+            self._told_stack = host.stack
+            if host.ask_stack(lambda: self._stack_came(host, reason)):
+                self.call_later(STACK_PATIENCE, self._stack_came, host, reason)
+                return
+        self._kill(reason)
+
+    def _stack_came(self, host: object, reason: str) -> None:
+        if host is self._host and not self._killed:
+            self._kill(reason)
+
+    def _with_stack(self, error: Exception) -> None:
+        """Add to the error of a deadline where the worker was at it."""
+        told, self._told_stack = self._told_stack, None
+        if told is not None and isinstance(error, (BatchTimeout, StartTimeout, LoadError)) and (stack := told()):
+            error.stack = stack
+            if isinstance(error, LoadError) and isinstance(error.reason, StartTimeout):
+                error.reason.stack = stack
+            error.add_note(f"It was killed {stack}")
+
+    def _goes_on(self, host: WorkerHost) -> bool:
+        """Whether the worker has come to another item since the last look, which has a timeout of its own."""
+        head = self._requests.head
+        if self._state is not State.READY or not isinstance(head, Job):
+            return False
+        now = self.scheduler.now()
+        self._watch.look(head, host.progress(), now)
+        bound = head.lane.batch_timeout
+        at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
+        if self._watch.index is None or not at or min(at) <= now:
+            return False
+        self._deadline.set(min(at), head.lane.deadline or 0.0)
+        return True
+
+    def _charged(self, error: Exception) -> Charge:
+        """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
+        head = self._requests.head
+        if not isinstance(head, Job) or (isinstance(error, BatchTimeout) and error.option == "batch_timeout"):
+            return WHOLE
+        return self._watch.charge(head)
+
+    def _look(self, progress: Progress | None) -> None:
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.look(head, progress, self.scheduler.now())
 
     def _kill(self, reason: str) -> None:
         """End the worker, unless that is done; its death is then told by the host."""
@@ -343,35 +435,87 @@ class Executor(LightActor):
             return
         self._host = None
         self._deadline.at = None
+        if self._why is not None:
+            self._with_stack(self._why)
         if self._state is State.STOPPING:
-            self._pool.tell(WorkerGone(self._index, [], self._why or _crash(death), True))
+            self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.RETIRING:
             self._new_worker()
             return
-        if death.signal == SIGKILL and not self._killed:
-            # Killed from outside, it says nothing of whether the next one can live, which need not wait for that. A
-            # pause that grew with each kill would leave few workers to be hit, until none lives long enough to work.
-            self.prove()
+        from_outside = death.signal == SIGKILL and not self._killed
         if not self._was_ready:
-            error = self._why or _crash(death)
+            error = self._why or self._crash(death, from_outside)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
             self._state = State.DEAD
             self._pool.tell(WorkerUnstartable(self._index, error))
+            self._ended(Ended(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
-        error = self._why or _crash(death)
+        error = self._why or self._crash(death, from_outside)
+        if self._why is None:
+            self._look(death.progress)
+            self._charge = self._charged(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        ended = self._requests.died(error)
+        head = self._requests.head
+        blamed = error
+        if self._why is None and not from_outside and isinstance(head, Load):
+            blamed = LoadError(str(head.target), error)  # the import has ended it, and no batch of that function
+        at_work = head is not None
+        if self._is_only_this_worker(blamed):
+            ended: list[tuple[Job, Outcome]] = []
+            self._requests.clear()
+        else:
+            ended = self._requests.died(blamed, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
             self._new_worker()
         else:
             self._state = State.DEAD
+            lived = self.scheduler.now() - self._ready_at
+            self._ended(
+                Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived)
+            )
             self.exit(Crashed(error))
+
+    def _is_only_this_worker(self, error: Exception) -> bool:
+        """Whether a load that took too long, or ended its worker, says something of this worker, not of the function.
+
+        Of the function only if the worker before it failed in the same way, and no other worker has it. Until then its
+        batches go to another worker; that is no attempt of theirs, as they never began.
+        """
+        head = self._requests.head
+        if not isinstance(head, Load) or not isinstance(error, LoadError):
+            return False
+        target = head.target
+        target.stuck += 1
+        if target.stuck < STUCK_LOADS or any(other.has_loaded(target) for other in self._link.executors.values()):
+            return True
+        target.stuck = 0  # the next run tries it again
+        return False
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker serves and has loaded this function."""
+        return self._state is State.READY and self._requests.has_loaded(target)
+
+    def _ended(self, how: Ended) -> None:
+        """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""
+        restarts = self._link.restarts
+        if restarts is not None:
+            # The results of the items before the one at fault are lost, yet they show that the worker could live.
+            restarts.completed_items(self._charge.index or 0)
+            restarts.ended(self._index, how)
+
+    def _crash(self, death: Death, from_outside: bool = False) -> WorkerCrashed:
+        """Return the error for a death; of a SIGKILL that was not ours it says whether the memory limit sent it."""
+        by_memory_limit = from_outside and self._link.oom_kills.explain(self._oom_kills, self.scheduler.now())
+        error = WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
+        if death.exit_code == TORN and not death.stderr_tail:
+            error.add_note("its code has closed descriptors that are not its own (os.closerange?), even its stderr")
+        return error
 
     # -- stop
 
@@ -434,5 +578,6 @@ class Executor(LightActor):
         )
 
 
-def _crash(death: Death) -> WorkerCrashed:
-    return WorkerCrashed(exit_code=death.exit_code, signal=death.signal, stderr_tail=death.stderr_tail)
+def _executed(ended: tuple[Job, Outcome]) -> bool:
+    outcome = ended[1]
+    return type(outcome) is not Frame or outcome.kind != CANCELLED

@@ -1,10 +1,11 @@
 """The guardian: one small process a System that outlives the host by an instant, and kills what the host left.
 
 It is run as a script (``python -I -S guardian.py FD``), imports nothing of ours and only the standard library. FD is
-the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it starts
-and ``-PGID`` for each that it has reaped. When the host ends, however it ends, the kernel closes its end: the guardian
-reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own children are in its group, so they
-go too; PR_SET_PDEATHSIG alone would leave them.
+the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it starts,
+``-PGID`` for each that it has reaped, and ``!PGID`` for one of them that is to be killed now, as the host may not: it
+has given up rights that the guardian, started before that, still has. When the host ends, however it ends, the kernel
+closes its end: the guardian reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own
+children are in its group, so they go too; PR_SET_PDEATHSIG alone would leave them.
 """
 
 import os
@@ -28,9 +29,21 @@ def watch(fd: int) -> set[int]:
         for line in lines:
             if line[:1] == b"+":
                 groups.add(int(line[1:]))
+            elif line[:1] == b"!":
+                if int(line[1:]) in groups:
+                    kill(int(line[1:]))
             else:
                 groups.discard(int(line[1:]))
     return groups
+
+
+def kill(group: int) -> None:
+    """Send SIGKILL to a group; 0 and 1 would mean "my own group" and init: never, whatever was read."""
+    if group > 1:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:
+            pass
 
 
 def main() -> None:
@@ -38,12 +51,7 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGTSTP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     for group in watch(int(sys.argv[1])):
-        # 0 and 1 would mean "my own group" and init: never, whatever was read.
-        if group > 1:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except OSError:
-                pass
+        kill(group)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from slither_actors.pools.affinity import BINDING
 from slither_actors.wire.header import Frame
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Target:
         each: the function takes one payload at a time.
     """
 
-    __slots__ = ("each", "id", "module", "name")
+    __slots__ = ("each", "id", "module", "name", "stuck")
 
     _ids = itertools.count(1).__next__
 
@@ -46,6 +47,8 @@ class Target:
         self.name = name
         self.each = each
         self.id = Target._ids()
+        self.stuck = 0
+        """Workers in a row that did not answer while they loaded it. Written on the scheduler's thread."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"
@@ -71,7 +74,11 @@ class Job(msgspec.Struct, eq=False):
         cancelled: its run does not want it any more.
         queued: when it came to the pool.
         began: when it was first in its worker's pipe.
+        took: nanoseconds that its function took, as the worker says; 0: it has not said.
+        worker: index of the worker that it went to last, while somebody wants events; else None.
+        closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
+        spared: deaths of its worker that were charged to none of its items.
     """
 
     lane: Lane
@@ -87,7 +94,11 @@ class Job(msgspec.Struct, eq=False):
     cancelled: bool = False
     queued: float = 0.0
     began: float = 0.0
+    took: int = 0
+    worker: int | None = None
+    closed_by: str = "full"
     reply: Frame | None = None
+    spared: int = 0
 
 
 class Lane:
@@ -96,14 +107,17 @@ class Lane:
     Args:
         max_in_flight: workers that the run may occupy at a time.
         ahead: whether further jobs may wait in pipes of workers that it occupies.
-        timeout: seconds a job may take once it is first in its worker's pipe; None for no bound.
+        timeout: seconds a job may take once it is first in its worker's pipe, or, where the worker says at which item
+            it is, an item; None for no bound.
+        batch_timeout: seconds a job may take in any case; None for no bound.
         session: the session id that its jobs carry.
         affinity: "none", "hint", "strict" or "fail_fast"; "none" also where the session id was not given by the caller.
     """
 
     __slots__ = (
-        "affinity", "ahead", "average", "cancelling", "closed", "collector", "describe", "in_pipes", "in_ring",
-        "max_in_flight", "occupied", "open", "over", "peak", "queue", "served_by", "session", "timeout",
+        "affinity", "ahead", "average", "batch_timeout", "binds", "cancelling", "closed", "collector", "deadline",
+        "describe", "hungry", "in_pipes", "max_in_flight", "new", "occupied", "open", "over", "peak", "place", "queue",
+        "served_by", "session", "timeout", "waits_for", "woken",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +126,7 @@ class Lane:
         max_in_flight: int,
         ahead: bool,
         timeout: float | None,
+        batch_timeout: float | None = None,
         session: str | None = None,
         affinity: str = "none",
         describe: dict[str, Any] | None = None,
@@ -120,8 +135,12 @@ class Lane:
         self.max_in_flight = max_in_flight
         self.ahead = ahead
         self.timeout = timeout
+        self.batch_timeout = batch_timeout
+        self.deadline = min((each for each in (timeout, batch_timeout) if each is not None), default=None)
+        """Seconds after which a job is looked at first."""
         self.session = session
         self.affinity = affinity
+        self.binds = affinity in BINDING  # its session has one worker
         self.describe = describe or {}
         self.queue: deque[Job] = deque()
         self.occupied: dict[Slot, int] = {}  # how many of its jobs are where
@@ -131,9 +150,14 @@ class Lane:
         self.average: float | None = None
         self.peak = 0.0
         self.cancelling = False  # jobs of it have been cancelled
-        self.over = False  # it ends with an error that its collector is being told of: nothing more of it is begun
+        self.over: Exception | None = None  # its function cannot be loaded: nothing more of it is begun
         self.closed = False
-        self.in_ring = False
+        # Kept by the pool's Turns:
+        self.place: OrderedDict[Lane, None] | None = None  # where it waits; None: it has nothing to be sent
+        self.waits_for: Hashable = None  # what it was set aside for
+        self.woken: Hashable = None  # what it was set aside for before it became due
+        self.hungry = 0  # 1 while counted as one that waits without a job at any worker
+        self.new = 0  # 1 if it had none when it joined, until it is served
 
     def took(self, seconds: float, jobs: int = 1) -> None:
         """So many jobs took `seconds` each: what decides how many of them are sent ahead."""

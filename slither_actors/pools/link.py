@@ -8,14 +8,18 @@ from msgspec import Struct
 
 from slither_actors.errors import PoolUnavailable
 from slither_actors.pools.arena import RequestArena
+from slither_actors.pools.cgroup import OomKills
 from slither_actors.pools.counters import PoolCounters, PoolCounts
 from slither_actors.pools.executor import Executor, ExecutorStatistics
-from supervisors import monitor
+from slither_actors.pools.restarts import MENTIONS
+from slither_actors.wording import exception_text, shown
+from supervisors import Crashed, Killed, RestartBudgetExceeded, Shutdown, StartFailed, monitor
 
 if TYPE_CHECKING:
     import pykka
 
     from slither_actors.pools.pool import PoolStatistics
+    from slither_actors.pools.restarts import PoolRestarts
     from supervisors import ExitReason
 
 
@@ -55,8 +59,12 @@ class PoolLink:
         self.commands: tuple[str, ...] | None = None
         self.executors: dict[int, Executor] = {}
         self.last_error: Exception | None = None
+        self.oom_kills = OomKills()
         self.counters = PoolCounters()
+        self.restarts: PoolRestarts | None = None
+        """The restart budget of the executors that live now."""
         self._why = "it has not started yet"
+        self._mentions: dict[str, str] = {}
 
     def share(self, workers: pykka.ActorRef[Any]) -> None:
         """Make memory for workers to share, for as long as their supervisor lives.
@@ -80,12 +88,14 @@ class PoolLink:
     def down(self, reason: ExitReason) -> PoolUnavailable:
         """It ended, and this is what its users are told."""
         self.ref = self.pool = None
-        self._why = f"it ended: {reason}"
+        given_up = self.restarts.why if self.restarts is not None else None
+        self._why, self._mentions = _why(reason) if given_up is None else (given_up, MENTIONS)
         return self.unavailable()
 
     def unavailable(self) -> PoolUnavailable:
         """The error for one who wants to use it now."""
         error = PoolUnavailable(self.name, self._why)
+        error.mentions = self._mentions
         error.__cause__ = self.last_error
         return error
 
@@ -102,3 +112,31 @@ class PoolLink:
             executors=tuple(executor.statistics() for _, executor in sorted(self.executors.items())),
             counts=self.counters.snapshot(),
         )
+
+
+_LIFTED = "PoolSpec(max_restarts=None)"
+
+
+def _why(reason: ExitReason) -> tuple[str, dict[str, str]]:
+    """What a pool ended with in one sentence, and the options that this mentions.
+
+    Supervisors give up one inside the other, each with the reason of the one below: the innermost says it all.
+    """
+    gave_up = False
+    while True:
+        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+            gave_up, reason = True, reason.term.last_reason
+        elif isinstance(reason, Crashed) and isinstance(reason.exception, StartFailed):
+            reason = reason.exception.reason
+        else:
+            break
+    if isinstance(reason, Crashed):
+        last = exception_text(reason.exception)
+    elif isinstance(reason, Shutdown):
+        last = "it was stopped" if reason.term is None else f"it was stopped: {shown(reason.term)}"
+    else:
+        last = "it was killed" if isinstance(reason, Killed) else "it ended by itself"
+    if not gave_up:
+        return (f"it failed: {last}" if isinstance(reason, Crashed) else last), {}
+    text = f"its workers failed more often than its max_restarts allows ({_LIFTED} lifts that); the last time: {last}"
+    return text, {_LIFTED: "max_restarts=None", "its max_restarts": "max_restarts"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import pykka
@@ -11,8 +11,18 @@ if TYPE_CHECKING:
     from slither_actors.pools.job import Job, Lane
     from slither_actors.wire.frames import Frame
 
-    Outcome = Frame | Exception
+    Outcome: TypeAlias = "Frame | Exception | AtItem"
     """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ...)."""
+
+
+class AtItem:
+    """How a job ended: one item of it is charged with this, the others are to be executed again as if nothing was."""
+
+    __slots__ = ("error", "index")
+
+    def __init__(self, index: int, error: Exception) -> None:
+        self.index = index
+        self.error = error
 
 
 class Submit:
@@ -27,7 +37,7 @@ class Submit:
 
 
 class CancelJobs:
-    """A run → Pool: send none of these any more, and cancel those that have not begun. The Pool answers `Dropped`."""
+    """A run → Pool: send none of these any more, and cancel those that have not begun."""
 
     __slots__ = ("jobs", "lane")
 

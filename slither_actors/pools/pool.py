@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -33,6 +33,7 @@ from slither_actors.pools.messages import (
     WorkerUp,
 )
 from slither_actors.pools.slots import Slot, Slots
+from slither_actors.pools.turns import Turns
 from slither_actors.wire.header import CANCELLED, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, monitor
 
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 TRIM_AFTER = 30.0
 """Seconds without a run after which the memory of large payloads is given back. Not at once: the kernel's making of
 fresh pages for the next run takes as long as all of its copies."""
-ASKED_AT_LEAST = 8
-"""Runs that are asked after each event while no worker is idle: what is left is at most a place in some pipe, and with
-hundreds of runs waiting, asking all of them for each reply costs more than it is worth. The ring goes on turning, and
-whoever was refused has its batches at workers, so there will be an event."""
 
 
 class PoolStatistics(Struct, frozen=True):
@@ -92,7 +89,8 @@ class Pool(LightActor):
         self._link = link
         self._slots = Slots(size)
         self._lanes: set[Lane] = set()
-        self._ring: deque[Lane] = deque()
+        self._idle, self._bound = self._slots.idle, self._slots.sessions.bound
+        self._turns = Turns()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._outbox: dict[Slot, list[Job]] = {}
         self._counters = link.counters
@@ -140,26 +138,38 @@ class Pool(LightActor):
 
     def _submit(self, message: Submit) -> None:
         lane = message.lane
-        if lane.closed or lane.over:
+        if lane.closed:
+            return
+        if lane.over is not None:
+            lane.collector.tell(Outcomes([(job, lane.over) for job in message.jobs]))
             return
         self._lanes.add(lane)
-        self._wait_turn(lane)
         wanted = telemetry.wanted()
-        now = self.scheduler.now() if wanted else 0.0
-        for job in message.jobs:
-            job.queued = now
-            job.began = 0.0  # a retry is the same job
+        if wanted or message.front:
+            now = self.scheduler.now() if wanted else 0.0
+            for job in message.jobs:
+                job.queued = now
+                job.began = 0.0  # a retry, which goes to the front, is the same job
         if message.front:
             lane.queue.extendleft(reversed(message.jobs))
+            restarts = self._link.restarts
+            if restarts is not None and restarts.doubtful and lane.affinity not in BINDING:
+                # What was split or failed last goes first, and only leads to more deaths: is there anything that can be
+                # completed? If not, the pool gives up soon.
+                lane.queue.rotate(1)
         else:
             lane.queue.extend(message.jobs)
-        self._assign()
+        if message.jobs:
+            self._turns.join(lane)
+            self._assign((lane,))
 
     def _cancel_jobs(self, message: CancelJobs) -> None:
         unwanted = set(message.jobs)
         lane = message.lane
         lane.queue = deque(job for job in lane.queue if job not in unwanted)
         self._cancel_in_pipes(lane, unwanted)
+        if not lane.queue:
+            self._nothing_waits(lane)
 
     def _cancel_in_pipes(self, lane: Lane, unwanted: set[Job] | None) -> None:
         """Cancel these jobs of a run (None: all) where they have not begun."""
@@ -179,11 +189,18 @@ class Pool(LightActor):
         if not self._lanes:
             self._rest()
         self._cancel_in_pipes(lane, None)
+        self._nothing_waits(lane)
         if message.forget_session and lane.session is not None:
             self._slots.sessions.forget(lane.session)
             for slot in lane.served_by:
                 if slot.ready:
                     self._executor(slot).tell(Forget(lane.session))
+
+    def _nothing_waits(self, lane: Lane) -> None:
+        """Give what this lane waited for to the others, as it has nothing to be sent any more."""
+        if lane.place is not None:
+            self._turns.leave(lane)
+            self._assign()
 
     def _rest(self) -> None:
         """There is no run. Memory is given back if that stays so for a while: the next one would need it again."""
@@ -212,63 +229,94 @@ class Pool(LightActor):
 
     # -- assignment
 
-    def _assign(self) -> None:
-        """Give each waiting run its turn, one batch each, until no worker has room for any of them.
+    def _assign(self, lanes: Iterable[Lane] = ()) -> None:
+        """Give idle workers to the runs that wait, in their turn, one batch each; then let pipes be refilled.
 
-        A run that waits alone fills the pipes at once.
+        Args:
+            lanes: those that this event concerns. They, and those that got a worker, may go on in pipes that they
+                occupy. Any other lane with jobs in pipes is going to have an event of its own.
         """
-        ring, slots, outbox = self._ring, self._slots, self._outbox
-        told = telemetry.attached(telemetry.BATCH_START)
-        refused = 0
-        while ring and refused < len(ring):
-            if refused >= ASKED_AT_LEAST and not slots.any_idle:
-                break
-            lane = ring.popleft()
-            queue = lane.queue
-            if not queue:
-                lane.in_ring = False
-                refused = 0
-                continue
-            job = queue[0]
-            if lane.affinity in BINDING and (
-                refusal := slots.sessions.refusal(lane.session or "", lane.affinity, lane)
-            ):
-                queue.popleft()
-                ring.append(lane)
-                lane.collector.tell(Outcomes([(job, refusal)]))
-                continue
-            slot = slots.choose(lane, job, bool(ring) and any(not other.occupied for other in ring))
-            if slot is None:
-                ring.append(lane)
-                refused += 1
-                continue
-            refused = 0
-            count = 1 if ring else slots.share(slot, lane, len(queue))
-            if count < len(queue):
-                jobs = [queue.popleft() for _ in range(count)]
-                ring.append(lane)
-            else:
-                jobs = list(queue)
-                queue.clear()
-                lane.in_ring = False
-            slots.take(slot, lane, count)
-            slot.jobs += jobs
-            if told:
-                for job in jobs:
-                    tell_start(self.scheduler, job, self._name)
-            box = outbox.get(slot)
-            if box is None:
-                outbox[slot] = jobs
-            else:
-                box += jobs
-        self._send_out()
-
-    def _send_out(self) -> None:
+        turns, idle, bound = self._turns, self._idle, self._bound
+        while (idle or bound) and (lane := turns.first()) is not None:
+            if not idle and not (lane.binds and lane.session in bound):
+                break  # of bound sessions the worker is known, and may have room behind what it is at
+            # Whoever is first may join a pipe, too, as none waits longer; and with no one else in line it fills it.
+            if not self._next(lane, False, len(turns) == 1):
+                turns.set_aside(lane, self._obstacle(lane))
+            elif lane.queue:
+                lanes = (*lanes, lane)
+        for lane in lanes:
+            while lane.binds and lane.queue and self._refused(lane):
+                pass  # "fail_fast" does not wait for its turn to hear that its worker is busy
+            # While a run waits that was not served at all, pipes run empty; while others do, each fills one once.
+            while lane.queue and turns.new == lane.new:
+                hungry = turns.hungry > lane.hungry
+                if not self._next(lane, hungry, not hungry):
+                    break
         outbox = self._outbox
         if outbox:
             for slot, jobs in outbox.items():
-                self._executor(slot).tell(Send(jobs))
+                slot.ref.tell(Send(jobs))
             outbox.clear()
+
+    def _next(self, lane: Lane, hungry: bool, share: bool) -> bool:
+        """Assign the next jobs of a lane that has some.
+
+        Args:
+            lane: whose.
+            hungry: whether another run waits that has no worker at all.
+            share: as many jobs as one worker is to have of them; else one.
+
+        Returns:
+            False if there is no room for any of them.
+        """
+        slots, queue = self._slots, lane.queue
+        job, waiting = queue[0], len(queue)
+        if lane.binds and self._refused(lane):
+            return True
+        slot = slots.choose(lane, job, hungry)
+        if slot is None:
+            return False
+        count = slots.share(slot, lane, waiting) if share else 1
+        if count < waiting:
+            jobs = [queue.popleft() for _ in range(count)]
+        else:
+            jobs = list(queue)
+            queue.clear()
+        slots.take(slot, lane, count)
+        self._turns.serve(lane)
+        slot.jobs += jobs
+        if telemetry.wanted():
+            for job in jobs:
+                job.worker = slot.index
+                tell_start(self.scheduler, job)
+        box = self._outbox.get(slot)
+        if box is None:
+            self._outbox[slot] = jobs
+        else:
+            box += jobs
+        return True
+
+    def _refused(self, lane: Lane) -> bool:
+        """Fail the next job of a lane with a bound session if it cannot be sent, now or later. Whether it was so."""
+        refusal = self._slots.sessions.refusal(lane.session or "", lane.affinity, lane)
+        if refusal is None:
+            return False
+        job = lane.queue.popleft()
+        if not lane.queue:
+            self._turns.leave(lane)
+        lane.collector.tell(Outcomes([(job, refusal)]))
+        return True
+
+    def _obstacle(self, lane: Lane) -> Hashable:
+        """Return what a lane waits for that cannot use an idle worker in its turn, as `Turns.set_aside` has it."""
+        if lane.binds and lane.session is not None:
+            sessions = self._slots.sessions
+            if sessions.is_busy(lane.session):
+                return lane.session
+            if (slot := sessions.slot_of(lane.session)) is not None:
+                return slot
+        return lane
 
     @staticmethod
     def _executor(slot: Slot) -> Any:
@@ -280,29 +328,46 @@ class Pool(LightActor):
         slot, jobs = self._slots.all[message.index], message.jobs
         lane = slot.lane
         if lane is None or lane.closed or lane.cancelling or slot.jobs[0] is not jobs[0]:
-            self._released(slot, [(job, job.reply) for job in jobs], message.seconds)  # type: ignore[misc]
+            ended = [(job, job.reply) for job in jobs]
+            self._assign(self._released(slot, ended, message.seconds))  # type: ignore[arg-type]
         else:
             # All are the next ones of the one run whose pipe this is, and it wants them: nothing to be done for each.
-            del slot.jobs[: len(jobs)]
-            self._slots.give(slot, lane, len(jobs))
-            lane.took(message.seconds, len(jobs))
+            slots, turns, count = self._slots, self._turns, len(jobs)
+            del slot.jobs[:count]
+            slots.give(slot, lane, count)
+            if turns.aside or not lane.occupied:
+                turns.freed(slot, lane, count)
+            lane.took(message.seconds, count)
             lane.collector.tell(Replies(jobs))
-        self._assign()
+            if lane.queue or slots.idle or turns.hungry:
+                self._assign((lane,))
 
     def _worker_done(self, message: WorkerDone) -> None:
         slot = self._slots.all[message.index]
-        self._released(slot, message.ended, message.seconds)
-        self._assign()
+        self._assign(self._released(slot, message.ended, message.seconds))
 
-    def _released(self, slot: Slot, ended: list[tuple[Job, Outcome]], seconds: float | None) -> None:
-        """Jobs have left a pipe: free their places, and tell their runs."""
+    def _give(self, slot: Slot, lane: Lane) -> None:
+        """Free the place of a job that has left a pipe."""
+        self._slots.give(slot, lane)
+        self._turns.freed(slot, lane, 1)
+
+    def _released(
+        self, slot: Slot, ended: list[tuple[Job, Outcome]], seconds: float | None
+    ) -> Iterable[Lane]:
+        """Jobs have left a pipe: free their places, and tell their runs.
+
+        Returns:
+            The lanes that were concerned.
+        """
         by_lane: dict[Lane, list[tuple[Job, Outcome]]] = {}
+        lanes: dict[Lane, None] = {}
         for job, outcome in ended:
             if job not in slot.jobs:
                 continue
             slot.jobs.remove(job)
             lane = job.lane
-            self._slots.give(slot, lane)
+            lanes[lane] = None
+            self._give(slot, lane)
             kind = outcome.kind if type(outcome) is Frame else None
             if lane.closed or job.cancelled or kind == CANCELLED:
                 self._counters.late += kind is not None and kind != CANCELLED
@@ -311,12 +376,17 @@ class Pool(LightActor):
             job.avoid = slot.index
             if seconds is not None:
                 lane.took(seconds)
+            outcomes = by_lane.setdefault(lane, [])
+            outcomes.append((job, outcome))
             if type(outcome) is LoadError:
-                lane.over = True
+                # It is the outcome of what waits as well: an earlier batch may be there, which the order waits for.
+                lane.over = outcome
+                outcomes += [(waiting, outcome) for waiting in lane.queue]
                 lane.queue.clear()
-            by_lane.setdefault(lane, []).append((job, outcome))
+                self._turns.leave(lane)
         for lane, outcomes in by_lane.items():
             lane.collector.tell(Outcomes(outcomes))
+        return lanes
 
     def _worker_up(self, message: WorkerUp) -> None:
         slot = self._slots.all[message.index]
@@ -325,6 +395,7 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
+        self._turns.wake(slot, len(self._turns.aside))
         self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._tell_ready()
@@ -338,8 +409,12 @@ class Pool(LightActor):
             self._counters.deaths += 1
             self._link.last_error = message.error
         self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
+        if isinstance(message.error, LoadError):
+            for job in slot.jobs:
+                job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
+        self._turns.wake_sessions(self._slots.sessions)
         self._assign()
 
     def _with_sessions(
@@ -361,18 +436,16 @@ class Pool(LightActor):
         for job in reversed(jobs):
             slot.jobs.remove(job)
             lane = job.lane
-            self._slots.give(slot, lane)
+            self._give(slot, lane)
             job.began = 0.0
             if lane.closed or job.cancelled:
                 continue
+            if lane.over is not None:
+                lane.collector.tell(Outcomes([(job, lane.over)]))
+                continue
             self._counters.redelivered += 1
-            self._wait_turn(lane)
             lane.queue.appendleft(job)
-
-    def _wait_turn(self, lane: Lane) -> None:
-        if not lane.in_ring:
-            lane.in_ring = True
-            self._ring.append(lane)
+            self._turns.rejoin(lane)
 
     def _unstartable(self, message: WorkerUnstartable) -> None:
         self._counters.deaths += 1
@@ -382,6 +455,9 @@ class Pool(LightActor):
             answer(message.error)
         self._failed_starts = 0 if any(slot.ready for slot in self._slots.all) else self._failed_starts + 1
         if self._in_vain is not None and self._failed_starts >= self._in_vain:
+            restarts = self._link.restarts
+            if restarts is not None:
+                restarts.never_ready(self._failed_starts, message.error)
             self.exit(Crashed(message.error))
 
     def _executor_down(self, message: Down) -> None:
@@ -399,7 +475,7 @@ class Pool(LightActor):
     def _abandoned(self, reason: ExitReason) -> Exception:
         """What a worker died of whose Executor ended before it. Of an Executor that failed: as good as a crash."""
         if not isinstance(reason, Crashed):
-            return PoolUnavailable(self._name, f"the executor of a worker ended: {reason}")
+            return PoolUnavailable(self._name, "the executor of a worker was stopped")
         error = WorkerCrashed()
         error.__cause__ = reason.exception
         error.add_note(f"It was killed, as its executor had failed: {reason.exception!r}")

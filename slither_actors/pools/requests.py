@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, final
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
 from slither_actors.pools.arena import Lease
+from slither_actors.pools.blame import WHOLE, Charge, Watch
 from slither_actors.pools.job import Job, Target, next_request_id
+from slither_actors.pools.messages import AtItem
 from slither_actors.pools.translate import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.header import (
@@ -58,12 +60,13 @@ class Requests:
     worker's death. Those behind it have not begun.
     """
 
-    __slots__ = ("_failed_loads", "_loaded", "_queue")
+    __slots__ = ("_cancels", "_failed_loads", "_loaded", "_queue")
 
     def __init__(self) -> None:
         self._queue: deque[Job | Load] = deque()
         self._loaded: set[int] = set()
         self._failed_loads: dict[int, LoadError] = {}
+        self._cancels: set[int] = set()  # ids of requests that the worker was asked to cancel
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -105,7 +108,9 @@ class Requests:
                 flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
             elif buffers:
                 beside, behind = sum(map(len, buffers)), buffers
-            head = pack(MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0)
+            head = pack(
+                MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0
+            )
             if length < SMALL and not behind:
                 parts.append(head + side + body)
             else:
@@ -113,9 +118,20 @@ class Requests:
             queue.append(job)
         return parts
 
-    def waits(self, job: Job) -> bool:
-        """Whether it is in the pipe and not first, so that a cancel may still be in time."""
-        return job in self._queue and job is not self._queue[0]
+    def cancel(self, job: Job) -> bool:
+        """Note that the worker is asked to cancel a batch: only then may it say that it has.
+
+        Returns:
+            False if there is nothing to ask: the batch is not in the pipe, or it is first and may have begun, and is
+            not executed item by item.
+        """
+        queue = self._queue
+        if job not in queue or (job is queue[0] and not (job.target is not None and job.target.each)):
+            return False
+        if len(self._cancels) > len(queue):  # most of them came too late, and were answered
+            self._cancels &= {entry.request_id for entry in queue}
+        self._cancels.add(job.request_id)
+        return True
 
     def replies(self, frames: list[Frame]) -> list[Job]:
         """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
@@ -178,27 +194,36 @@ class Requests:
             self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
             self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
         elif frame.kind == LOADED:
+            target.stuck = 0
             self._failed_loads.pop(target.id, None)
         else:
             raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
 
     def _cancelled(self, frame: Frame) -> Job:
-        for entry in self._queue:
-            if entry.request_id == frame.request_id and isinstance(entry, Job):
-                self._queue.remove(entry)
-                entry.cancelled = True
-                return entry
-        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and was never sent")
+        """Remove the batch that the worker has cancelled.
 
-    def overdue(self, start_timeout: float) -> Exception:
+        It has no outcome and no deadline from here on, so only one may go that its run does not want any more.
+        """
+        if frame.request_id in self._cancels:
+            self._cancels.discard(frame.request_id)
+            for entry in self._queue:
+                if entry.request_id == frame.request_id and isinstance(entry, Job):
+                    self._queue.remove(entry)
+                    entry.cancelled = True
+                    return entry
+        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and nobody asked for that")
+
+    def overdue(self, start_timeout: float, watch: Watch, now: float) -> Exception:
         """Why the worker is killed, now that the first request has had its time.
 
         Args:
             start_timeout: seconds that a load had.
+            watch: where the worker is in a batch.
+            now: by the clock of `Job.began`.
         """
         head = self._queue[0]
         if isinstance(head, Job):
-            return BatchTimeout(head.lane.timeout or 0.0)
+            return _timeout_of(head, watch, now)
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
     def clear(self) -> None:
@@ -206,27 +231,53 @@ class Requests:
         self._queue.clear()
         self._loaded.clear()
         self._failed_loads.clear()
+        self._cancels.clear()
 
-    def died(self, error: Exception) -> list[tuple[Job, Outcome]]:
-        """The worker is dead: what that ends. Nothing is left here; what is not named never began.
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker has this function, as far as it has said."""
+        waiting = any(type(entry) is Load and entry.target is target for entry in self._queue)
+        return target.id in self._loaded and not waiting
+
+    def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
+        """The worker is dead: what that ends. Nothing is left here; what is not named is to be redelivered as it is.
 
         Args:
             error: why it died.
+            charge: what that costs the first batch, if it had begun.
 
         Returns:
             The first batch, with the error. A death while its function was loaded is its affair, too, or that would go
             on for ever; and a load that took too long ends all batches of that function.
         """
         loading = isinstance(self.head, Load) and isinstance(error, LoadError)
+        if isinstance(self.head, Load):
+            charge = WHOLE
         jobs = self.jobs()
         self.clear()
         if not jobs:
             return []
         head = jobs[0]
-        ended: list[tuple[Job, Outcome]] = [(head, error)]
+        if charge.spared:
+            head.spared += 1
+            return []
+        ended: list[tuple[Job, Outcome]] = [(head, error if charge.index is None else AtItem(charge.index, error))]
         if loading:
             ended += [(job, error) for job in jobs[1:] if job.target is head.target]
         return ended
+
+
+def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
+    """The error for a batch that has had its time, with what is known of how far it is."""
+    lane, index = job.lane, watch.index
+    average = lane.average / job.count if lane.average is not None else None
+    if index:
+        average = (watch.since - job.began) / index
+    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average}
+    if watch.is_over(job, now):
+        return BatchTimeout(lane.timeout or 0.0, of="item", **facts)
+    if lane.batch_timeout is not None and now >= job.began + lane.batch_timeout:
+        return BatchTimeout(lane.batch_timeout, option="batch_timeout", **facts)
+    return BatchTimeout(lane.timeout or 0.0, **facts)
 
 
 def _load_frame(load: Load) -> bytes:

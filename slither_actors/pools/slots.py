@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.affinity import BINDING, Sessions
 
@@ -39,7 +39,7 @@ class Slot:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.ref: object = None
+        self.ref: Any = None
         self.pid: int | None = None
         self.ready = False
         self.load = 0
@@ -56,26 +56,26 @@ class Slots:
 
     def __init__(self, size: int) -> None:
         self.all = [Slot(index) for index in range(size)]
-        # A dict is an ordered set here: the slot idle for longest comes first, so work goes round.
-        self._idle: dict[Slot, None] = {}
+        self.idle: dict[Slot, None] = {}
+        """Those with nothing to do: an ordered set, the slot idle for longest comes first, so work goes round."""
         self.sessions = Sessions()
 
     def up(self, slot: Slot) -> None:
         """The slot's worker is ready and has nothing in its pipe."""
         self.down(slot)
         slot.ready = True
-        self._idle[slot] = None
+        self.idle[slot] = None
 
     def down(self, slot: Slot) -> None:
         """The slot takes no jobs until `up`."""
-        self._idle.pop(slot, None)
+        self.idle.pop(slot, None)
         slot.ready = False
         slot.load = 0
 
     @property
     def any_idle(self) -> bool:
         """Whether a worker has nothing to do."""
-        return bool(self._idle)
+        return bool(self.idle)
 
     def choose(self, lane: Lane, job: Job, hungry: bool = False) -> Slot | None:
         """The slot for this lane's next job, or None while there is no room for it.
@@ -100,7 +100,7 @@ class Slots:
                     return known if known.ready and room else None
             elif known is not None and known.index != job.avoid and self._has_room(known, lane, hungry):
                 return known
-        idle = self._idle
+        idle = self.idle
         if idle and len(lane.occupied) < lane.max_in_flight:
             for slot in idle:
                 if slot.index != job.avoid:
@@ -147,12 +147,12 @@ class Slots:
             lane: whose jobs.
             waiting: how many of them there are, at least 1.
         """
-        if waiting == 1 or not lane.ahead or lane.affinity in BINDING:
+        if waiting == 1 or not lane.ahead or lane.binds:
             return 1
         occupied = len(lane.occupied)
         if slot not in lane.occupied:
             occupied += 1
-            if len(self._idle) > 1 and occupied < lane.max_in_flight:
+            if len(self.idle) > 1 and occupied < lane.max_in_flight:
                 return 1  # each idle worker gets one before any gets two
         # So that all pipes are equally full, should these be the last ones.
         level = min(pipe_depth(lane.likely()), -(-(lane.in_pipes + waiting) // occupied))
@@ -163,7 +163,7 @@ class Slots:
         load = slot.load
         slot.load = load + count
         if load == 0:
-            self._idle.pop(slot, None)
+            self.idle.pop(slot, None)
             slot.quota = pipe_depth(lane.likely())
             slot.lane = lane
         elif slot.lane is not lane:
@@ -179,15 +179,15 @@ class Slots:
         lane.open[slot] = None  # behind the others, so that they get their turn
         lane.in_pipes += count
         if lane.affinity != "none" and lane.session is not None:
-            self.sessions.taken(lane.session, slot, lane, bound=lane.affinity in BINDING)
+            self.sessions.taken(lane.session, slot, lane, bound=lane.binds)
 
     def give(self, slot: Slot, lane: Lane, count: int = 1) -> None:
         """So many jobs of `lane` have left the slot's pipe."""
         if slot.ready:
             slot.load -= count
             if slot.load == 0:
-                self._idle[slot] = None
-        if lane.affinity in BINDING and lane.session is not None:
+                self.idle[slot] = None
+        if lane.binds and lane.session is not None:
             self.sessions.given_back(lane.session)
         lane.in_pipes -= count
         left = lane.occupied[slot] - count

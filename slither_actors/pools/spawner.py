@@ -10,19 +10,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
+import signal
 import subprocess
-import sys
 import threading
+from _socket import AF_UNIX, SOCK_STREAM, socketpair  # `socket` itself takes 9 ms to import, and wraps these three
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, Self
 
 from msgspec import Struct
+from pykka import ActorDeadError
 
-from slither_actors.pools import guardian
+from slither_actors.pools import cursor, environment, guardian, interpreter
 from slither_actors.pools.arena import REPLIES, RequestArena, memory_file
 from slither_actors.pools.processes import Processes, WorkerProcess
+from slither_actors.pools.processors import processors
+from slither_actors.wire.ends import is_end
+from slither_actors.worker.cursor import SIZE as CURSOR
 from supervisors import DaemonActor, ExitReason, Scheduler
+from supervisors.descriptors import close, raised
+from supervisors.interrupts import block_sigpipe
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
 PIPE_BYTES = 1 << 20
@@ -55,6 +64,27 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
+def _script(module: ModuleType) -> list[str]:
+    """What to give an interpreter, so that it runs a module of ours as a script; nothing if that is impossible."""
+    path = os.path.abspath(str(module.__file__))
+    if os.path.isfile(path):
+        return [path]
+    # In a zip (zipapp, an egg) there is no such file. Its source is short enough for a command line.
+    source = getattr(module.__loader__, "get_source", lambda name: None)(module.__name__)
+    return [] if source is None else ["-c", source]
+
+
+logger = logging.getLogger("slither_actors.guardian")
+
+_GUARDIAN_DIED = (
+    "the guardian (pid %d), which kills the workers' children should this process be killed, has ended with code %s; "
+    "it is started again"
+)
+
+# Looked for when this is imported: `python app.pyz` has a relative path, which counts from where it was started.
+_GUARDIAN = _script(guardian)
+
+
 class SpawnerStatistics(Struct, frozen=True):
     """What the Spawner holds, at one moment.
 
@@ -71,14 +101,16 @@ class Spawn:
     """To the Spawner: make a worker process.
 
     Args:
-        argv: from the descriptors (request, reply, lifeline, and those of the shared memory, if there is any) to the
-            command line.
+        argv: from the descriptors (request, reply, lifeline, and those of the shared memory or that of the cursor, if
+            there are any) to the command line.
         env: variables over the host's environment.
         answer: called on the scheduler's thread with the WorkerProcess or the OSError.
         arena: of the pool; None where no memory is shared.
+        python: the worker's interpreter, which the guardian runs on where this process's own is of no use.
+        size: workers of the pool.
     """
 
-    __slots__ = ("answer", "arena", "argv", "env")
+    __slots__ = ("answer", "arena", "argv", "env", "python", "size")
 
     def __init__(
         self,
@@ -86,7 +118,12 @@ class Spawn:
         env: Mapping[str, str],
         answer: Callable[[WorkerProcess | Exception], None],
         arena: RequestArena | None = None,
+        *,
+        python: str = "",
+        size: int = 1,
     ) -> None:
+        self.python = python
+        self.size = size
         self.argv = argv
         self.env = env
         self.answer = answer
@@ -102,6 +139,15 @@ class Reaped:
         self.pid = pid
 
 
+class Kill:
+    """To the Spawner: this process may not kill that group; the guardian, with the rights of its start, may."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, group: int) -> None:
+        self.group = group
+
+
 class Spawner(DaemonActor):
     """Makes workers and keeps the guardian informed.
 
@@ -115,25 +161,49 @@ class Spawner(DaemonActor):
         note(self)
         self._scheduler = scheduler
         self._processes = processes
-        self._guardian = GuardianLink()
+        self._guardian = GuardianLink(scheduler.side.submit)
+        processes.killer = self._have_killed
+
+    def _have_killed(self, group: int) -> None:
+        with contextlib.suppress(ActorDeadError):  # its end is near, and with it the guardian's, who kills what is left
+            self.actor_ref.tell(Kill(group))
+
+    def on_start(self) -> object:  # type: ignore[override]  # as DaemonActor has it
+        """Write to the guardian's pipe, broken or not, without a SIGPIPE."""
+        block_sigpipe()
+        return None
 
     def on_receive(self, message: Any) -> None:
-        """Serve `Spawn` and `Reaped`."""
+        """Serve `Spawn`, `Reaped` and `Kill`. Nothing that goes wrong with one of them may end the thread, and with it
+        all workers of the System."""
         if isinstance(message, Spawn):
             try:
                 with _making:
                     answer: WorkerProcess | Exception = self._spawn(message)
-            except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+            except Exception as error:  # of whatever kind: it is this start that has failed
                 answer = error
+            except BaseException as error:  # a callback's SystemExit, say
+                answer = RuntimeError(f"starting a worker raised {type(error).__name__}")
+                answer.__cause__ = error
             self._scheduler.post(message.answer, answer)
         elif isinstance(message, Reaped):
-            self._guardian.forget(message.pid)
+            self._tell_guardian(self._guardian.forget, message.pid)
+        elif isinstance(message, Kill):
+            self._tell_guardian(self._guardian.kill, message.group)
+
+    def _tell_guardian(self, what: Callable[[int], object], group: int) -> None:
+        try:
+            what(group)
+        except BaseException as error:  # a guardian less is no reason to lose the workers
+            self._scheduler.log_exception("the link to the guardian", error)
 
     def on_exit(self, reason: ExitReason) -> None:
         """Let the guardian go; what it still has on its list it kills."""
-        for group in self._guardian.groups - self._processes.groups:
-            self._guardian.forget(group)
-        self._guardian.close()
+        try:
+            for group in self._guardian.groups - self._processes.groups:
+                self._guardian.forget(group)
+        finally:
+            self._guardian.close()
 
     def statistics(self) -> SpawnerStatistics:
         """What it holds now. From any thread."""
@@ -144,52 +214,89 @@ class Spawner(DaemonActor):
         return self._guardian.descriptors()
 
     def _spawn(self, message: Spawn) -> WorkerProcess:
-        self._guardian.start()
+        self._guardian.start(message.python)
+        host = environment.of_host()
         with _Pipes() as pipes:
-            request, reply, lifeline, stderr = (pipes.make() for _ in range(4))
+            request, reply, stderr = (pipes.make() for _ in range(3))
+            lifeline = pipes.make_pair()
             for fd in (request[1], reply[1]):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
             theirs = [request[0], reply[1], lifeline[0]]
-            replies = -1
+            replies = place = -1
             if message.arena is not None and (requests := message.arena.for_workers()) >= 0:
                 pipes.own(requests)
-                replies = pipes.own(memory_file(REPLIES))
+                replies = pipes.own(memory_file(REPLIES + CURSOR))
                 if replies < 0:
                     raise OSError(errno.EMFILE, "no memory to share with a worker")
                 theirs += (requests, replies)
+            elif (place := pipes.own(cursor.make())) >= 0:
+                theirs.append(place)
             popen = subprocess.Popen(
                 message.argv(*theirs),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr[1],
                 stderr=stderr[1],
                 pass_fds=theirs,
-                env={**os.environ, **message.env},
+                env=environment.of_worker(host, message.env, message.size, processors()),
                 start_new_session=True,
             )
-            self._guardian.watch(popen.pid)
-            worker = WorkerProcess(
-                popen,
-                request=pipes.keep(request[1]),
-                reply=pipes.keep(reply[0]),
-                stderr=pipes.keep(stderr[0]),
-                lifeline=pipes.keep(lifeline[1]),
-                replies=pipes.keep(replies),
-                closed=self._processes.discard,
-            )
-        for fd in (worker.request, worker.reply, worker.stderr):
+            ours = [pipes.raised(fd) for fd in (request[1], reply[0], stderr[0], lifeline[1], replies, place)]
+            try:
+                worker = self._made(popen, *ours)
+            except BaseException:  # nobody would know of the process
+                with contextlib.suppress(OSError):
+                    os.killpg(popen.pid, signal.SIGKILL)
+                popen.wait()
+                raise
+            for fd in ours:
+                pipes.keep(fd)
+        return worker
+
+    def _made(
+        self,
+        popen: subprocess.Popen[bytes],
+        request: int,
+        reply: int,
+        stderr: int,
+        lifeline: int,
+        replies: int,
+        place: int,
+    ) -> WorkerProcess:
+        """A process that has been made, as the others get it."""
+        for fd in (request, reply, stderr, lifeline):
             os.set_blocking(fd, False)
-        self._processes.add(worker)
+        self._guardian.watch(popen.pid)
+        worker: WorkerProcess | None = None
+        try:
+            worker = WorkerProcess(
+                popen, request=request, reply=reply, stderr=stderr, lifeline=lifeline, replies=replies,
+                place=place, closed=self._processes.discard,
+            )  # fmt: skip
+            self._processes.add(worker)
+        except BaseException:
+            if worker is not None:
+                self._processes.discard(worker)
+                if worker.pidfd >= 0:
+                    os.close(worker.pidfd)
+            self._guardian.forget(popen.pid)
+            raise
         return worker
 
 
 class GuardianLink:
-    """The host's side of the guardian: starts it on first use, again if somebody killed it, and tells it the groups."""
+    """The host's side of the guardian: starts it on first use, again if somebody killed it, and tells it the groups.
 
-    def __init__(self) -> None:
+    Args:
+        note: calls what it is given, on a thread where log records may take their time.
+    """
+
+    def __init__(self, note: Callable[..., object] = lambda call, *args: call(*args)) -> None:
+        self._note = note
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
         self._groups: set[int] = set()
+        self._python = ""
 
     @property
     def groups(self) -> set[int]:
@@ -202,19 +309,33 @@ class GuardianLink:
         popen = self._popen
         return popen.pid if popen is not None and popen.returncode is None else None
 
-    def start(self) -> None:
-        """Make sure that a guardian runs and knows every group. Raises OSError where no process can be made."""
-        if self._popen is not None and self._popen.poll() is None:
-            return
+    def start(self, python: str = "") -> None:
+        """Make sure that a guardian runs and knows every group.
+
+        Args:
+            python: what it runs on where this process's own interpreter is of no use.
+
+        Raises:
+            OSError: no process can be made.
+        """
+        if self._popen is not None:
+            if self._popen.poll() is None:
+                return
+            self._note(logger.warning, _GUARDIAN_DIED, self._popen.pid, self._popen.returncode)
+        self._python = python or self._python
+        if not _GUARDIAN:
+            where = str(guardian.__file__)
+            raise FileNotFoundError(errno.ENOENT, "slither_actors is packed without the source of its guardian", where)
         self._close_pipe()
         with _Pipes() as pipes:
             ours = pipes.make()
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", os.path.abspath(guardian.__file__), str(ours[0])],
+                [interpreter.own() or self._python, "-I", "-S", *_GUARDIAN, str(ours[0])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(ours[0],),
+                env=environment.of_guardian(environment.of_host()),
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])
@@ -232,6 +353,10 @@ class GuardianLink:
         self._groups.discard(group)
         if not self._tell(b"-%d\n" % group):
             self._replace()
+
+    def kill(self, group: int) -> None:
+        """Have the guardian kill this group now, if it is one that it watches."""
+        self._tell(b"!%d\n" % group)
 
     def close(self) -> None:
         """End the guardian and reap it."""
@@ -254,7 +379,9 @@ class GuardianLink:
         if lines and self._pipe >= 0:
             try:
                 os.write(self._pipe, lines)
-            except (BrokenPipeError, BlockingIOError):
+            except OSError as error:
+                if not (is_end(error) or error.errno in (errno.EAGAIN, errno.EBADF)):
+                    raise
                 return False
         return True
 
@@ -268,7 +395,7 @@ class GuardianLink:
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:
-            os.close(self._pipe)
+            close(self._pipe)
             self._pipe = -1
 
 
@@ -288,12 +415,26 @@ class _Pipes:
         self._open.update(ends)
         return ends
 
+    def make_pair(self) -> tuple[int, int]:
+        """Return two connected sockets: a pipe for both directions."""
+        ends = tuple(end.detach() for end in socketpair(AF_UNIX, SOCK_STREAM))
+        self._open.update(ends)
+        return ends[0], ends[1]
+
     def own(self, fd: int) -> int:
         """Another descriptor to be closed on the way out."""
         if fd >= 0:
             self._open.add(fd)
         return fd
 
+    def raised(self, fd: int) -> int:
+        """The number that it has from now on; it is still to be closed on the way out."""
+        high = raised(fd)
+        if high != fd:
+            self._open.discard(fd)
+            self._open.add(high)
+        return high
+
     def keep(self, fd: int) -> int:
         self._open.discard(fd)
-        return fd
+        return raised(fd)

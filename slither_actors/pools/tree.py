@@ -12,6 +12,7 @@ from slither_actors.pools.hosts.local import LocalHost
 from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.pool import Pool
+from slither_actors.pools.restarts import PoolRestarts
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.messages import Hello
 from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
@@ -51,16 +52,13 @@ def _start(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
 
 def _start_executors(link: PoolLink, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
     # Dynamic, as those stop all at once: eight hung workers must not take eight times `shutdown`.
-    supervisor = DynamicSupervisor.start(
-        max_restarts=spec.max_restarts if spec.max_restarts != "auto" else None,
-        max_seconds=spec.max_seconds,
-        restart_backoff=spec.restart_backoff,
-        name=f"{link.name} executors",
-    )
-    hello = _hello(link.name, spec)
+    budget = spec.max_restarts if spec.max_restarts != "auto" else None
+    restarts = link.restarts = PoolRestarts(budget, spec.max_seconds, spec.restart_backoff, link.counters.completed)
+    supervisor = DynamicSupervisor.start(name=f"{link.name} executors", policy=restarts)
     if spec.shares:
         link.share(supervisor)
     for index in range(spec.size):
+        hello = _hello(link.name, spec, index)
         supervisor.tell(StartChild(_executor_child(index, link, spec, spawner, hello)))
     return supervisor
 
@@ -79,7 +77,7 @@ def _executor_child(index: int, link: PoolLink, spec: PoolSpec, spawner: Callabl
     )
 
 
-def _hello(name: str, spec: PoolSpec) -> bytes:
+def _hello(name: str, spec: PoolSpec, index: int) -> bytes:
     """The greeting: the pool's path, then the host's; another interpreter keeps its own behind the pool's."""
     path = list(spec.path)
     if spec.python is None:
@@ -97,4 +95,5 @@ def _hello(name: str, spec: PoolSpec) -> bytes:
         max_batches=spec.max_batches,
         max_rss=spec.max_rss,
         memory_limit=spec.memory_limit,
+        index=index,
     ).to_body()

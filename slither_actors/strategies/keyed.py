@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.errors import StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies.base import Batches, Strategy
@@ -32,6 +33,7 @@ class KeyPartition(Strategy):
 
     def __init__(self, key_fn: Callable[[Item], Hashable], batch_size: int | None = None) -> None:
         self.key_fn = checks.function("key_fn", key_fn, "lambda item: item.payload['user']")
+        check_call("key_fn", key_fn, ("item",))
         if batch_size is not None:
             batch_size = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
         self.batch_size = batch_size

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slither_actors import checks
+from slither_actors.callbacks import check_call
 from slither_actors.errors import OptionError, StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies.base import Batches, Strategy
@@ -37,6 +38,7 @@ class WeightedBatch(Strategy):
     ) -> None:
         if weight_fn is not None:
             checks.function("weight_fn", weight_fn, "lambda item: len(item.payload)")
+            check_call("weight_fn", weight_fn, ("item",))
         if checks.real("max_weight", max_weight) <= 0:
             raise OptionError(f"max_weight must be above 0, not {shown(max_weight)}")
         if batch_size is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def _description(dtype: np.dtype[Any]) -> Any:
-    """What :func:`_dtype` makes the same dtype of: a string, or a list for structured ones."""
+    """What :func:`_dtype` makes the same dtype of: a string, a list for structured ones, a map for `numpy.record`."""
     if dtype.hasobject:
         raise RefusedError(f"a numpy array of dtype {dtype} holds Python objects; send a list, or a numeric dtype")
     if dtype.names is not None:
-        return np.lib.format.dtype_to_descr(dtype)
+        try:
+            fields = np.lib.format.dtype_to_descr(dtype)
+        except ValueError as error:  # overlapping fields, say
+            raise RefusedError(f"dtype {dtype} has no description ({error}); send each field as an array") from None
+        if any(_has_records(inner) for inner, *_ in dtype.fields.values()):  # type: ignore[union-attr]
+            raise RefusedError(f"dtype {dtype} has numpy.record inside a field; send astype() of a plain dtype")
+        return {_RECORD: fields} if dtype.type is np.record else fields
     text = dtype.str
     found = np.dtype(text)
     if found.type is not dtype.type:
@@ -32,8 +39,18 @@ def _description(dtype: np.dtype[Any]) -> Any:
     return text
 
 
+def _has_records(dtype: np.dtype[Any]) -> bool:
+    """Whether items of the dtype are, or hold, `numpy.record`: inside a field the description does not tell."""
+    inner = dtype.base
+    return inner.type is np.record or any(_has_records(field) for field, *_ in (inner.fields or {}).values())
+
+
 # numpy reads whole lists out of a text ("2i4,(3,)f8"), an expression each; _description makes none such.
 _ONE_TYPE: Final = re.compile(r"[<>=|]?[a-zA-Z?][0-9]{0,10}(\[[0-9]{0,10}[a-zA-Z]{1,7}(/[0-9]{1,10})?\])?")
+_BIG_ENDIAN: Final = ">" if sys.byteorder == "little" else "="
+"""`byteorder` of a dtype whose numbers begin with the highest byte."""
+_RECORD: Final = "record"
+"""The one key of the map that describes a structured dtype whose items are `numpy.record` and not `numpy.void`."""
 _MOST_DIMENSIONS: Final = 64  # numpy's own bound; 32 before numpy 2
 
 _dtypes: Final[dict[str, np.dtype[Any]]] = {}  # those of texts; few differ in a program
@@ -43,6 +60,10 @@ _MOST_DTYPES: Final = 256
 def _dtype(description: Any) -> np.dtype[Any]:
     if type(description) is str and description in _dtypes:
         return _dtypes[description]
+    if type(description) is dict:
+        if list(description) != [_RECORD] or type(description[_RECORD]) is not list:
+            raise DecodeError("a map describes no dtype")
+        return np.dtype((np.record, _dtype(description[_RECORD])))
     _check(description)
     dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(description)
     if dtype.hasobject:
@@ -92,6 +113,8 @@ def encode_array(value: np.ndarray[Any, Any], outer: Nesting) -> tuple[int, byte
 
 def encode_scalar(value: np.generic, outer: Nesting) -> tuple[int, bytes]:
     """Dtype and bytes."""
+    if not value.itemsize and type(value) is np.void:
+        raise RefusedError("a numpy.void without bytes, which numpy cannot make again; send None")
     return SCALAR, outer.nested([_description(value.dtype), value.tobytes() if value.itemsize else b""])
 
 
@@ -135,6 +158,11 @@ def decode_scalar(data: bytes, hook: Hook) -> Any:
         raise DecodeError(f"a scalar of dtype {dtype} takes other than {len(content)} bytes")
     if not content:
         return dtype.type()
+    # An item taken out of an array has lost the zeros at its end, which are padding there and belong to a scalar.
+    if dtype.type is np.bytes_:
+        return np.bytes_(content)
+    if dtype.type is np.str_:
+        return np.str_(content.decode("utf-32-be" if dtype.byteorder == _BIG_ENDIAN else "utf-32-le", "surrogatepass"))
     # Structured ones are made to be written to, which numpy does not hash: they take 4 µs to compare, and values of one
     # hash are found at once, so that as keys they would cost 1 s for each 100 KiB.
     return np.frombuffer(content if dtype.names is None else bytearray(content), dtype, count=1)[0]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from _thread import _local  # threading.local, without loading threading
+
 from . import extensions
+from .c_stack import room
 from .decoders import MOST_KEYS, BesideBody, Hook
 from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
-from .pack import ExtType, exceeded, packer, unpackb
+from .pack import ExtType, exceeded, packer, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,17 +76,17 @@ class Encoder:
         """
         original = value
         self.copied = True
-        batch = value if type(value) is list else value.get("items") if type(value) is dict else None
+        batch = value if type(value) is list else _items(value)
         # A batch (or a command's map of one) of large bytes is known by the first of them.
-        if self._hunts or (batch and type(batch) is list and type(batch[0]) in _BYTES and self._is_large(batch[0])):
+        if self._hunts or (batch and type(batch[0]) in _BYTES and self._is_large(batch[0])):
             value = self._lifted(value, _LIFT_LEVELS)
         try:
+            if not room.unchecked:
+                _check_depth(value)
             body = self._pack(value)
         except Exception as error:
             self._reset()
-            from .explain import explain
-
-            raise explain(original, error) from error
+            body = self._packed_again(original, value, error)
         except BaseException:  # an interrupt in mid-value: the next value must not begin at its depth
             self._reset()
             raise
@@ -99,6 +102,26 @@ class Encoder:
             self._offset = 0
             return body, buffers
         return body, []
+
+    def _packed_again(self, original: object, value: object, error: Exception) -> bytes:
+        """The body after a first attempt has failed: only for text with lone surrogates there is another way."""
+        from .explain import explain
+        from .handlers import raised_by_handler
+
+        if raised_by_handler(error):
+            raise error
+        if type(error) is UnicodeEncodeError:
+            try:
+                return self._pack(extensions.with_surrogates(value))
+            except Exception as second:
+                self._reset()
+                if raised_by_handler(second):
+                    raise
+                error = second
+            except BaseException:
+                self._reset()
+                raise
+        raise explain(original, error) from error
 
     def _is_large(self, data: Any) -> bool:
         return self._threshold is not None and len(data) >= self._threshold
@@ -137,6 +160,8 @@ class Encoder:
         depth = self._depth = self._depth + 1
         if depth > MAX_NESTING:
             raise RefusedError(f"more than {MAX_NESTING} tuples, sets or the like inside one another (or a cycle)")
+        if depth == room.unchecked:
+            _check_depth(value)
         packs = self._packs
         if depth == len(packs):
             packs.append(packer(self._default, _NESTED_BUFFER))
@@ -158,6 +183,21 @@ class Encoder:
         return offset
 
 
+def _items(value: object) -> list[Any] | None:
+    """The batch in a command's map of one."""
+    items = value.get("items") if type(value) is dict else None
+    return items if type(items) is list else None
+
+
+def _check_depth(value: object) -> None:
+    """Refuse what would end the process by a stack overflow. :raises RefusedError: it is nested too deep."""
+    if room.lacks(value):
+        raise RefusedError(
+            f"nested too deep for the C stack of this thread, {room.size} bytes (or a cycle); send flatter data, or "
+            f"use a thread with a larger one: threading.stack_size"
+        )
+
+
 def _closed(value: object) -> bytes:
     raise RuntimeError("this encoder was closed")
 
@@ -174,7 +214,15 @@ def encode(value: object) -> bytes:
         encoder.close()
 
 
-_hook = Hook(0, BesideBody(b""))
+class _Here(_local):
+    """What the calling thread decodes with."""
+
+    def __init__(self) -> None:
+        self.hook = Hook(0, BesideBody(b""))
+        """For bodies that have nothing beside them."""
+
+
+_here = _Here()
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
@@ -185,16 +233,18 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
 
     :raises DecodeError: these bytes are no value; nothing else is raised, whatever they are.
     """
-    hook = _hook
+    hook = _here.hook
     try:
         if buffers:
             hook = Hook(0, BesideBody(buffers))
+        if not hook.on_stack:
+            return unpack_on_heap(body, hook, most_keys=MOST_KEYS)
         return unpackb(body, strict_map_key=False, max_map_len=MOST_KEYS, ext_hook=hook)
     except DecodeError:
         raise
     except Exception as error:
         if not exceeded(error):
-            raise DecodeError(f"{type(error).__name__}: {error}") from error
+            raise _undecodable(error)  # noqa: B904  # which names its cause itself
     from .large import decode_large
 
     try:
@@ -202,4 +252,15 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     except DecodeError:
         raise
     except Exception as error:
-        raise DecodeError(f"{type(error).__name__}: {error}") from error
+        raise _undecodable(error)  # noqa: B904
+
+
+def _undecodable(error: Exception) -> Exception:
+    """What is to be raised for it."""
+    from .handlers import raised_by_handler
+
+    if raised_by_handler(error):
+        return error
+    made = DecodeError(f"{type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt  # msgpack has loaded it already
 
+from .c_stack import room
 from .extensions import (
     ARRAY,
     ARRAY_BESIDE,
@@ -19,12 +20,12 @@ from .extensions import (
     DATETIME,
     DECIMAL,
     FROZENSET,
-    MAX_NESTING,
     PATH,
     PATH_KINDS,
     PLACE_LAYOUT,
     SCALAR,
     SET,
+    SURROGATES,
     TIME,
     TIME_LAYOUT,
     TIMEDELTA,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
     ExtensionDecoder = Callable[[bytes, "Hook"], Any]
 
-# unpackb keeps its work space on the C stack, an Unpacker on the heap: the deeper levels, which are rare, use the
-# latter, so that even a thread with a small stack (512 KiB on macOS) survives them.
+# unpackb keeps its work space, 45 KiB a level, on the C stack, an Unpacker on the heap: the deeper levels, which are
+# rare, use the latter; so do all levels in a thread with a small stack.
 _STACK_LEVELS: Final = 4
 
 MOST_KEYS: Final = 256
@@ -87,7 +88,7 @@ class BesideBody:
 
 
 class Hook:
-    """The ``ext_hook`` of one level of nesting; knows the out-of-band buffers."""
+    """The ``ext_hook`` of one level of nesting; knows the out-of-band buffers. For the thread that made it."""
 
     __slots__ = ("_inner", "beside", "depth", "most", "on_stack")
 
@@ -95,7 +96,7 @@ class Hook:
         self.depth = depth
         self.beside = beside
         self.most = _MOST_ITEMS if depth == 1 else _MOST_ITEMS_DEEPER
-        self.on_stack = depth <= _STACK_LEVELS
+        self.on_stack = depth <= _STACK_LEVELS and room.large
         self._inner: Self | None = None
 
     def __call__(self, code: int, data: bytes) -> Any:
@@ -116,8 +117,8 @@ class Hook:
         """
         inner = self._inner
         if inner is None:
-            if self.depth == MAX_NESTING:
-                raise DecodeError(f"more than {MAX_NESTING} extensions inside one another")
+            if self.depth >= room.extensions:
+                raise DecodeError(f"more than {room.extensions} extensions inside one another")
             inner = self._inner = type(self)(self.depth + 1, self.beside)
         return inner
 
@@ -252,4 +253,5 @@ _DECODERS: Final[dict[int, ExtensionDecoder]] = {
     ARRAY_BESIDE: _decode_array_beside,
     SCALAR: _decode_scalar,
     BYTES_BESIDE: _decode_beside,
+    SURROGATES: lambda data, hook: data.decode("utf-8", "surrogatepass"),
 }

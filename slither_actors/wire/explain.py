@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from .extensions import EncodeError, RefusedError
+from .handlers import raised_by_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +46,22 @@ def refusal(cls: type, value: object) -> str:
         return f"it is a class ({_type_name(value)}); send its name"  # type: ignore[arg-type]
     if callable(value) and hasattr(value, "__code__"):
         return "it is a function; send its name"
+    if hasattr(cls, "__await__") or hasattr(cls, "__anext__"):
+        return f"{name} comes of an async function; await it first, and send what it gives"
+    if hasattr(cls, "fileno") and hasattr(cls, "read"):
+        return f"{name} is an open file; send its name, or what read() gives"
+    if hasattr(cls, "fetchall"):
+        return f"{name} is a cursor; send list() of its rows"
     if hasattr(cls, "__next__"):
         return f"{name} is an iterator; send list() of it"
+    for method in ("model_dump", "to_dict", "to_numpy", "numpy", "tolist"):  # pydantic, pandas, torch, array.array
+        if callable(getattr(cls, method, None)):
+            return f"{name} cannot be sent; send .{method}() of it"
+    if hasattr(cls, "__attrs_attrs__"):
+        return f"{name} is an attrs class; send attrs.asdict() of it"
+    if hasattr(cls, "__iter__"):
+        kind = "dict" if hasattr(cls, "keys") and hasattr(cls, "__getitem__") else "list"
+        return f"{name} cannot be sent; send {kind}() of it"
     return f"objects of type {name} cannot be sent; send plain data (numbers, text, bytes, lists, dicts, arrays)"
 
 
@@ -54,7 +69,9 @@ def explain(value: object, error: Exception) -> EncodeError:
     """The error for ``value``, which failed to encode with ``error``: finds the place."""
     try:
         found = _find(value)
-    except Exception:
+    except Exception as failure:
+        if raised_by_handler(failure):
+            raise
         found = None
     if found is None:
         return EncodeError("", _reason(error))
@@ -77,7 +94,10 @@ def _find(root: object) -> tuple[list[tuple[str, int | str | None]], str] | None
             encoder._pack(value)
         except Exception as error:
             encoder._reset()
-            return _reason(error)
+            if raised_by_handler(error):
+                raise
+            # Text with lone surrogates has a form of its own, see `extensions.with_surrogates`.
+            return None if type(error) is UnicodeEncodeError and type(value) is str else _reason(error)
         return None
 
     children = _children(root)
@@ -136,7 +156,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RefusedError):
         return str(error)
     if isinstance(error, UnicodeEncodeError):
-        return f"the text {_shown(error.object)} has a lone surrogate at {error.start}, which UTF-8 cannot carry"
+        return f"the text {_shown(error.object)} cannot be sent as UTF-8: {error.reason} at {error.start}"
     if isinstance(error, RecursionError) or "recursion limit" in str(error):
         return "it is nested too deeply, or contains itself"
     return f"{type(error).__name__}: {error}"
@@ -145,7 +165,9 @@ def _reason(error: Exception) -> str:
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
         return f"<{_type_name(type(value))}>"
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt  # msgpack has loaded it already
 import struct
 import sys
+from operator import is_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ ARRAY: Final = 78
 ARRAY_BESIDE: Final = 79
 SCALAR: Final = 80
 BYTES_BESIDE: Final = 81
+SURROGATES: Final = 82
+"""Text with lone surrogates, which is no UTF-8: as ``surrogatepass`` encodes it."""
 
 MAX_NESTING: Final = 64
 """Extensions inside one another. Each costs a level of ``unpackb``, some 45 KiB of C stack."""
@@ -133,7 +136,7 @@ def _encode_timedelta(value: dt.timedelta, outer: Nesting) -> tuple[int, bytes]:
 
 
 def _encode_timezone(value: dt.timezone, outer: Nesting) -> tuple[int, bytes]:
-    return TIMEZONE, outer.nested(list(value.__getinitargs__()))  # type: ignore[attr-defined]
+    return TIMEZONE, outer.nested(with_surrogates(list(value.__getinitargs__())))  # type: ignore[attr-defined]
 
 
 def _encode_zone(value: Any, outer: Nesting) -> tuple[int, bytes]:
@@ -151,6 +154,40 @@ def _encode_path(value: Any, outer: Nesting) -> tuple[int, bytes]:
     return PATH, bytes((PATH_KINDS.index(type(value).__name__),)) + str(value).encode("utf-8", "surrogatepass")
 
 
+class Surrogates(str):
+    """Stands for text with lone surrogates while it is encoded: a type of its own, so that msgpack asks for a form."""
+
+    __slots__ = ()
+
+
+def _encode_surrogates(value: Surrogates, outer: Nesting) -> tuple[int, bytes]:
+    return SURROGATES, str.encode(value, "utf-8", "surrogatepass")
+
+
+def with_surrogates(value: Any) -> Any:
+    """``value`` with its texts that are no UTF-8 marked; what holds none is the same object.
+
+    Only ever called after such a text was met, so that good text costs nothing. Calls itself from Python, not by way of
+    `map`: so a thread with a small C stack ends at the recursion limit, not by an overflow.
+    """
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return Surrogates(value)
+        return value
+    if kind is dict:
+        keys, items = [with_surrogates(key) for key in value], [with_surrogates(item) for item in value.values()]
+        same = all(map(is_, keys, value)) and all(map(is_, items, value.values()))
+        return value if same else dict(zip(keys, items))  # noqa: B905 (Python 3.9 has no `strict`)
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
+        made = [with_surrogates(item) for item in value]
+        return value if all(map(is_, made, value)) else kind(made)
+    return value
+
+
 ENCODERS: Final[dict[type, ExtensionEncoder]] = {
     tuple: _encode_tuple,
     set: _encode_set,
@@ -162,6 +199,7 @@ ENCODERS: Final[dict[type, ExtensionEncoder]] = {
     dt.datetime: _encode_datetime,
     dt.timedelta: _encode_timedelta,
     dt.timezone: _encode_timezone,
+    Surrogates: _encode_surrogates,
 }
 """By exact type; :func:`learn` adds those whose module need not be loaded."""
 

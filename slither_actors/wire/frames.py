@@ -90,7 +90,7 @@ MIN_ROOM: Final = 64 * 1024
 # Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
 ALIGNMENT: Final = 16
 
-_unpack: Final = struct.Struct("<IHHQIQQII").unpack_from
+_unpack: Final = struct.Struct("<IHHQIQQIIQ").unpack_from
 
 
 class FrameParser:
@@ -213,12 +213,12 @@ class FrameParser:
         frames: list[Frame] = []
         buffer, view, kinds, max_frame = self._buffer, self._view, self._kinds, self.max_frame
         while end - start >= HEADER_SIZE:
-            lead, flags, attempt, request_id, side, body, buffers, count, failed = _unpack(buffer, start)
+            lead, flags, attempt, request_id, side, body, buffers, count, failed, took = _unpack(buffer, start)
             kind = kinds.get(lead)
             first = start + HEADER_SIZE
             middle = first + side
             last = middle + body
-            stop = last + (SHARED_SIZE if flags & SHARED else buffers)
+            stop = last + (SHARED_SIZE if flags and flags & SHARED else buffers)
             if kind is None or last + buffers - start > max_frame:
                 self._start = start
                 self._salvage = frames
@@ -227,7 +227,7 @@ class FrameParser:
             if stop > end:
                 self._start = start
                 if stop - start > BUFFER_SIZE:
-                    head = (kind, flags, attempt, request_id, count, failed, buffers, side, body, stop - last)
+                    head = (kind, flags, attempt, request_id, count, failed, buffers, side, body, stop - last, took)
                     try:
                         self._large_begin(head, first)
                     except MemoryError as error:
@@ -242,10 +242,10 @@ class FrameParser:
                 Frame(
                     kind, flags, attempt, request_id, count, failed,
                     bytes(view[first:middle]) if side else b"", bytes(view[middle:last]),
-                    memoryview(bytearray(view[last:stop])) if stop > last else EMPTY,
+                    memoryview(bytearray(view[last:stop])) if stop > last else EMPTY, took,
                 )
             )  # fmt: skip
-            if flags & SHARED:
+            if flags and flags & SHARED:
                 frames[-1].shared_size = buffers
                 self.shared = True
             start = stop
@@ -302,7 +302,7 @@ class FrameParser:
         head = bytes(self._view[start : min(self._end, start + 32)])
         if not head.startswith(MAGIC):
             return ProtocolError("magic", f"no frame begins with {head[:2]!r}; what came is {head!r}")
-        _, version, kind, *_, side, body, buffers, _, _ = HEADER.unpack_from(self._buffer, start)
+        _, version, kind, *_, side, body, buffers, _, _, _ = HEADER.unpack_from(self._buffer, start)
         if version != VERSION:
             return ProtocolError("version", f"the other side speaks protocol version {version}, this one {VERSION}")
         if kind not in KIND_NAMES:
@@ -314,7 +314,7 @@ class FrameParser:
 
     def _large_begin(self, head: tuple[Any, ...], start: int) -> None:
         """Give the frame whose header was just read memory of its own, and move there what has come of it."""
-        side, body, buffers = head[7:]
+        side, body, buffers = head[7:10]
         self._large_head = head
         self._large_pad = -(side + body) % ALIGNMENT if buffers else 0
         self._large_size = self._large_pad + side + body + buffers
@@ -347,7 +347,7 @@ class FrameParser:
             self._large_view = None
         if self._large_filled < self._large_size:
             return []
-        kind, flags, attempt, request_id, count, failed, beside, side, body, buffers = self._large_head
+        kind, flags, attempt, request_id, count, failed, beside, side, body, buffers, took = self._large_head
         if not len(self._large):  # type: ignore[arg-type]
             self._large = None
             size = HEADER_SIZE + side + body + buffers
@@ -360,7 +360,7 @@ class FrameParser:
         start += side
         frame = Frame(
             kind, flags, attempt, request_id, count, failed, side_data, whole[start : start + body],
-            whole[start + body :] if buffers else EMPTY,
+            whole[start + body :] if buffers else EMPTY, took,
         )  # fmt: skip
         if flags & SHARED:
             frame.shared_size = beside

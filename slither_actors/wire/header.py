@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Buffer: TypeAlias = bytes | bytearray | memoryview
 
 MAGIC: Final = b"SA"
-VERSION: Final = 1
+VERSION: Final = 2
 
 HELLO: Final = 1
 READY: Final = 2
@@ -41,8 +41,9 @@ FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, PING, STOP, FO
 FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, PONG, RETIRE})
 """The kinds that a host accepts."""
 
-HEADER: Final = struct.Struct("<2sBBHHQIQQII")
-"""Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items."""
+HEADER: Final = struct.Struct("<2sBBHHQIQQIIQ")
+"""Magic, version, kind, flags, attempt, request id, lengths of side, body and buffers, good results, failed items, and
+in the answer to a batch the nanoseconds that the user's function took (0: it was not called)."""
 HEADER_SIZE: Final = HEADER.size
 
 SHARED: Final = 1
@@ -83,6 +84,7 @@ class Frame:
 
     __slots__ = (
         "attempt", "body", "buffers", "count", "failed", "flags", "kind", "lease", "request_id", "shared_size", "side",
+        "took",
     )  # fmt: skip
     lease: object
     shared_size: int
@@ -98,6 +100,7 @@ class Frame:
         side: bytes,
         body: bytes | memoryview,
         buffers: memoryview = EMPTY,
+        took: int = 0,
     ) -> None:
         self.kind = kind
         self.flags = flags
@@ -108,6 +111,7 @@ class Frame:
         self.side = side
         self.body = body
         self.buffers = buffers
+        self.took = took
 
     @property
     def size(self) -> int:
@@ -157,9 +161,12 @@ def pack_header(
     side_len: int = 0,
     body_len: int = 0,
     buffers_len: int = 0,
+    took: int = 0,
 ) -> bytes:
     """The header of a frame; side, body and buffers follow it in this order. ``struct.error`` if out of range."""
-    return HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed)
+    return HEADER.pack(
+        MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed, took
+    )
 
 
 def pack_frame(
@@ -172,7 +179,8 @@ def pack_frame(
     flags: int = 0,
     count: int = 0,
     failed: int = 0,
+    took: int = 0,
 ) -> bytes:
     """A whole small frame (one without out-of-band buffers) as one piece."""
-    header = HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed)
+    header = HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed, took)
     return header + side + body if side else header + body

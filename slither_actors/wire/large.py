@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from .c_stack import room
 from .decoders import BesideBody, Hook
 from .extensions import DecodeError
 from .pack import check_announced, unpack_on_heap, unpackb
@@ -42,6 +43,8 @@ def decode_large(body: Buffer, beside: BesideBody) -> Any:
         # Without extensions keys are text, bytes and numbers of 64 bits. No more than some 50 of those have one hash,
         # and that of text is keyed anew in each process.
         try:
+            if not room.large:
+                return unpack_on_heap(body, _not_plain)
             return unpackb(body, strict_map_key=False, ext_hook=_not_plain)
         except _NotPlain:
             pass
@@ -59,16 +62,16 @@ class CarefulHook(Hook):
 
     def unpacked(self, data: Buffer) -> Any:
         """The value in ``data``, whose extensions come to this hook."""
-        return unpackb(data, strict_map_key=False, object_pairs_hook=_mapping, ext_hook=self)
+        if self.on_stack:
+            return unpackb(data, strict_map_key=False, object_pairs_hook=_mapping, ext_hook=self)
+        return unpack_on_heap(data, self, pairs_hook=_mapping)
 
     def value(self, data: bytes | memoryview) -> Any:
         """The value inside an extension's data."""
         inner = self.deeper()
         if len(data) > _SMALL:
             check_announced(data)
-        if inner.on_stack:
-            return inner.unpacked(data)
-        return unpack_on_heap(data, inner, pairs_hook=_mapping)
+        return inner.unpacked(data)
 
 
 def _mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

@@ -127,11 +127,12 @@ class Hello(Record):
     :ivar max_batches: batches after which it is to be replaced; None: never.
     :ivar max_rss: bytes of resident memory from which on it is to be replaced; None: never.
     :ivar memory_limit: bytes of address space that it may have; None: as many as it gets.
+    :ivar index: its place in the pool, from 0.
     """
 
     __slots__ = (  # noqa: RUF023
         "path", "keep_path", "preload", "adapter", "init", "host_pid", "max_frame", "name", "max_batches", "max_rss",
-        "memory_limit",
+        "memory_limit", "index",
     )  # fmt: skip
     path: list[str]
     keep_path: bool
@@ -144,6 +145,7 @@ class Hello(Record):
     max_batches: int | None
     max_rss: int | None
     memory_limit: int | None
+    index: int
 
     def __init__(
         self,
@@ -158,10 +160,11 @@ class Hello(Record):
         max_batches: int | None = None,
         max_rss: int | None = None,
         memory_limit: int | None = None,
+        index: int = 0,
     ) -> None:
         self._set(
             list(path), keep_path, list(preload), adapter, dict(init or {}), host_pid, max_frame, name, max_batches,
-            max_rss, memory_limit,
+            max_rss, memory_limit, index,
         )  # fmt: skip
 
     @classmethod
@@ -170,7 +173,7 @@ class Hello(Record):
         fields = _fields(
             body, "hello", None, path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict,
             host_pid=int, max_frame=int, name=str, max_batches=(int, type(None)), max_rss=(int, type(None)),
-            memory_limit=(int, type(None)),
+            memory_limit=(int, type(None)), index=int,
         )  # fmt: skip
         return cls(*(fields[name] for name in cls.__slots__))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .header import Buffer
 
-__all__ = ["VERSION", "ExtType", "check_announced", "exceeded", "packer", "unpack_on_heap", "unpackb"]
+__all__ = ["VERSION", "ExtType", "check_announced", "elements", "exceeded", "packer", "unpack_on_heap", "unpackb"]
 
 VERSION: Final = ".".join(map(str, version))
 """The version of msgpack."""
@@ -62,6 +62,26 @@ def check_announced(data: Buffer) -> None:
     unpacker.skip()
     if unpacker.tell() != len(data):
         raise ValueError("bytes are left over after the value")
+
+
+def elements(data: Buffer, key: str | None = None) -> list[Buffer]:
+    """The items of a list in ``data``, or of the one that a map there has under ``key``, each still encoded.
+
+    :raises Exception: there is no such list.
+    """
+    unpacker = Unpacker(None, read_size=1, max_buffer_size=len(data) or 1, strict_map_key=False)
+    unpacker.feed(data)
+    if key is not None:
+        for _ in range(unpacker.read_map_header()):
+            if unpacker.unpack() == key:
+                break
+            unpacker.skip()
+    found: list[Buffer] = []
+    for _ in range(unpacker.read_array_header()):
+        start = unpacker.tell()
+        unpacker.skip()
+        found.append(data[start : unpacker.tell()])
+    return found
 
 
 def exceeded(error: Exception) -> bool:

@@ -58,12 +58,13 @@ class Arena:
     """An arena that this side writes. Not thread-safe.
 
     :param fd: of the file; not needed any more afterwards.
+    :param tail: bytes at the file's end that are not the arena's.
     """
 
     __slots__ = ("_map", "extents")
 
-    def __init__(self, fd: int) -> None:
-        size = os.fstat(fd).st_size
+    def __init__(self, fd: int, tail: int = 0) -> None:
+        size = os.fstat(fd).st_size - tail
         self._map = mmap(fd, size, MAP_SHARED, PROT_READ | PROT_WRITE)
         self.extents = Extents(size)
 

@@ -7,7 +7,7 @@ import sys
 from .loop import main
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (5, 7) or not all(argument.isdigit() for argument in sys.argv[1:]):
+    if len(sys.argv) not in (5, 6, 7) or not all(argument.isdigit() for argument in sys.argv[1:]):
         sys.stderr.write("A worker is started by its host, with the numbers of some descriptors and its pid.\n")
         sys.exit(2)
     main(*map(int, sys.argv[1:]))

@@ -6,6 +6,7 @@ import os
 import select
 from time import monotonic
 
+from slither_actors.wire.ends import is_end
 from slither_actors.wire.frames import (
     FROM_HOST,
     HEADER,
@@ -19,10 +20,13 @@ from slither_actors.wire.frames import (
 )
 from slither_actors.wire.shared import Arena, Mapped, freed_parts
 
+from .cursor import SIZE as CURSOR
+from .guard import torn
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
+    from typing import Final, NoReturn
 
     from slither_actors.wire.header import Buffer, Frame
 
@@ -31,11 +35,21 @@ _JOINED: Final = 64 * 1024
 _VECTOR: Final = 512  # IOV_MAX is 1024 on every system we know, 16 by POSIX's word
 # What one look for a cancel may read: the rest of a large frame can wait until the batch in hand is done.
 _LOOK: Final = 1024 * 1024
-# Seconds between two looks: with shorter batches a look before each would be a tenth of the worker's time.
+# Seconds between two looks, also at our descriptors: with shorter batches a look before each would be a tenth of the
+# worker's time. Who closes them all and opens so many files that one gets such a high number, takes longer.
 LOOK_AGAIN: Final = 0.0002
 
 
 _pack: Final = HEADER.pack
+
+
+def _file(fd: int) -> tuple[int, int] | None:
+    """Which file a descriptor is of; None: it is closed."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class HostGoneError(Exception):
@@ -46,8 +60,8 @@ class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
     __slots__ = (
-        "_arena", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd", "_requests_fd",
-        "_shared",
+        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd",
+        "_requests_fd", "_shared", "look",
     )  # fmt: skip
 
     def __init__(self, request_fd: int, reply_fd: int, requests_fd: int = -1, replies_fd: int = -1) -> None:
@@ -65,10 +79,14 @@ class Channel:
         self._poll = poll.poll
         self._look_at = 0.0
         self._forked = False
+        self._files = {fd: _file(fd) for fd in (request_fd, reply_fd, requests_fd, replies_fd) if fd >= 0}
+        self.look = False
+        """Whether it is time for `read_ready` before the next batch."""
         os.register_at_fork(after_in_child=self._note_fork)
 
     def _note_fork(self) -> None:
         self._forked = True
+        self._look_at = 0.0  # so that `reply` comes by `_check`
 
     @property
     def max_frame(self) -> int:
@@ -86,30 +104,52 @@ class Channel:
         :raises ProtocolError: the host sent what is no request.
         """
         parser = self._parser
-        n = os.readv(self._request_fd, [parser.buffer()])
-        if not n:
-            raise HostGoneError
+        if monotonic() >= self._look_at:
+            self._check()
+        n = self._receive(parser)
         frames = parser.received(n)
         if parser.shared:
             self._look_up(frames)
         return frames
 
-    def read_ready(self) -> list[Frame]:
-        """The frames that can be had without waiting. Raises as :meth:`read` does.
+    def _receive(self, parser: FrameParser) -> int:
+        try:
+            n = os.readv(self._request_fd, [parser.buffer()])
+        except OSError as error:
+            self._failed(error)
+        if not n:
+            raise HostGoneError
+        return n
 
-        Gives none without looking if the last look is less than `LOOK_AGAIN` seconds ago.
-        """
+    def _failed(self, error: OSError) -> NoReturn:
+        """What a read or write that failed means. :raises HostGoneError: the host is gone."""
+        if is_end(error):
+            raise HostGoneError from None
+        self._check()
+        raise error
+
+    def _check(self) -> None:
+        """End the process if a function has closed or replaced our descriptors: others may have their numbers."""
+        if self._forked:
+            self._in_a_fork()
+        for fd in (self._request_fd, self._reply_fd):
+            self._same(fd)
+        self._look_at = monotonic() + LOOK_AGAIN
+        self.look = True
+
+    def _same(self, fd: int) -> int:
+        if _file(fd) != self._files[fd]:
+            torn()
+        return fd
+
+    def read_ready(self) -> list[Frame]:
+        """The frames that can be had without waiting. Raises as :meth:`read` does."""
         frames: list[Frame] = []
-        now = monotonic()
-        if now < self._look_at:
-            return frames
-        self._look_at = now + LOOK_AGAIN
+        self.look = False
         left = _LOOK
         while left > 0 and self._poll(0):
             parser = self._parser
-            n = os.readv(self._request_fd, [parser.buffer()])
-            if not n:
-                raise HostGoneError
+            n = self._receive(parser)
             frames += parser.received(n)
             left -= n
             if parser.shared:
@@ -121,7 +161,7 @@ class Channel:
         for frame in frames:
             if frame.flags & SHARED and len(frame.buffers) == SHARED_SIZE != frame.shared_size:
                 if self._shared is None:
-                    self._shared = Mapped(self._requests_fd)
+                    self._shared = Mapped(self._same(self._requests_fd))
                 self._shared.look_up(frame)
 
     def freed(self, frame: Frame) -> None:
@@ -141,28 +181,30 @@ class Channel:
             return None
         if self._arena is None:
             try:
-                self._arena = Arena(self._replies_fd)
+                self._arena = Arena(self._same(self._replies_fd), CURSOR)
             except (OSError, ValueError):  # no address space left, say
                 self._replies_fd = -1
                 return None
         return self._arena.put(buffers, size)
 
-    def reply(self, request_id: int, attempt: int, count: int, body: bytes) -> None:
+    def reply(self, request_id: int, attempt: int, count: int, body: bytes, took: int) -> None:
         """Send a plain reply: what `write` does, for the one frame that comes for each batch.
 
         :raises HostGoneError: nobody reads any more.
         """
-        if len(body) > _JOINED or self._forked:
-            self.write(REPLY, request_id, body, attempt=attempt, count=count)
+        if monotonic() >= self._look_at:
+            self._check()
+        if len(body) > _JOINED:
+            self.write(REPLY, request_id, body, attempt=attempt, count=count, took=took)
             return
-        data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0) + body
+        data = _pack(MAGIC, VERSION, REPLY, 0, attempt, request_id, 0, len(body), 0, count, 0, took) + body
         try:
             written = os.write(self._reply_fd, data)
             while written < len(data):  # a signal handler of the user's came between
                 data = data[written:]
                 written = os.write(self._reply_fd, data)
-        except BrokenPipeError:
-            raise HostGoneError from None
+        except OSError as error:
+            self._failed(error)
 
     def write(
         self,
@@ -176,6 +218,7 @@ class Channel:
         attempt: int = 0,
         count: int = 0,
         failed: int = 0,
+        took: int = 0,
     ) -> None:
         """Send one frame; waits until the pipe has taken it.
 
@@ -183,8 +226,8 @@ class Channel:
 
         :raises HostGoneError: nobody reads any more.
         """
-        if self._forked:
-            self._in_a_fork()
+        if monotonic() >= self._look_at:
+            self._check()
         buffers_len = sum(map(len, buffers)) if buffers else 0
         flags = 0
         inline = buffers_len
@@ -192,7 +235,7 @@ class Channel:
             flags, buffers, inline = SHARED, (offset.to_bytes(SHARED_SIZE, "little"),), SHARED_SIZE
         header = pack_header(
             kind, request_id, attempt=attempt, flags=flags, count=count, failed=failed, side_len=len(side),
-            body_len=len(body), buffers_len=buffers_len,
+            body_len=len(body), buffers_len=buffers_len, took=took,
         )  # fmt: skip
         try:
             if inline + len(body) + len(side) <= _JOINED:
@@ -203,8 +246,8 @@ class Channel:
                     written = os.write(self._reply_fd, data)
             else:
                 self._write_parts([header, side, body, *buffers])
-        except BrokenPipeError:
-            raise HostGoneError from None
+        except OSError as error:
+            self._failed(error)
 
     def _write_parts(self, parts: list[Buffer]) -> None:
         views = [memoryview(part) for part in parts if len(part)]
@@ -216,6 +259,11 @@ class Channel:
                 first += 1
             if written:
                 views[first] = views[first][written:]
+
+    def end_in_fork(self) -> None:
+        """End the process if it is a child that a function has forked."""
+        if self._forked:
+            self._in_a_fork()
 
     def _in_a_fork(self) -> None:
         os.write(2, b"A function of a worker forked and its child came back from the call; the child ends here.\n")

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic_ns, perf_counter_ns
 
 from slither_actors.wire.codec import Encoder, decode
 from slither_actors.wire.extensions import DecodeError, EncodeError
-from slither_actors.wire.frames import CALL, COMMAND, FAILURE, FORGET, HEADER_SIZE, LOAD, LOADED, REPLY, LostFrame
+from slither_actors.wire.frames import (
+    CALL,
+    CANCELLED,
+    COMMAND,
+    FAILURE,
+    FORGET,
+    HEADER_SIZE,
+    LOAD,
+    LOADED,
+    REPLY,
+    LostFrame,
+)
 from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
 
+from .cursor import INDEX, SINCE, cursor
 from .state import sessions
 
 TYPE_CHECKING = False
@@ -27,20 +40,29 @@ if TYPE_CHECKING:
 # Sides of calls without session are few: one a target. Those with one are as many as there are sessions.
 _MAX_SIDES: Final = 256
 
+# Nanoseconds between two looks for a cancel in the middle of a batch.
+_LOOK_AGAIN: Final = 500_000
+
 
 class Execution:
     """Executes one request after the other and sends its answer.
 
-    What a function raises becomes a failure frame if it is an ``Exception``; anything else leaves :meth:`execute`.
+    What a function raises becomes a failure frame, whatever it is: a cancelled asyncio task, an interrupt or a panic of
+    an extension says nothing against the worker. Only ``SystemExit`` leaves :meth:`execute`, as it asks for the exit.
+
+    :param between: called now and then between two items of a request; serves the host, and says whether it has
+        cancelled that one.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, between: Callable[[int], bool] = lambda request_id: False) -> None:
         self._channel = channel
+        self._between = between
         self._surely_fits = 512  # bytes; known once max_frame is
         self._targets: dict[int, Target] = {}
         self._sides: dict[bytes, Target] = {}
         self._encoder = Encoder()
         self._encode = self._encoder.encode
+        self._took = 0  # nanoseconds that the user's function took, for the answer in hand
         self.commands: dict[str, Callable[[Any], Any]] | None = None
         """The adapter's methods by command; None: there is no adapter."""
 
@@ -51,6 +73,7 @@ class Execution:
     def execute(self, frame: Frame) -> None:
         """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
         kind = frame.kind
+        self._took = 0
         if type(frame) is LostFrame:
             self._lost(frame)
         elif kind == CALL:
@@ -74,7 +97,7 @@ class Execution:
             function = resolve(load.module, load.function)
             if not callable(function):
                 raise TypeError(f"{load.module}.{load.function} is a {type(function).__name__}, not a function")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.fail(frame, "load", error)
             return
         self._targets[load.target] = (function, load.each)
@@ -100,33 +123,79 @@ class Execution:
             return
         sessions.begin(session_id)
         function, each = target
-        try:
-            if each:
-                results = []
-                for payload in payloads:
-                    try:
-                        results.append(function(payload))
-                    except Exception as error:
-                        if isinstance(error, MemoryError):
-                            _let_go(error.__traceback__)
-                        results.append(error)
-            else:
+        began = perf_counter_ns()
+        if each:
+            try:
+                payloads = iter(payloads)
+            except TypeError as error:  # an executor of the user's own sent it
+                self.fail(frame, "user", error)
+                return
+            try:
+                results = self._each(frame.request_id, function, payloads)
+            except ValueError:  # the cursor's words are released in a forked child that comes back from the function
+                self._channel.end_in_fork()
+                raise
+            if results is None:
+                self._channel.write(CANCELLED, frame.request_id, attempt=frame.attempt)
+                return
+        else:
+            cursor.batch = frame.request_id, frame.count
+            try:
                 results = function(payloads)
                 if type(results) is not list:
                     listed = _listed(results)
                     if listed is None:
-                        self._unexpected(frame, "a list of results", results)
+                        self._unexpected(frame, "a list of results", results, payloads)
                         return
                     results = listed
-        except Exception as error:
-            self.fail(frame, "user", error)
-            return
+            except SystemExit:
+                raise
+            except BaseException as error:
+                self._took = perf_counter_ns() - began
+                if isinstance(error, (TypeError, AttributeError)):
+                    _explain(error, payloads, False)
+                self.fail(frame, "user", error)
+                return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(results)
         except EncodeError as error:
-            self._reply_in_part(frame, results, None, error)
+            self._reply_in_part(frame, results, None, error, each)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:  # of a tzinfo of the user's, say
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
+
+    def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
+        """The results of one payload after the other, the exception of one that failed; None: the host cancelled it."""
+        cursor.batch = None  # what the function itself says of its progress is no item's index
+        results: list[Any] = []
+        append, clock, between = results.append, monotonic_ns, self._between
+        words = cursor.begin(request_id)
+        look_at = clock() + _LOOK_AGAIN
+        for index, payload in enumerate(payloads):
+            now = clock()
+            words[SINCE] = now  # first: with the index the clock of this item starts
+            words[INDEX] = index
+            if now >= look_at:
+                if between(request_id):
+                    return None
+                look_at = now + _LOOK_AGAIN
+            try:
+                append(function(payload))
+            except SystemExit:
+                raise
+            except BaseException as error:
+                if isinstance(error, MemoryError):
+                    _let_go(error.__traceback__)
+                elif isinstance(error, (TypeError, AttributeError, KeyError)):
+                    _explain(error, payload, True)
+                append(error)
+        words[INDEX] = len(results)  # what comes now is no item's doing
+        return results
 
     def _command(self, frame: Frame) -> None:
         name, session_id = parse_call_side(frame.side)
@@ -141,6 +210,8 @@ class Execution:
             self.fail(frame, "decode", error)
             return
         sessions.begin(session_id)
+        cursor.batch = frame.request_id, frame.count
+        began = perf_counter_ns()
         try:
             answer = method(request)
             if not isinstance(answer, dict) or "items" not in answer:
@@ -151,13 +222,22 @@ class Execution:
                 self._unexpected(frame, 'a list as "items"', answer["items"])
                 return
             answer = {**answer, "items": results}
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self._took = perf_counter_ns() - began
             self.fail(frame, "user", error)
             return
+        self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(answer)
         except EncodeError as error:
             self._reply_in_part(frame, results, answer, error)
+            return
+        except SystemExit:
+            raise
+        except BaseException as error:
+            self.fail(frame, "encode", error)
             return
         self._reply(frame, body, buffers, len(results))
 
@@ -167,7 +247,7 @@ class Execution:
         self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
     ) -> None:
         if not buffers and not side and len(body) < self._surely_fits:
-            self._channel.reply(frame.request_id, frame.attempt, count, body)
+            self._channel.reply(frame.request_id, frame.attempt, count, body, self._took)
             return
         size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
         if size > self._channel.max_frame:
@@ -176,22 +256,28 @@ class Execution:
             return
         self._channel.write(
             REPLY, frame.request_id, body, side=side, buffers=buffers, shared=self._encoder.copied,
-            attempt=frame.attempt, count=count, failed=failed,
+            attempt=frame.attempt, count=count, failed=failed, took=self._took,
         )  # fmt: skip
 
     def _reply_in_part(
-        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError
+        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError, each: bool = False
     ) -> None:
-        """The results could not be encoded: because exceptions are among them, or else the batch has failed."""
+        """The results could not be encoded: because exceptions are among them, or else the batch has failed.
+
+        With ``each`` what cannot be encoded is known to be the result of one item, which fails alone.
+        """
         from .failures import failure_of
 
         good: list[Any] = []
         indexes: list[int] = []
         failures: list[Failure] = []
         for index, result in enumerate(results):
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 indexes.append(index)
                 failures.append(failure_of(result, "user"))
+            elif each and (bad := self._unsendable(index, result)) is not None:
+                indexes.append(index)
+                failures.append(failure_of(bad, "encode"))
             else:
                 good.append(result)
         if not indexes:
@@ -201,21 +287,41 @@ class Execution:
             body, buffers = self._encode(good if answer is None else {**answer, "items": good})
         except EncodeError:
             # Again with the failed ones in their places, for a path that the function's author can make sense of.
-            places = [None if isinstance(result, Exception) else result for result in results]
+            places = [None if isinstance(result, BaseException) else result for result in results]
             try:
                 self._encode(places if answer is None else {**answer, "items": places})
             except EncodeError as second:
                 self.fail(frame, "encode", second)
+            except SystemExit:
+                raise
+            except BaseException as second:
+                self.fail(frame, "encode", second)
+            return
+        except SystemExit:
+            raise
+        except BaseException as second:
+            self.fail(frame, "encode", second)
             return
         self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
 
-    def _unexpected(self, frame: Frame, expected: str, got: object) -> None:
-        hint = ""
-        if type(got).__name__ == "coroutine":
-            got.close()  # type: ignore[attr-defined]
-            hint = "; an async function cannot run in a worker"
-        elif type(got).__name__ == "ndarray":
-            hint = "; list() of it will do"
+    def _unsendable(self, index: int, result: object) -> EncodeError | None:
+        """Why the result of one item cannot be sent; None if it can."""
+        from . import hints
+
+        if hints.is_async(result):
+            hints.close(result)
+            return EncodeError(f"[{index}]", f"the function gave a {_named(result)}; {hints.ASYNC}")
+        try:
+            self._encode(result)
+        except EncodeError as error:
+            return EncodeError(f"[{index}]{error.path}", error.reason, (index, *error.steps))
+        return None
+
+    def _unexpected(self, frame: Frame, expected: str, got: object, payloads: object = None) -> None:
+        from . import hints
+
+        hints.close(got)
+        hint = hints.about_result(got) or hints.got(payloads)
         self.fail(frame, "unexpected", TypeError(f"expected {expected}, got {_named(got)}{hint}"))
 
     def fail(self, frame: Frame, kind: str, error: BaseException) -> None:
@@ -225,7 +331,16 @@ class Execution:
         from .failures import failure_of
 
         body = failure_of(error, kind).to_body()
-        self._channel.write(FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt)
+        self._channel.write(
+            FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt, took=self._took
+        )
+
+
+def _explain(error: Exception, given: object, each: bool) -> None:
+    """Leave a clause with the error on what the function was called with, where it took that for something else."""
+    from .hints import leave
+
+    leave(error, given, each)
 
 
 def _let_go(trace: TracebackType | None) -> None:

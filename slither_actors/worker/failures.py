@@ -11,19 +11,30 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+CLAUSE = "__slither_clause__"
+"""In the dict of an exception: what `hints` has found out about it."""
 # In the codec none of the user's code runs: where it was when it gave up, up to 500 calls deep, helps nobody.
 _OF_THE_CODEC = ("encode", "decode")
 
 
 def failure_of(error: BaseException, kind: str) -> Failure:
     """The failure for ``error``; never raises, whatever the exception's methods do."""
-    name, message = type_name(type(error)), _message(error)
+    name, message, said = type_name(type(error)), _message(error), _clause(error)
     trace = "" if kind in _OF_THE_CODEC else _traceback(error)
     if trace.rstrip() == (f"{name}: {message}".rstrip() if message else name):
         trace = ""  # it was raised by us, or by a function in C: type and message again, and no place
     return Failure(
-        kind, shortened(name, MAX_MESSAGE), shortened(message, MAX_MESSAGE), shortened(trace, MAX_TRACEBACK)
+        kind, shortened(name, MAX_MESSAGE), shortened(message + said, MAX_MESSAGE), shortened(trace, MAX_TRACEBACK)
     )
+
+
+def _clause(error: BaseException) -> str:
+    """What was found out about the exception when it was caught; see `hints`."""
+    try:
+        said = vars(error).get(CLAUSE)
+    except BaseException:
+        return ""
+    return f" ({said})" if isinstance(said, str) and said else ""
 
 
 def type_name(cls: type) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .guard import raised
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -29,7 +31,7 @@ class Limits:
         self._page = 0
         if max_rss is not None and sys.platform == "linux":
             # Kept open: a look at it is one system call between two batches.
-            self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+            self._statm = raised(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
             self._page = os.sysconf("SC_PAGE_SIZE")
 
     def after_batch(self) -> str | None:

@@ -25,14 +25,17 @@ from slither_actors.wire.frames import (
     STOP,
     ProtocolError,
 )
+from slither_actors.wire.log_lines import LEVELS
 from slither_actors.wire.messages import Hello, Ready
 
 from .adapter import Adapter, commands_of
 from .channel import Channel, HostGoneError
+from .cursor import cursor
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
-from .state import enter_worker, sessions
+from .log_records import watch
+from .state import enter_worker, sessions, set_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +57,8 @@ class Loop:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._queue: deque[Frame] = deque()
-        self._execution = Execution(channel)
+        self._execution = Execution(channel, self._between_items)
+        self._executing = 0  # of a request that is executed item by item, while what comes meanwhile is looked at
         self._adapter: Adapter | None = None
         self._limits: Limits | None = None
 
@@ -75,8 +79,7 @@ class Loop:
         while True:
             if queue:
                 # A cancel that has come is honoured up to the moment in which the batch begins.
-                frames = channel.read_ready()
-                if frames:
+                if channel.look and (frames := channel.read_ready()):
                     self._sort(frames)
                     if not queue:
                         continue
@@ -112,7 +115,23 @@ class Loop:
             else:
                 raise ProtocolError("state", f"a {KIND_NAMES[kind]} frame came to a worker that is ready")
 
+    def _between_items(self, request_id: int) -> bool:
+        """Serve the host in the middle of a batch that is executed item by item. Whether that batch is cancelled.
+
+        :raises StopError: the host wants the worker to end, which leaves the rest of the batch undone.
+        """
+        if not (frames := self._channel.read_ready()):
+            return False
+        self._executing = request_id
+        self._sort(frames)
+        cancelled = self._executing == 0
+        self._executing = 0
+        return cancelled
+
     def _cancel(self, request_id: int) -> None:
+        if request_id == self._executing:
+            self._executing = 0
+            return
         for index, frame in enumerate(self._queue):
             if frame.request_id == request_id:
                 del self._queue[index]
@@ -151,6 +170,7 @@ class Loop:
         if hello.max_batches is not None or hello.max_rss is not None:
             self._limits = Limits(hello.max_batches, hello.max_rss)
         sys.argv = [hello.name]
+        set_place(hello.name, hello.index)
         sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]
         for name in hello.preload:
             __import__(name)
@@ -172,17 +192,23 @@ class Loop:
         if self._adapter is not None:
             try:
                 self._adapter.terminate()
-            except Exception:
+            except SystemExit:
+                raise
+            except BaseException:
                 sys.excepthook(*sys.exc_info())
                 return 1
         return 0
 
 
-def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> NoReturn:
+def main(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *memory: int) -> NoReturn:
     """Be a worker until the host has no more use for one. Ends the process."""
-    guard(request_fd, reply_fd, lifeline_fd, host_pid, *arenas)
-    close_in_forks(request_fd, reply_fd, lifeline_fd, *arenas)
+    request_fd, reply_fd, lifeline_fd, *moved = guard(request_fd, reply_fd, lifeline_fd, host_pid, *memory)
+    close_in_forks(request_fd, reply_fd, lifeline_fd, *moved)
     enter_worker()
+    arenas = moved if len(moved) == 2 else []
+    if moved:
+        cursor.use(moved[-1])
+    watch(os.environ.pop(LEVELS, ""))
     # What runs in a worker is to find no trace of how it was started; the frames below still use the old module.
     bootstrap = sys.modules["__main__"]
     sys.modules["__main__"] = type(sys)("__main__")

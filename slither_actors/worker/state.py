@@ -56,6 +56,8 @@ class Sessions:
 
 sessions: Final = Sessions()
 _running = False
+_pool = ""
+_index = 0
 
 
 def enter_worker() -> None:
@@ -64,9 +66,38 @@ def enter_worker() -> None:
     _running = True
 
 
+def set_place(pool: str, index: int) -> None:
+    """Note which worker this is."""
+    global _pool, _index
+    _pool, _index = pool, index
+
+
 def in_worker() -> bool:
     """Whether this process is a worker."""
     return _running
+
+
+def index() -> int:
+    """Return this worker's place in its pool, from 0 to ``size - 1``. A worker that replaces another has its index.
+
+    :raises RuntimeError: this process is no worker.
+    """
+    _check_place()
+    return _index
+
+
+def pool() -> str:
+    """Return the name of this worker's pool.
+
+    :raises RuntimeError: this process is no worker.
+    """
+    _check_place()
+    return _pool
+
+
+def _check_place() -> None:
+    if not _running:
+        raise RuntimeError("this process is not a worker, so it has no pool; see slither_actors.worker.in_worker()")
 
 
 def session() -> Store:

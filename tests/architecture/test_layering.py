@@ -13,7 +13,7 @@ import slither_actors
 # From the top down: a part may import those below its own line and its own; `errors` and the like are at the bottom.
 # The names of one line are one layer, whose parts may know each other.
 LAYERS = [
-    ["cli"],
+    ["cli", "__main__"],
     ["demos"],
     ["dispatch", "system", "running", "signals", "health", "config"],
     ["snapshot"],
@@ -22,7 +22,7 @@ LAYERS = [
     ["executors", "strategies"],
     ["telemetry", "policies", "context", "item", "worker"],
     ["wire"],
-    ["checks"],
+    ["checks", "callbacks", "loops"],
     ["errors"],
     ["wording"],
 ]

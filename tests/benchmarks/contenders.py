@@ -54,7 +54,7 @@ class Ours:
     def results(self, task: Task, data: Iterable[Any], *, ordered: bool = True) -> Iterable[Any]:
         options: dict[str, Any] = {} if ordered else {"ordering": "as_completed"}
         if self._workers > 8:
-            options["max_in_flight"] = self._workers  # or it would be 8, for the sake of other runs
+            options["max_in_flight"] = self._workers
         return self._system.dispatch.stream(data, function=task.function, batch_size=task.batch, **options)
 
     def payloads(self, results: Iterable[Any]) -> list[Any]:

@@ -182,4 +182,5 @@ GOALS = [
     Goal("L", "growth of the peak", "at most", 2.0, _highest("L", "peak memory", _growth), "MB"),
     Goal("M", f"whole process, as a multiple of {IMAP}'s", "at most", 1.0, _ratio("M", "whole process", OURS, IMAP)),
     Goal("M", "a worker's start over the interpreter's", "at most", 25.0, _highest("M", "worker", _over_bare), "ms"),
+    Goal("N", "time of 99 of 100 calls, of that of half of them", "at most", 2.0, _highest("N", "p99 / p50", _medians)),
 ]  # fmt: skip

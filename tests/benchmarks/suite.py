@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import efficiency, first_result, heavy_tail, many_workers, memory, rounds, start_up
+from . import callers, efficiency, first_result, heavy_tail, many_workers, memory, rounds, start_up
 from .figures import Figures, figures_of
 from .processes import module_command, run
 from .settings import Settings
@@ -28,6 +28,7 @@ SUITE: dict[str, Callable[[Settings], list[Figures]]] = {
     "K": first_result.measure,
     "L": memory.measure,
     "M": start_up.measure,
+    "N": callers.measure,
 }
 
 TITLES = {
@@ -39,6 +40,7 @@ TITLES = {
     "K": first_result.TITLE,
     "L": memory.TITLE,
     "M": start_up.TITLE,
+    "N": callers.TITLE,
 }
 
 

@@ -54,15 +54,31 @@ def test_every_item_comes_out_once_while_workers_are_killed(
 
 
 @pytest.mark.fault(2)
-def test_with_the_default_budget_the_pool_gives_up_and_the_error_has_all_results_so_far() -> None:
+def test_with_the_default_budget_it_goes_on_while_items_complete() -> None:
+    seed = random.randrange(1 << 32)
+    items = 20_000
+    with System({"default": PoolSpec(size=4, path=[FUNCTIONS])}) as system, Killer(system, seed, 0.1) as killer:
+        results = system.dispatch.run(
+            [(number, 0.01) for number in range(items)], module="tasks", function="naps_for", batch_size=16,
+            on_error=Retry(max_attempts=10),
+        )  # fmt: skip
+        pool = system.statistics().pools["default"].counts
+    assert [item.payload for item in results] == list(range(items))
+    assert pool.deaths > 20  # the budget
+    print(f"\nseed {seed}: {killer.kills} kills, {pool.deaths} deaths")
+    assert pool.kills == {}
+
+
+@pytest.mark.fault(2)
+def test_workers_killed_before_they_complete_anything_make_the_pool_give_up() -> None:
     seed = random.randrange(1 << 32)
     items = 50_000
     with System({"default": PoolSpec(size=8, path=[FUNCTIONS])}) as system:
         began = time.monotonic()
         with Killer(system, seed, 0.02, states=None) as killer, pytest.raises(DispatchError) as caught:
             system.dispatch.run(
-                [(number, 0.035) for number in range(items)], module="tasks", function="naps_for", batch_size=16,
-                on_error=Retry(max_attempts=10),
+                [(number, 3600.0 if number >= 1024 else 0.0) for number in range(items)], module="tasks",
+                function="naps_for", batch_size=16, on_error=Retry(max_attempts=1000), timeout=None,
             )  # fmt: skip
         seconds = time.monotonic() - began
         pool = system.statistics().pools["default"].counts

@@ -8,7 +8,7 @@ import pytest
 from support.examples import Page, anchors
 from support.imports import ROOT
 
-PAGES = [Page(ROOT / "docs" / name) for name in ("guide.md", "workers.md")]
+PAGES = [Page(ROOT / "docs" / name) for name in ("guide.md", "workers.md", "actors.md")]
 SCRIPTS = [
     pytest.param(page, script, printed, id=f"{page.path.stem}-{number}")
     for page in PAGES

@@ -14,7 +14,7 @@ from support.gates import SECONDS, Gates, alive, wait_gone
 from support.memory import resident
 from support.victims import beside, counts, executor, pids, pool, works
 
-from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, WorkerCrashed
+from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, UnexpectedResponse, WorkerCrashed
 
 pytestmark = pytest.mark.fault(11)
 
@@ -22,8 +22,8 @@ Start = Callable[..., System]
 MB = 1 << 20
 
 
-def header(kind: int, request_id: int, body: int = 0, version: int = 1) -> bytes:
-    return struct.pack("<2sBBHHQIQQII", b"SA", version, kind, 0, 0, request_id, 0, body, 0, 0, 0)
+def header(kind: int, request_id: int, body: int = 0, version: int = 2) -> bytes:
+    return struct.pack("<2sBBHHQIQQIIQ", b"SA", version, kind, 0, 0, request_id, 0, body, 0, 0, 0, 0)
 
 
 REPLY, READY = 7, 2
@@ -43,7 +43,7 @@ def liar(start: Start, tmp_path: Path) -> System:
     [
         (b"this is no frame" * 10, "magic"),
         (b"S", "magic"),  # the reply's own header follows it
-        (b"SA\x01\x07", "too_large"),  # half a header: the rest of it is what the reply's own begins with
+        (b"SA\x02\x07", "too_large"),  # half a header: the rest of it is what the reply's own begins with
         (header(REPLY, 1, body=1 << 32), "too_large"),
         (header(REPLY, 987_654), "unasked"),
         (header(200, 1), "kind"),
@@ -68,7 +68,7 @@ def test_garbage_on_the_reply_pipe_costs_its_batch_and_the_worker(start: Start, 
 
 def test_half_a_frame_and_then_death_is_a_crash_without_partial_results(start: Start) -> None:
     system = start()
-    reply = struct.pack("<2sBBHHQIQQII", b"SA", 1, REPLY, 0, 1, 2, 0, 1000, 0, 1, 0) + b"x" * 500
+    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", 2, REPLY, 0, 1, 2, 0, 1000, 0, 1, 0, 9) + b"x" * 500
     results = system.dispatch.run([reply], module="scribbles", function="writes_and_dies", on_error="skip")
     error = results[0].meta["error"]
     assert isinstance(error, WorkerCrashed)
@@ -149,6 +149,7 @@ def test_an_idle_worker_that_writes_garbage_is_replaced_and_costs_no_batch(
         ("loaded", "unexpected"),
         ("never_asked", "unasked"),
         ("cancelled", "unasked"),
+        ("cancelled_itself", "unasked"),
         ("half_and_closed", "closed"),
     ],
 )
@@ -253,12 +254,17 @@ def test_well_framed_nonsense_is_an_error_of_its_batch(liar: System, lie: str) -
 
 
 @pytest.mark.parametrize("lie", ["body_is_no_value", "body_is_no_list"])
-def test_a_body_that_holds_no_results_ends_the_run_and_nothing_else(liar: System, lie: str) -> None:
+def test_a_body_that_holds_no_results_is_an_error_of_its_batch(liar: System, lie: str) -> None:
     """Bodies are decoded where the results are wanted, so that it shows late; but it shows."""
+    given = [lie, 1, 2, 3]
+    results = liar.dispatch.run(given, module="tasks", function="double", batch_size=2, on_error="skip")
+    assert [item.payload for item in results] == [lie, 1, 4, 6]
+    assert all(isinstance(item.meta["error"], (ProtocolError, UnexpectedResponse)) for item in results[:2])
     with pytest.raises(DispatchError) as caught:
-        liar.dispatch.run([lie, 1], module="tasks", function="double", batch_size=2, on_error="skip")
+        liar.dispatch.run(given[:2], module="tasks", function="double", batch_size=2)
     assert caught.value.unfinished == [0, 1]
     assert caught.value.partial_results == []
+    assert "(2 items, 0 to 1) failed" in str(caught.value)
     assert works(liar)
 
 
@@ -275,3 +281,15 @@ def test_other_runs_do_not_notice(start: Start, tmp_path: Path) -> None:
             assert [item.payload for item in stream] == [2 * n for n in range(100)]
             assert stream.statistics().retries == 0
     assert counts(system).deaths == 4
+
+
+def test_a_batch_that_a_worker_cancels_by_itself_is_not_waited_for(liar: System) -> None:
+    """The one behind it was in its pipe: it has an outcome all the same, from the next worker at the latest."""
+    results = liar.dispatch.run(
+        [*range(20), "answered_and_cancelled", *range(20)], module="tasks", function="double", batch_size=1,
+        on_error="skip", timeout=None,
+    )  # fmt: skip
+    assert len(results) == 41
+    assert [item.payload for item in results[:20]] == [2 * number for number in range(20)]
+    assert works(liar)
+    assert counts(liar).protocol_errors == {"unasked": 1}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.victims import counts, works
 
-from slither_actors import DispatchError, Retry, System, WorkerCrashed
+from slither_actors import DispatchError, Retry, System, WorkerCrashed, WorkerError
 from slither_actors.pools.hosts.stderr import KEEP_LINE, KEEP_LINES
 
 Start = Callable[..., System]
@@ -122,20 +122,19 @@ def test_sys_exit_ends_the_worker_with_the_code_that_python_would_give(
     assert works(system)
 
 
-@pytest.mark.fault(4)
 @pytest.mark.parametrize(
     ("function", "name"), [("raises_base", "Odd: no Exception"), ("interrupts_itself", "KeyboardInterrupt")]
 )
-def test_an_exception_that_is_no_exception_of_the_function_is_a_crash_with_its_traceback(
-    start: Start, function: str, name: str
-) -> None:
+def test_an_exception_that_is_no_exception_of_the_function_is_no_exit(start: Start, function: str, name: str) -> None:
     system = start()
-    reason = crash_of(system, function, 1)
-    assert reason.exit_code == 1
-    assert name in reason.stderr_tail
-    assert function in reason.stderr_tail
+    with pytest.raises(DispatchError) as caught:
+        system.dispatch.run([1], module="crashes", function=function)
+    reason = caught.value.reason
+    assert isinstance(reason, WorkerError)
+    assert name in str(reason)
+    assert function in reason.traceback
     assert works(system)
-    assert counts(system).exits == {"exit 1": 1}
+    assert (counts(system).exits, counts(system).deaths) == ({}, 0)
 
 
 # --- a segfault

@@ -49,6 +49,10 @@ def system(shared: System, eventually: Callable[..., None]) -> Iterator[System]:
 # --- payloads
 
 
+class Text(str):
+    __slots__ = ()
+
+
 def cycle() -> list[Any]:
     made: list[Any] = []
     made.append([made])
@@ -65,7 +69,7 @@ def deep() -> list[Any]:
 BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "object": (object, ""),
     "object inside": (lambda: {"a": [1, {"b": object()}]}, "['a'][1]['b']"),
-    "lone surrogate": (lambda: {"text": ["fine", "\ud800"]}, "['text'][1]"),
+    "subclass": (lambda: {"text": ["fine", Text("x")]}, "['text'][1]"),
     "function": (lambda: [print], "[0]"),
     "cycle": (cycle, "[0][0]"),
     "deep": (deep, "[0][0]"),
@@ -99,34 +103,33 @@ def test_an_item_that_cannot_be_encoded_is_named_with_its_path_and_ends_the_run(
     assert came.error is not None
     check(came.error.reason, kind)
     done = [item.id for item in came.items + came.error.partial_results]
-    assert done == list(range(32))
-    assert came.error.unfinished == list(range(32, came.ledger.pulled))
-    assert (came.ledger.failed, came.ledger.retries) == (16, 0)
-    assert came.numbers == (came.ledger.pulled, 32, 0, came.ledger.pulled - 32)
+    assert done == list(range(37))  # its siblings were sent
+    assert came.error.unfinished == list(range(37, came.ledger.pulled))
+    assert (came.ledger.failed, came.ledger.retries) == (1, 0)
+    assert came.numbers == (came.ledger.pulled, 37, 0, came.ledger.pulled - 37)
 
 
 @pytest.mark.fault(16)
 @ways
 @orderings
-def test_its_batch_goes_to_the_policy_and_no_attempt_is_made_of_it(system: System, way: str, ordering: str) -> None:
+def test_it_goes_to_the_policy_alone_and_no_attempt_is_made(system: System, way: str, ordering: str) -> None:
     kind = "object inside"
     for policy in ("skip", Retry(5, backoff=0, then="skip")):
         came = outcome(system, payloads(kind), way, **ECHO, ordering=ordering, on_error=policy)
         assert came.error is None
         assert sorted(item.id for item in came.items) == list(NUMBERS)
         skipped = [item for item in came.items if item.meta.get("skipped")]
-        assert sorted(item.id for item in skipped) == list(BATCH)
-        for item in skipped:
-            check(item.meta["error"], kind)
-        assert (came.ledger.failed, came.ledger.retries) == (16, 0)
-        assert came.numbers == (64, 64, 16, 0)
+        assert [item.id for item in skipped] == [37]
+        check(skipped[0].meta["error"], kind)
+        assert (came.ledger.failed, came.ledger.retries) == (1, 0)
+        assert came.numbers == (64, 64, 1, 0)
 
 
 @pytest.mark.fault(16)
 @ways
 @orderings
-def test_with_split_it_goes_to_the_policy_alone(system: System, way: str, ordering: str) -> None:
-    kind = "lone surrogate"
+def test_with_split_nothing_is_halved_for_it(system: System, way: str, ordering: str) -> None:
+    kind = "subclass"
     given = payloads(kind)
     elsewhere = Route(lambda item, reason: Item("elsewhere", type(reason).__name__))
     for then in ("skip", elsewhere):
@@ -140,8 +143,7 @@ def test_with_split_it_goes_to_the_policy_alone(system: System, way: str, orderi
             check(other.meta["error"], kind)
         else:
             assert (other.id, other.payload) == ("elsewhere", "PayloadError")
-        # Four times halved, and then one failure of its own: 16 + 8 + 4 + 2 + 1.
-        assert (came.ledger.failed, came.ledger.retries) == (31, 4)
+        assert (came.ledger.failed, came.ledger.retries) == (1, 0)  # it is known before anything is sent
         assert came.numbers == (64, 64, int(then == "skip"), 0)
         assert came.ledger.routed == int(then != "skip")
         if ordering == "preserve":
@@ -160,7 +162,12 @@ def test_it_is_named_by_its_own_id(system: System, way: str) -> None:
 
 # --- results
 
-RESULTS = ["object", "cycle", "surrogate", "deep", "function", "dict that lies"]
+def skipped_for(form: dict[str, Any]) -> list[int]:
+    """The function's results of a batch fail together; where it is called for each item they are known one by one."""
+    return [37] if form.get("each") else list(BATCH)
+
+
+RESULTS = ["object", "cycle", "subclass", "deep", "function", "dict that lies"]
 FORMS = [{"function": "results"}, {"function": "as_generator"}, {"function": "result", "each": True}]
 
 
@@ -176,18 +183,18 @@ def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch(
     came = outcome(system, given, way, module="unsendable", **form, batch_size=16, on_error="skip")
     assert came.error is None
     assert [item.payload for item in came.items if not item.meta.get("skipped")] == [
-        number for number in NUMBERS if number not in BATCH
+        number for number in NUMBERS if number not in skipped_for(form)
     ]
     skipped = [item for item in came.items if item.meta.get("skipped")]
-    assert [item.id for item in skipped] == list(BATCH)
+    assert [item.id for item in skipped] == skipped_for(form)
     for item in skipped:
         error = item.meta["error"]
         assert isinstance(error, WorkerError)
         assert error.kind == "encode"
         assert "[5]['of'][1]" in error.message or kind == "dict that lies"
         assert len(str(error)) < 5000
-    assert came.numbers == (64, 64, 16, 0)
-    assert (came.ledger.failed, came.ledger.retries) == (16, 0)
+    assert came.numbers == (64, 64, len(skipped), 0)
+    assert (came.ledger.failed, came.ledger.retries) == (len(skipped), 0)
 
 
 @pytest.mark.fault(17)

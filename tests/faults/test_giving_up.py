@@ -42,10 +42,11 @@ def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results
     assert isinstance(caught.value.reason.__cause__, WorkerCrashed)
     assert sorted(item.id for item in caught.value.partial_results) == list(range(100))
     assert caught.value.unfinished[0] == 100
-    # The fourth was one too many; the other worker may have died at the same time, or of that.
+    # The fourth was one too many; the other worker may have died at the same time, or of that. And those do not count
+    # that came before the last of the hundred was completed.
     seen = counts(system)
-    assert seen.deaths in (4, 5)
-    assert seen.exits["SIGABRT"] in (4, 5)
+    assert 4 <= seen.deaths <= 7
+    assert 4 <= seen.exits["SIGABRT"] <= 7
     assert set(seen.kills) <= {"budget"}
     eventually(lambda: pool(system).available, 20)
     assert works(system)

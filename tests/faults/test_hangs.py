@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.gates import Gates, alive, pids_in, wait_gone
@@ -85,17 +86,40 @@ def test_a_worker_that_goes_on_in_time_is_left_alone(start: Start, tmp_path: Pat
     assert (counts(system).kills, counts(system).started) == ({}, 1)
 
 
-def test_a_function_that_is_not_imported_in_time_ends_the_run_without_a_retry(start: Start, tmp_path: Path) -> None:
+def test_a_function_that_two_workers_do_not_import_in_time_ends_the_run(start: Start, tmp_path: Path) -> None:
     system = start(start_timeout=1.0, env={"IMPORTS": str(tmp_path / "pid"), "HOW": "never"})
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="fatal_import", function="f", on_error=Retry(5, backoff=0))
     assert isinstance(caught.value.reason, LoadError)
     assert isinstance(caught.value.reason.reason, StartTimeout)
-    (pid,) = pids_in(tmp_path / "pid")
-    assert not alive(pid)
+    first, second = pids_in(tmp_path / "pid", 2)
+    assert not alive(first)
+    assert not alive(second)
     assert works(system)
     seen = counts(system)
-    assert (seen.kills, seen.deaths, seen.started) == ({"load_timeout": 1}, 0, 2)
+    assert (seen.kills, seen.deaths, seen.started) == ({"load_timeout": 2}, 0, 3)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("policy", ["halt", "skip", Retry(5, backoff=0)], ids=["halt", "skip", "retry"])
+def test_a_worker_that_is_stuck_in_a_load_costs_no_batch_an_attempt(
+    start: Start, tmp_path: Path, workers: int, policy: Any
+) -> None:
+    """The first worker that imports the function stops there; the others are well."""
+    system = start(workers, start_timeout=2.0, env={"STUCK_IMPORT": str(tmp_path / "stuck")})
+    stream = system.dispatch.stream(range(100), module="stuck_import", function="double", batch_size=4, on_error=policy)
+    assert [item.payload for item in stream] == [2 * number for number in range(100)]
+    assert (stream.statistics().failed, stream.statistics().retries) == (0, 0)
+    seen = counts(system)
+    assert (seen.kills, seen.deaths) == ({"load_timeout": 1}, 0)
+    assert seen.redelivered > 0
+
+
+def test_a_load_may_take_longer_than_a_batch(start: Start) -> None:
+    system = start(env={"SLOW_IMPORT": "1.5"})
+    results = system.dispatch.run([1], module="slow_import", function="double", timeout=0.5)
+    assert [item.payload for item in results] == [2]
+    assert counts(system).kills == {}
 
 
 def test_batches_behind_one_that_times_out_are_served_without_an_attempt_counted(start: Start) -> None:

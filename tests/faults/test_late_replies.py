@@ -76,7 +76,7 @@ def test_what_a_child_of_a_killed_worker_writes_into_its_pipe_reaches_nobody(
     """It left the worker's group, so it lives, and has the very reply that was waited for."""
     system, gates = start(1), Gates(tmp_path)
     path, said = tmp_path / "child", tmp_path / "child.said"
-    reply = struct.pack("<2sBBHHQIQQII", b"SA", 1, 7, 0, 1, 2, 0, 2, 0, 1, 0) + b"\x91\x07"
+    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", 2, 7, 0, 1, 2, 0, 2, 0, 1, 0, 9) + b"\x91\x07"
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(
             [(str(path), gates["late"], reply)], module="children", function="replies_late", timeout=0.5

@@ -297,12 +297,13 @@ def test_a_request_beyond_max_frame_is_an_error_of_its_batch_and_never_sent(star
 def test_with_halt_it_ends_the_run_and_another_attempt_is_not_made(start: Start) -> None:
     system = start(1, max_frame=100_000)
     stream = system.dispatch.stream(
-        [1, b"y" * 200_000, 3], module="memory", function="lengths", batch_size=3, on_error=Retry(5, backoff=0)
+        [b"x", b"y" * 200_000, b"z"], module="memory", function="lengths", batch_size=3, on_error=Retry(5, backoff=0)
     )
     with pytest.raises(DispatchError) as caught:
         list(stream)
     assert isinstance(caught.value.reason, PayloadError)
-    assert "use smaller batches" in str(caught.value.reason)
+    assert caught.value.reason.item_id == 1
+    assert "give the pool a larger one" in str(caught.value.reason)
     assert stream.statistics().retries == 0
     assert works(system)
 
@@ -316,8 +317,8 @@ def test_with_split_a_batch_that_is_too_large_is_halved_until_it_fits(start: Sta
     results = list(stream)
     assert [item.payload for item in results[:7]] == [40_000] * 7
     assert isinstance(results[7].meta["error"], PayloadError)
-    # 8, then 4 and 4, then of the last four the half with the large one; which alone is final at once.
-    assert (stream.statistics().retries, stream.statistics().failed) == (4, 8 + 4 + 4 + 2 + 1)
+    # The large one alone, which is final at once. Of the others 7, then 3 and 4.
+    assert (stream.statistics().retries, stream.statistics().failed) == (3, 1 + 7 + 3 + 4)
     assert counts(system).exits == {}
 
 

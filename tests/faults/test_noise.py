@@ -16,6 +16,15 @@ from slither_actors.pools.hosts.stderr import BACKLOG, KEEP_LINE, KEEP_LINES
 
 pytestmark = pytest.mark.fault(14)
 
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_flood_is_printed() -> Iterator[None]:
+    handler = logging.NullHandler()
+    logging.getLogger("slither_actors.worker").addHandler(handler)
+    yield
+    logging.getLogger("slither_actors.worker").removeHandler(handler)
+
+
 Start = Callable[..., System]
 MB = 1 << 20
 MUCH = 100_000_000
@@ -120,7 +129,7 @@ def test_prints_of_every_kind_leave_the_protocol_alone(start: Start, caplog: pyt
     caplog.set_level("INFO", "slither_actors.worker")
     system = start(1)
     before = pids(system)
-    looks_like_a_frame = "SA\x01\x07" + "\x00" * 40
+    looks_like_a_frame = "SA\x02\x07" + "\x00" * 48
     results = system.dispatch.run([looks_like_a_frame] * 50, module="noise", function="frames_on_stdout", batch_size=5)
     assert [item.payload for item in results] == [looks_like_a_frame] * 50
     assert works(system)

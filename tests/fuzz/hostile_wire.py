@@ -305,6 +305,8 @@ STREAMS: Final[dict[str, tuple[bytes, int]]] = {
     "16 MiB announced": (pack_header(CALL, 1, body_len=16 << 20).ljust(SIZE, b"\0"), 4096),
     "1 GiB announced": (pack_header(CALL, 1, body_len=(1 << 30) - HEADER_SIZE).ljust(SIZE, b"\0"), 4096),
     "1 GiB announced, byte by byte": (pack_header(CALL, 1, body_len=(1 << 30) - HEADER_SIZE).ljust(SIZE, b"\0"), 1),
-    "buffers of a byte": ((pack_header(CALL, 1, side_len=1, body_len=1, buffers_len=1) + b"abc") * 1394, SIZE),
+    "buffers of a byte": (
+        (pack_header(CALL, 1, side_len=1, body_len=1, buffers_len=1) + b"abc") * (SIZE // (HEADER_SIZE + 3)), SIZE
+    ),
     "noise": (b"\0" * SIZE, 1),
 }

@@ -249,7 +249,7 @@ def _frame(
     filler: int,
 ) -> bytes:  # fmt: skip
     side, body, buffers = lengths if announced is None else announced
-    header = HEADER.pack(magic, version, kind, 0, 0, 1, side, body, buffers, 0, 0)
+    header = HEADER.pack(magic, version, kind, 0, 0, 1, side, body, buffers, 0, 0, 0)
     return header + bytes([filler]) * sum(lengths)
 
 
@@ -258,7 +258,7 @@ _FRAMES: Final = st.builds(
     _frame,
     st.integers(0, 16),
     st.sampled_from([MAGIC] * 8 + [b"SB", b"Sa", b"\0\0"]),
-    st.sampled_from([VERSION] * 8 + [0, 2]),
+    st.sampled_from([VERSION] * 8 + [0, 1, 3]),
     st.tuples(st.integers(0, 50), _SIZES, _SIZES),
     st.one_of(
         st.none(), st.none(), st.none(),

@@ -52,7 +52,7 @@ class EchoHost:
         self._out.clear()
         replies, start = [], 0
         while start < len(data):
-            _, _, kind, _, attempt, request, side, body, buffers, count, _ = HEADER.unpack_from(data, start)
+            _, _, kind, _, attempt, request, side, body, buffers, count, _, _ = HEADER.unpack_from(data, start)
             start += HEADER_SIZE + side
             if kind == wire.HELLO:
                 ready = Ready(1, "3", "1", []).to_body()
@@ -77,6 +77,8 @@ class EchoHost:
 
     def read(self) -> None: ...
 
+    def progress(self) -> None: ...
+
     def terminate(self) -> None: ...
 
     def kill(self) -> None:
@@ -89,7 +91,7 @@ class EchoHost:
 
 
 def _header(kind: int, attempt: int, request: int, body: int, count: int) -> bytes:
-    return HEADER.pack(wire.MAGIC, wire.VERSION, kind, 0, attempt, request, 0, body, 0, count, 0)
+    return HEADER.pack(wire.MAGIC, wire.VERSION, kind, 0, attempt, request, 0, body, 0, count, 0, 0)
 
 
 @contextmanager

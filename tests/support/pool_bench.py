@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slither_actors.pools import tree
-from slither_actors.pools.hosts.base import Death, Spawned, SpawnFailed
+from slither_actors.pools.hosts.base import Death, Progress, Spawned, SpawnFailed
 from slither_actors.pools.job import Job, Lane, Target
 from slither_actors.pools.link import PoolLink
 from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit, WhenReady
@@ -32,6 +32,7 @@ class FakeHost:
         self.log: list[str] = []
         self.requests: list[Frame] = []
         self.late: list[Frame] = []
+        self.at: Progress | None = None  # where the worker says it is
         self.still_used = 0  # so often
         self._unflushed = b""
         self._parser = FrameParser(accepts=wire.FROM_HOST)
@@ -73,6 +74,9 @@ class FakeHost:
         if late:
             self.say(*late)
 
+    def progress(self) -> Progress | None:
+        return self.at
+
     def terminate(self) -> None:
         self.log.append(f"terminate at {self.bench.scheduler.clock.now:g}")
 
@@ -113,7 +117,7 @@ class FakeHost:
         if not self._dead:
             self._dead = True
             self.pid = None
-            self.executor.actor_ref.tell(Death(self, exit_code, signal, stderr))
+            self.executor.actor_ref.tell(Death(self, exit_code, signal, stderr, self.at))
 
 
 def frame_of(kind: int, request_id: int, body: bytes = b"", **fields: Any) -> Frame:

@@ -124,9 +124,12 @@ class WorkerProcess:
         self.send(header + side + body + beside)
         return request_id
 
-    def call(self, function: str, payloads: list[Any], *, each: bool = False, session: str | None = None) -> Frame:
+    def call(
+        self, function: str, payloads: list[Any], *, each: bool = False, session: str | None = None,
+        module: str = "functions",
+    ) -> Frame:  # fmt: skip
         """Load the function, call it, and return the answer."""
-        assert self.load(1, function, each=each).kind == frames.LOADED
+        assert self.load(1, function, module=module, each=each).kind == frames.LOADED
         request_id = self.request(1, payloads, session=session)
         frame = self.receive()
         assert (frame.request_id, frame.attempt) == (request_id, 3)

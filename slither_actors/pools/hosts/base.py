@@ -6,7 +6,7 @@ another engine has little to do: start a worker, carry frames, tell of replies a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -28,6 +28,20 @@ class SpawnFailed(Struct, frozen=True):
     error: Exception
 
 
+class Progress(Struct, frozen=True):
+    """Where a worker says it is. Its own word: to be believed no further than `slither_actors.pools.blame` does.
+
+    Args:
+        request_id: of the batch that it has begun or ended last; 0: none yet.
+        index: of the item; the number of items: all are done.
+        seconds: since that item began, by the clock of the worker's machine.
+    """
+
+    request_id: int
+    index: int
+    seconds: float
+
+
 class Death(Struct, frozen=True):
     """To the Executor: the worker is dead, read out, its group killed, and reaped.
 
@@ -36,12 +50,14 @@ class Death(Struct, frozen=True):
         exit_code: what it exited with, None if a signal ended it.
         signal: the number of the signal that ended it, None otherwise.
         stderr_tail: the last lines it wrote to stderr.
+        progress: where it was; None: the host cannot tell.
     """
 
     host: WorkerHost
     exit_code: int | None
     signal: int | None
     stderr_tail: str
+    progress: Progress | None = None
 
 
 class FrameSink(Protocol):
@@ -52,6 +68,26 @@ class FrameSink(Protocol):
 
     def on_broken(self, error: Exception) -> None:
         """The worker's bytes are no frames, or its pipe closed while it lives. Nothing more will be read."""
+
+
+@runtime_checkable
+class TellsStack(Protocol):
+    """What a host may offer beside `WorkerHost`: where its worker is, asked for before it is killed at a deadline."""
+
+    def ask_stack(self, done: Callable[[], None]) -> bool:
+        """Have the worker write down the stacks of its threads, also if it hangs in C or holds the interpreter lock.
+
+        Never blocks. The Executor waits for `done` for a short time only, as the worker may be stopped.
+
+        Args:
+            done: called, on the scheduler's thread, once all has probably come.
+
+        Returns:
+            False if the worker cannot be asked.
+        """
+
+    def stack(self) -> str:
+        """Return what has come so far, for people: files, lines and functions, innermost first, never values."""
 
 
 @runtime_checkable
@@ -80,6 +116,13 @@ class WorkerHost(Protocol):
 
     def read(self) -> None:
         """Read what has come, now: the last look before a deadline is called missed."""
+
+    def progress(self) -> Progress | None:
+        """Where the worker is now, as far as is known here: asked at deadlines only, so what comes late does no harm.
+
+        Returns:
+            Its last word; None: this host cannot tell, so that a batch is blamed as a whole.
+        """
 
     def terminate(self) -> None:
         """Ask the worker's process to end (SIGTERM, and SIGCONT for one that is stopped)."""

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
+import logging
 import os
 import select
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from slither_actors.pools import cursor, interpreter
 from slither_actors.pools.arena import ReplyArena, RequestArena
 from slither_actors.pools.hosts import small_io
-from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed
+from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed
+from slither_actors.pools.hosts.stack import READ, told
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
-from slither_actors.pools.processes import WorkerProcess
+from slither_actors.pools.processes import WorkerProcess, adopts, reap_orphans, reap_strays
 from slither_actors.pools.spawner import Reaped, Spawn
 from slither_actors.pools.spec import PoolSpec
+from slither_actors.wire.ends import is_end
 from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame, pack_header
 from slither_actors.wire.shared import freed_body
 from slither_actors.worker import boot
+from slither_actors.worker.stacks import STACK_SIGNAL
+from supervisors.descriptors import close
 
 if TYPE_CHECKING:
     import pykka
@@ -37,8 +45,28 @@ READS_AT_DEATH = 256
 """More than a dead worker can have left in a pipe; a bound, should something outside its group still write there."""
 EOF_GRACE = 0.5
 """Seconds between the end of a worker's replies and its death; a worker that lives on without its pipe is killed."""
+STACK_QUIET = 0.01
+"""Seconds without another byte after which a worker has written down all its stacks: it writes without a pause."""
 REAP_POLL = 0.02
 """Seconds between looks for a dead worker where there is no pidfd (macOS)."""
+
+
+KILL_PATIENCE = 10.0
+"""Seconds between SIGKILL and giving up a worker that does not die of it. One needs milliseconds, as a rule."""
+STRAYS = 5.0
+"""Seconds between looks for dead children of living workers, where they are for this process to reap."""
+
+logger = logging.getLogger("slither_actors.worker")
+
+_FOREIGN = (
+    "other code of this process has closed the host's end of a pipe to the worker (os.closerange after the System was "
+    "started? Daemons close what they inherit: start the System after that)"
+)
+_NOT_PERMITTED = (
+    "worker %d cannot be killed by this process, which has given up rights since it started the worker (it is user %d "
+    "now): its guardian is asked to. Start the System after setuid"
+)
+_OUTLIVED = "worker %d was killed and is not dead after %g s: it hangs in the kernel, or nothing may kill it; given up"
 
 
 class LocalHost:
@@ -85,6 +113,10 @@ class LocalHost:
         self._buffer_end = small_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
         self._stderr = StderrTail()
         self._abandoned = False
+        self._killing = False  # since the worker was first killed
+        self._given_up = False
+        self._dump = b""  # the stacks of its threads
+        self._dumped = 0  # bytes of it that have come
 
     @property
     def pid(self) -> int | None:
@@ -98,7 +130,13 @@ class LocalHost:
     def start(self) -> None:
         """Have the Spawner make the process."""
         python = str(self._spec.python or sys.executable)
-        self._spawner.tell(Spawn(lambda *fds: boot.command(python, *fds), self._spec.env, self._spawned, self._arena))
+        flags = interpreter.flags(python)
+        self._spawner.tell(
+            Spawn(
+                lambda *fds: boot.command(python, *fds, flags=flags), self._spec.env, self._spawned, self._arena,
+                python=python, size=self._spec.size,
+            )
+        )  # fmt: skip
 
     def _spawned(self, worker: WorkerProcess | Exception) -> None:
         if isinstance(worker, Exception):
@@ -108,7 +146,20 @@ class LocalHost:
         self._worker = worker
         worker.exited = self._exited
         self._made()
+        try:
+            self._watch(worker)
+        except BaseException as raised:  # no memory, say, or nothing more can be polled: it would never be heard of
+            error = raised if isinstance(raised, Exception) else RuntimeError(f"a start raised {raised!r}")
+            told = not self._abandoned
+            self.abandon()
+            self._scheduler.call_later(REAP_POLL, self._look_for_death)
+            if told:
+                self._executor.actor_ref.tell(SpawnFailed(self, error))
+
+    def _watch(self, worker: WorkerProcess) -> None:
         self._replies = ReplyArena(worker.replies)
+        if adopts():
+            self._scheduler.call_later(STRAYS, self._reap_strays, worker)
         if worker.pidfd >= 0:
             self._scheduler.add_reader(worker.pidfd, self._dead)
         else:
@@ -160,9 +211,11 @@ class LocalHost:
                 self._writing = True
                 self._executor.add_writer(worker.request, self.flush)
             return
-        except BrokenPipeError:
-            # It reads no more. Its death follows, or else `read` sees the end of its replies.
+        except OSError as error:
             out.clear()
+            if not is_end(error):
+                self._broken(error)
+            # It reads no more. Its death follows, or else `read` sees the end of its replies.
         if self._writing:
             self._writing = False
             self._executor.remove_writer(worker.request)
@@ -197,8 +250,7 @@ class LocalHost:
                 else:
                     count = small_io.read_to(worker.reply, self._buffer_end - room, room)
                 if count == 0:
-                    self._stop_reading()
-                    self._executor.call_later(EOF_GRACE, self._end_of_replies)
+                    self._at_end()
                     return
                 frames = parser.received(count)
                 wrong = None
@@ -213,6 +265,11 @@ class LocalHost:
                     return
         except BlockingIOError:
             return
+        except OSError as error:
+            if is_end(error):
+                self._at_end()
+            else:
+                self._broken(error)
         except ProtocolError as error:
             self._stop_reading()
             if whole := parser.salvage():
@@ -220,6 +277,17 @@ class LocalHost:
                 with contextlib.suppress(ProtocolError):  # the first complaint is the one to report
                     self._sink.on_frames(whole)
             self._sink.on_broken(error)
+
+    def _at_end(self) -> None:
+        self._stop_reading()
+        self._executor.call_later(EOF_GRACE, self._end_of_replies)
+
+    def _broken(self, error: OSError) -> None:
+        """Other code of this process has closed our end of a pipe: the worker cannot be served any more."""
+        if error.errno != errno.EBADF:
+            raise error
+        self._stop_reading()
+        self._sink.on_broken(ProtocolError("closed", _FOREIGN))
 
     def _end_of_replies(self) -> None:
         if self._worker is None:
@@ -242,6 +310,10 @@ class LocalHost:
             data = os.read(worker.stderr, STDERR_READ)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if not (is_end(error) or error.errno == errno.EBADF):
+                raise
+            data = b""
         if not data:
             self._executor.remove_reader(worker.stderr)
             return False
@@ -249,6 +321,49 @@ class LocalHost:
         if lines:
             self._log.lines(self._scheduler.side, worker.pid, lines)
         return True
+
+    # -- where it is
+
+    def progress(self) -> Progress | None:
+        """Read the worker's cursor."""
+        worker = self._worker
+        return cursor.read(worker.cursor) if worker is not None else None
+
+    def ask_stack(self, done: Callable[[], None]) -> bool:
+        """Have the worker write down where its threads are; `done` is called when nothing more of it has come."""
+        worker = self._worker
+        if worker is None or not STACK_SIGNAL or not worker.send_signal(STACK_SIGNAL):
+            return False
+        self._executor.add_reader(worker.lifeline, partial(self._read_stack, done))
+        return True
+
+    def stack(self) -> str:
+        """Return what has come of that."""
+        return told(self._dump)
+
+    def _read_stack(self, done: Callable[[], None]) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        with contextlib.suppress(BlockingIOError, ConnectionResetError):
+            if data := os.read(worker.lifeline, STDERR_READ):
+                first = not self._dumped
+                self._dumped += len(data)
+                self._dump = (self._dump + data)[-READ:]
+                if first:
+                    self._executor.call_later(STACK_QUIET, self._stack_quiet, done, self._dumped)
+                return
+        self._executor.remove_reader(worker.lifeline)
+        done()
+
+    def _stack_quiet(self, done: Callable[[], None], size: int) -> None:
+        if self._worker is None:
+            return
+        if self._dumped > size:
+            self._executor.call_later(STACK_QUIET, self._stack_quiet, done, self._dumped)
+            return
+        self._executor.remove_reader(self._worker.lifeline)
+        done()
 
     # -- the end
 
@@ -260,8 +375,40 @@ class LocalHost:
 
     def kill(self) -> None:
         """SIGKILL to the group; `Death` follows once the process is reaped."""
-        if self._worker is not None:
-            self._worker.kill_group()
+        worker = self._worker
+        if worker is None:
+            return
+        if not worker.kill_group() and not self._killing:
+            self._scheduler.side.submit(logger.warning, _NOT_PERMITTED, worker.pid, os.geteuid())
+            # A worker that waits for requests ends by that.
+            if self._writing:
+                self._writing = False
+                self._executor.remove_writer(worker.request)
+            close(worker.lifeline)
+            close(worker.request)
+            worker.lifeline = worker.request = -1
+        if not self._killing:
+            self._killing = True
+            self._scheduler.call_later(KILL_PATIENCE, self._outlived)
+
+    def _outlived(self) -> None:
+        """The worker was killed and is not dead: it hangs in the kernel, or nothing may kill it. It is given up."""
+        worker = self._worker
+        if worker is None or self._given_up:
+            return
+        if worker.is_ending():  # what it had in memory takes long to be freed
+            self._scheduler.call_later(KILL_PATIENCE, self._outlived)
+            return
+        self._given_up = True
+        self._scheduler.side.submit(logger.error, _OUTLIVED, worker.pid, KILL_PATIENCE)
+        if not self._abandoned:
+            self._stop_watching(worker)
+            self._abandoned = True
+            tail = self._stderr.text()
+            self._executor.actor_ref.tell(Death(self, None, signal.SIGKILL, tail))
+        self._reading = False
+        self._out.clear()
+        worker.cut()
 
     def abandon(self) -> None:
         """Nobody listens any more: kill now, reap when it is dead."""
@@ -298,24 +445,45 @@ class LocalHost:
             for _ in range(READS_AT_DEATH):
                 if not self._read_stderr():
                     break
+            if lines := self._stderr.end():
+                self._log.lines(self._scheduler.side, worker.pid, lines)
         code = worker.reap()
         if code is None:  # the pidfd spoke, so this is a matter of microseconds
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
             return False
+        progress = cursor.read(worker.cursor) if not self._abandoned else None
         if not self._abandoned:
-            for fd in (worker.reply, worker.stderr):
-                self._executor.remove_reader(fd)
-            if self._writing:
-                self._executor.remove_writer(worker.request)
+            self._stop_watching(worker)
+        worker.orphans.add(worker.pid)
+        self._reap_orphans(worker.orphans, worker.pid)
         worker.exited(code)
         worker.close()
         self._worker = None
         self._spawner.tell(Reaped(worker.pid))
         if not self._abandoned:
             self._executor.actor_ref.tell(
-                Death(self, code if code >= 0 else None, -code if code < 0 else None, self._stderr.text())
+                Death(self, code if code >= 0 else None, -code if code < 0 else None, self._stderr.text(), progress)
             )
         return True
+
+    def _stop_watching(self, worker: WorkerProcess) -> None:
+        for fd in (worker.reply, worker.stderr, worker.lifeline):
+            self._executor.remove_reader(fd)
+        if self._writing:
+            self._writing = False
+            self._executor.remove_writer(worker.request)
+
+    def _reap_orphans(self, groups: set[int], group: int, pause: float = REAP_POLL) -> None:
+        """Reap the children of a dead worker that are ours now; they were killed with it, and may take a moment."""
+        if reap_orphans(group):
+            groups.discard(group)
+        else:
+            self._scheduler.call_later(pause, self._reap_orphans, groups, group, min(2 * pause, STRAYS))
+
+    def _reap_strays(self, worker: WorkerProcess) -> None:
+        if self._worker is worker:
+            reap_strays(worker.pid)
+            self._scheduler.call_later(STRAYS, self._reap_strays, worker)
 
 
 def _readable(fd: int) -> bool:

@@ -1,10 +1,19 @@
-"""What a worker writes to stderr: the last lines kept for errors, all of them for the log, as far as that keeps up."""
+"""What a worker writes to stderr: the last lines kept for errors, all of them for the log, as far as that keeps up.
+
+What a program prints is seen, also where it is a worker: a line goes to the logger ``slither_actors.worker`` at INFO
+if a handler takes it there, and else to this process's own stderr, with the worker's place before it. Whoever says
+anything of that logger or of ``slither_actors`` (a level, a handler, even a NullHandler) has decided: then nothing goes
+to stderr. A line that is a record of the worker's own `logging` becomes a record here, of the same logger.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.wire.log_lines import MARK, MOST, unpack
 
 if TYPE_CHECKING:
     from supervisors import SideThread
@@ -38,18 +47,22 @@ class StderrTail:
         self.total += len(data)
         end = data.rfind(b"\n") + 1
         if not end:
-            if len(self._rest) < CUT:
-                self._rest = (self._rest + data)[:CUT]
+            if len(self._rest) < CUT or MARK in self._rest:
+                self._rest = _short(self._rest + data)
             return b""
         whole = self._rest + data[:end]
-        self._rest = data[end:][:CUT]
-        self._lines.extend(line[:CUT] for line in whole[:-1].rsplit(b"\n", KEEP_LINES)[-KEEP_LINES:])
+        self._rest = _short(data[end:])
+        self._lines.extend(_short(line) for line in whole[:-1].rsplit(b"\n", KEEP_LINES)[-KEEP_LINES:])
         return whole
+
+    def end(self) -> bytes:
+        """The last line, if it has no end: nothing follows it any more."""
+        return self.feed(b"\n") if self._rest else b""
 
     def text(self) -> str:
         """The last lines, an unfinished one included."""
         rest = [self._rest] if self._rest else []
-        return "\n".join(map(_text, [*self._lines, *rest][-KEEP_LINES:]))
+        return "\n".join(map(_shown, [*self._lines, *rest][-KEEP_LINES:]))
 
 
 class StderrLog:
@@ -77,7 +90,7 @@ class StderrLog:
             pid: the worker's.
             whole: lines with their ends.
         """
-        if not logger.isEnabledFor(logging.INFO):
+        if not (_logged() or _printed()) and MARK not in whole:
             return
         if self._given - self._taken > BACKLOG:
             self._left_out += len(whole)
@@ -99,18 +112,111 @@ class StderrLog:
         for _ in range(len(self._waiting)):
             pid, whole = self._waiting.popleft()
             try:
-                for line in whole.split(b"\n"):
-                    if line:
-                        logger.info("%s (pid %d): %s", self._name, pid, _text(line))
+                self._tell(pid, whole)
             finally:
                 self._taken += len(whole)
         # Behind what had its place: it is only left out while that is full.
         if missing := self._left_out - self._told:
             self._told += missing
-            text = "%s: %d bytes of stderr are left out here, as the log's handlers are too slow"
-            logger.warning(text, self._name, missing)
+            text = f"{missing} bytes of stderr are left out here, as the log's handlers are too slow"
+            if _logged() or not _printed():
+                logger.warning("%s: %s", self._name, text)
+            else:
+                _print(f"{self._name}: {text}\n")
         if self._waiting and not self._asked:
             self._ask(side)
+
+
+    def _tell(self, pid: int, whole: bytes) -> None:
+        logged = _logged()
+        printed: list[str] | None = [] if not logged and _printed() else None
+        for line in whole.split(b"\n"):
+            text, mark, _ = line.partition(MARK)
+            fields = unpack(line[len(text) :]) if mark else None
+            if fields is None:
+                text = line
+            elif printed:
+                _print("".join(printed))  # first, as it was first
+                printed.clear()
+            if text:
+                if logged:
+                    logger.info("%s (pid %d): %s", self._name, pid, _text(text))
+                elif printed is not None:
+                    printed.append(f"{self._name}: {_text(text)}\n")
+            if fields is not None:
+                self._record(pid, fields)
+        if printed:
+            _print("".join(printed))
+
+    def _record(self, pid: int, fields: tuple[Any, ...]) -> None:
+        level, name, message, trace, created, path, function, number, thread, stack = fields
+        target = _logger(name)
+        if not target.isEnabledFor(level):
+            return
+        record = logging.LogRecord(name, level, path, number, message, None, None, function, stack or None)
+        record.exc_text = trace or None
+        record.created, record.msecs = created, (created - int(created)) * 1000
+        record.process, record.processName, record.threadName, record.thread = pid, self._name, thread, None
+        target.handle(record)
+
+
+def _logger(name: str) -> logging.Logger:
+    """The logger that decides of records of this name, without making one: names come from workers without bound."""
+    known = logging.root.manager.loggerDict
+    while name:
+        found = known.get(name)
+        if isinstance(found, logging.Logger):
+            return found
+        name = name.rpartition(".")[0]
+    return logging.root
+
+
+def _logged() -> bool:
+    """Whether a handler takes what workers print."""
+    if not logger.isEnabledFor(logging.INFO):
+        return False
+    at: logging.Logger | None = logger
+    while at is not None:
+        if any(each.level <= logging.INFO and not isinstance(each, logging.NullHandler) for each in at.handlers):
+            return True
+        at = at.parent if at.propagate else None
+    return False
+
+
+def _printed() -> bool:
+    """Whether what no handler takes goes to stderr: nobody has said anything else."""
+    ours = logger.parent
+    assert ours is not None
+    return (
+        not (logger.handlers or logger.level or ours.level or logger.disabled or ours.disabled)
+        and logger.propagate
+        and all(isinstance(each, logging.NullHandler) for each in ours.handlers)
+        and logging.root.manager.disable < logging.INFO
+    )
+
+
+def _print(text: str) -> None:
+    stream = sys.stderr
+    if stream is not None:  # a daemon may have none
+        try:
+            stream.write(text)
+            stream.flush()
+        except (OSError, ValueError, UnicodeError):  # closed, or nobody reads it
+            return
+
+
+def _short(line: bytes) -> bytes:
+    return line[: MOST + CUT] if MARK in line[:CUT] else line[:CUT]
+
+
+def _shown(line: bytes) -> str:
+    """A line as a person reads it."""
+    text, mark, _ = line.partition(MARK)
+    fields = unpack(line[len(text) :]) if mark else None
+    if fields is None:
+        return _text(line)
+    record = f"{logging.getLevelName(fields[0])} {fields[1]}: {fields[2]}" + (f"\n{fields[3]}" if fields[3] else "")
+    return (_text(text) + record)[:KEEP_LINE]
 
 
 def _text(line: bytes) -> str:

@@ -32,7 +32,7 @@ def wait_until_full():
 
 
 while True:
-    _, _, kind, _, _, request_id, side, body, buffers, count, _ = HEADER.unpack(read_exactly(HEADER_SIZE))
+    _, _, kind, _, _, request_id, side, body, buffers, count, _, _ = HEADER.unpack(read_exactly(HEADER_SIZE))
     if kind == frames.CALL and body + buffers > LARGE:
         wait_until_full()
         say(pack_frame(frames.REPLY, request_id, encode([b"y" * (body + buffers)] * count), count=count))

@@ -106,7 +106,7 @@ def in_single_bytes(request, payloads):
 
 
 def unknown_kind(request, payloads):
-    say(b"SA\x01\xc8" + reply(request, payloads)[4:])
+    say(b"SA\x02\xc8" + reply(request, payloads)[4:])
 
 
 def kind_of_a_host(request, payloads):
@@ -114,7 +114,7 @@ def kind_of_a_host(request, payloads):
 
 
 def other_version(request, payloads):
-    say(b"SA\x02" + reply(request, payloads)[3:])
+    say(b"SA\x01" + reply(request, payloads)[3:])
 
 
 def ready_again(request, payloads):
@@ -132,6 +132,16 @@ def pong(request, payloads):
 def cancelled(request, payloads):
     """Though nobody asked: the batch is not at fault, but it will not be answered either."""
     say(pack_frame(frames.CANCELLED, request.request_id + 1_000_000))
+
+
+def cancelled_itself(request, payloads):
+    """Though nobody asked: who believes it waits for ever."""
+    say(pack_frame(frames.CANCELLED, request.request_id))
+
+
+def answered_and_cancelled(request, payloads):
+    """The batch behind it was not begun, and nobody asked for that either."""
+    say(reply(request, payloads) + pack_frame(frames.CANCELLED, request.request_id + 1))
 
 
 def retires_for_nonsense(request, payloads):

@@ -38,7 +38,7 @@ def binary(sizes):
 
 
 def on_descriptor_1(sizes):
-    _flood(1, b"SA\x01\x07", sizes[0])
+    _flood(1, b"SA\x02\x07", sizes[0])
     return sizes
 
 

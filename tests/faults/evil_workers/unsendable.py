@@ -20,6 +20,10 @@ def _deep():
     return deep
 
 
+class Text(str):
+    __slots__ = ()
+
+
 class Liar(dict):
     """Says that it is a dict, and is not to be looked into."""
 
@@ -32,7 +36,7 @@ class Liar(dict):
 MAKE = {
     "object": Thing,
     "cycle": _cycle,
-    "surrogate": lambda: {"text": ["\ud800"]},
+    "subclass": lambda: {"text": [Text("x")]},
     "deep": _deep,
     "function": lambda: _deep,
     "dict that lies": Liar,

@@ -98,7 +98,7 @@ def test_skip_leaves_out_the_batch_and_says_why(cli: Cli, here: Path) -> None:
         "map", "work:no_negatives", "--batch-size", "2", "--on-error", "skip", "--errors", "bad.jsonl",
         given="1\n2\n3\n-4\n5\n6\n",
     )  # fmt: skip
-    assert (done.code, done.out) == (0, "1\n2\n5\n6\n")
+    assert (done.code, done.out) == (3, "1\n2\n5\n6\n")
     assert done.summary.startswith("slither-actors: 4 results, 2 failed")
     records = [json.loads(line) for line in (here / "bad.jsonl").read_text().splitlines()]
     assert [(record["line"], record["input"]) for record in records] == [(3, 3), (4, -4)]
@@ -110,13 +110,13 @@ def test_skip_leaves_out_the_batch_and_says_why(cli: Cli, here: Path) -> None:
 @pytest.mark.parametrize("policy", [["--on-error", "skip"], ["--on-error", "retry:2"]])
 def test_split_leaves_out_the_bad_input_alone(cli: Cli, here: Path, policy: list[str]) -> None:
     done = cli("map", "work:no_negatives", *policy, "--split", "--errors", "bad.jsonl", given="1\n2\n3\n-4\n5\n6\n")
-    assert (done.code, done.out) == (0, "1\n2\n3\n5\n6\n")
+    assert (done.code, done.out) == (3, "1\n2\n3\n5\n6\n")
     assert json.loads((here / "bad.jsonl").read_text())["input"] == -4
 
 
 def test_an_input_that_kills_its_worker_is_left_out_alone(cli: Cli, here: Path) -> None:
     done = cli("map", "work:deadly", "--on-error", "retry:2", "--split", "--errors", "bad.jsonl", given="1\n2\n-1\n4\n")
-    assert (done.code, done.out) == (0, "1\n2\n4\n")
+    assert (done.code, done.out) == (3, "1\n2\n4\n")
     record = json.loads((here / "bad.jsonl").read_text())
     assert (record["line"], record["error"]["type"]) == (3, "WorkerCrashed")
 
@@ -138,7 +138,7 @@ def test_retries_that_are_used_up_fail_the_run_unless_errors_have_a_place(cli: C
 
 def test_a_batch_over_its_time_is_ended(cli: Cli, here: Path) -> None:
     done = cli("map", "work:forever", "--timeout", "0.3", "--on-error", "skip", "--errors", "bad.jsonl", given="1\n")
-    assert (done.code, done.out) == (0, "")
+    assert (done.code, done.out) == (3, "")
     assert json.loads((here / "bad.jsonl").read_text())["error"]["type"] == "BatchTimeout"
 
 
@@ -151,7 +151,7 @@ def test_a_malformed_line_fails_the_run_after_what_came_before(cli: Cli) -> None
 
 def test_a_malformed_line_is_skipped_counted_and_told(cli: Cli, here: Path) -> None:
     done = cli("map", "operator:neg", "--each", "--on-error", "skip", "--errors", "bad.jsonl", given="1\nx\n3\n")
-    assert (done.code, done.out) == (0, "-1\n-3\n")
+    assert (done.code, done.out) == (3, "-1\n-3\n")
     assert done.summary.startswith("slither-actors: 2 results, 1 failed")
     assert json.loads((here / "bad.jsonl").read_text()) == {
         "line": 2,
@@ -166,7 +166,7 @@ def test_a_result_that_is_not_json_is_a_failure_of_its_input(cli: Cli, here: Pat
     assert (done.code, done.out) == (1, "1\n")
     assert "line 2: the result is not JSON: Object of type set is not JSON serializable" in done.err
     done = cli("map", "work:unwritable", "--each", "--on-error", "skip", "--errors", "bad.jsonl", given=given)
-    assert (done.code, done.out) == (0, "1\n3\n")
+    assert (done.code, done.out) == (3, "1\n3\n")
     record = json.loads((here / "bad.jsonl").read_text())
     assert (record["line"], record["input"], record["error"]["type"]) == (2, 2, "NotJson")
     assert cli("map", "work:not_a_number", "--each", given="1\n").code == 1

@@ -22,14 +22,14 @@ zones = st.one_of(
 path_text = st.text(st.characters(exclude_characters="\0"), max_size=20)
 hashable_leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-(2**200), 2**200), st.floats(), st.complex_numbers(),
-    st.text(st.characters(exclude_categories=["Cs"])), st.binary(), st.decimals(), st.dates(),
+    st.text(st.characters()), st.binary(), st.decimals(), st.dates(),
     st.times(timezones=zones), st.datetimes(timezones=zones), st.timedeltas(), st.uuids(),
     st.one_of(path_text.map(pathlib.PurePosixPath), path_text.map(pathlib.PosixPath)),
     st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)).map(dt.timezone),
 )  # fmt: skip
 # Not every hashable value may be a key: a NaN is no key that could be found again, a signalling one has no hash.
 keys = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(st.characters(exclude_categories=["Cs"])), st.dates()),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(st.characters()), st.dates()),
     lambda inner: st.one_of(st.lists(inner, max_size=3).map(tuple), st.frozensets(inner, max_size=3)),
     max_leaves=5,
 )

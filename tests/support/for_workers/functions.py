@@ -215,3 +215,9 @@ class Refusing(Adapter):
 
 class NoAdapter:
     pass
+
+
+def flags(payloads):
+    names = [name for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))]
+    found = {name: getattr(sys.flags, name) for name in names}
+    return [str({**found, "x": sys._xoptions, "W": sys.warnoptions}) for _ in payloads]

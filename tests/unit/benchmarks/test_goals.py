@@ -31,7 +31,7 @@ def test_goals_are_judged_for_the_workloads_that_were_run_only() -> None:
 
 
 def test_every_workload_has_a_goal_and_they_are_told_in_order() -> None:
-    assert {goal.workload for goal in GOALS} == set("ABCDEFGHIJKLM")
+    assert {goal.workload for goal in GOALS} == set("ABCDEFGHIJKLMN")
     letters = [one.goal.workload for one in judge(Book([times(letter, 1.0, imap=1.0) for letter in "DCA"]))]
     assert letters == sorted(letters)
 
@@ -113,3 +113,8 @@ def test_a_start_is_judged_as_a_whole_and_a_worker_over_the_bare_interpreter() -
         Figures("M", "worker", "", "ms", {"a worker": [45.0], "the interpreter": [18.0]}),
     )
     assert list(found.values()) == [(0.8, "", True), (27.0, "", False)]
+
+
+def test_callers_are_judged_by_the_case_whose_slowest_calls_are_furthest_from_half_of_them() -> None:
+    found = judged(Figures("N", "p99 / p50", "", "share", {"64 callers": [1.6, 1.7], "512 callers": [2.4, 2.2]}))
+    assert list(found.values()) == [(2.3, "512 callers", False)]

@@ -85,7 +85,7 @@ def test_both_spellings_of_as_completed_are_taken(text: str) -> None:
 
 
 def test_as_many_batches_as_workers_may_be_in_flight() -> None:
-    assert parse(["map", "a:b", "--workers", "2"]).map.max_in_flight == 8
+    assert parse(["map", "a:b", "--workers", "2"]).map.max_in_flight == 2
     assert parse(["map", "a:b", "--workers", "32"]).map.max_in_flight == 32
     assert parse(["map", "a:b", "--workers", "32", "--max-in-flight", "3"]).map.max_in_flight == 3
 

@@ -110,7 +110,7 @@ def test_an_almost_empty_file_is_a_default_system(write: Callable[[str], Path]) 
         ("pools: {a: {adapter: 'json:Scorer'}}", "1:22: pools.a.adapter: module json has no Scorer"),
         ("pools: {a: {adapter: scorer}}", "1:22: pools.a.adapter: must be of the form package.module:Class, not "),
         ("pools: {a: {init: {x: 1}}}", "1:19: pools.a.init: init is for an adapter, and this pool has none"),
-        ("pools: {a: {max_restarts: -1}}", "1:27: pools.a.max_restarts: must be a whole number of at least 0, a"),
+        ("pools: {a: {max_restarts: -1}}", "1:27: pools.a.max_restarts: must be a whole number from 0 to 1000000, "),
         ("pools: {gpu: {}}\ndispatch: {pool: gpv}", "2:18: dispatch.pool: there is no pool gpv, did you mean gpu?"),
         ("dispatch: {pool: gpu}", "1:18: dispatch.pool: there is no pool gpu, known: default"),
         ("dispatch: {on_error: retri}", "1:22: dispatch.on_error: must be one of halt, skip, retry, not 'retri'"),

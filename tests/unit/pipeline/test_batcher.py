@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from slither_actors import Item, PayloadError, Route, StrategyError
 from slither_actors.options import parse_options
+from slither_actors.pipeline.apart import take_out
 from slither_actors.pipeline.batch import Batch
 from slither_actors.pipeline.batcher import Batcher
 from slither_actors.pipeline.budget import ByteBudget
@@ -27,8 +28,10 @@ class Bench:
     """A Batcher with everything around it played by the test."""
 
     def __init__(self, *, encode: bool = True, budget: int | None = None, **options: Any) -> None:
-        options = {"module": "m", "function": "f", **options}
+        if "command" not in options:
+            options = {"module": "m", "function": "f", **options}
         self.options = parse_options(options)
+        self.options.settle(8)
         self.run = Run(self.options, None)  # type: ignore[arg-type]  # nothing here is scheduled
         self.run.lane = Lane(max_in_flight=1, ahead=True, timeout=None)
         self.told: list[Any] = []
@@ -409,21 +412,60 @@ def test_ask_route_gives_what_the_function_returns_at_the_positions_of_the_items
 # --- encoding
 
 
-def test_an_item_that_has_no_form_on_the_wire_is_the_batchs_error() -> None:
+def test_an_item_that_has_no_form_on_the_wire_is_a_batch_of_its_own() -> None:
     bench = Bench(batch_size=2)
     bench.feed(Item("a", 1), Item("b", [1, object()]), 5, 6)
-    bad, good = bench.batches
+    sibling, other, bad = bench.batches
     assert isinstance(bad.error, PayloadError)
     assert (bad.error.item_id, bad.error.path) == ("b", "[1]")
-    assert good.error is None
-    bench.batcher.remake(Split(bad))
-    assert [part.error is None for part in made_anew(bench)] == [True, False]
+    assert [list(batch.positions) for batch in bench.batches] == [[0], [2, 3], [1]]
+    assert (sibling.error, other.error) == (None, None)
+    assert decode(sibling.body) == [1]
+    assert set(bench.run.undelivered) == {batch.ref for batch in bench.batches}
+
+
+@pytest.mark.parametrize("budget", [None, 10])
+@pytest.mark.parametrize("executor", [{}, {"command": "c"}])
+def test_several_bad_items_leave_one_batch_of_their_siblings(budget: int | None, executor: dict[str, Any]) -> None:
+    bench = Bench(batch_size=6, budget=budget, **executor)
+    bench.feed(0, object(), 2, {3: object()}, 4, 5)
+    good, *bad = bench.batches
+    assert [list(batch.positions) for batch in (good, *bad)] == [[0, 2, 4, 5], [1], [3]]
+    assert decode(good.body) in ([0, 2, 4, 5], {"items": [0, 2, 4, 5]})
+    assert [(batch.error.item_id, batch.error.path) for batch in bad] == [(1, ""), (3, "[3]")]  # type: ignore[union-attr]
+
+
+def test_a_batch_of_bad_items_only_has_no_request() -> None:
+    bench = Bench(batch_size=2)
+    bench.feed(object(), object())
+    assert [(list(batch.positions), type(batch.error)) for batch in bench.batches] == [
+        ([0], PayloadError),
+        ([1], PayloadError),
+    ]
+
+
+def test_an_item_over_max_frame_is_taken_out_and_a_batch_over_it_is_not() -> None:
+    options = parse_options({"module": "m", "function": "f"})
+    lane = Lane(max_in_flight=1, ahead=True, timeout=None)
+    options.settle(1)
+    encoder = RequestEncoder(options, Target, max_frame=1000)
+    run = Run(options, None)  # type: ignore[arg-type]
+    encoder.take_out = lambda batch, errors: take_out(run, batch, errors)
+    entries = ["a", "b" * 2000, "c"]
+    large = Batch(lane, 1, 3, encoder.target, encoder.side, positions=range(3), entries=entries, bare=True)
+    many = Batch(lane, 2, 3, encoder.target, encoder.side, positions=range(3, 6), entries=["d" * 500] * 3, bare=True)
+    encoder.encode(batches := [large, many])
+    assert (large.error, list(large.positions), decode(large.body)) == (None, [0, 2], ["a", "c"])
+    assert [batch.error.item_id for batch in batches[2:]] == [1]  # type: ignore[union-attr]
+    assert isinstance(many.error, PayloadError)
+    assert many.error.item_id is None
+    assert "use smaller batches" in many.error.reason
 
 
 def test_a_commands_payload_is_named_by_its_place_in_the_items() -> None:
     options = parse_options({"command": "score", "batch_size": 2})
     lane = Lane(max_in_flight=1, ahead=True, timeout=None)
-    batch = Batch(lane, 1, 2, positions=range(2), entries=[1, {"k": object()}], bare=True)
+    batch = Batch(lane, 1, 1, positions=range(1, 2), entries=[{"k": object()}], bare=True)
     RequestEncoder(options, Target).encode([batch])
     assert isinstance(batch.error, PayloadError)
     assert (batch.error.item_id, batch.error.path) == (1, "['k']")

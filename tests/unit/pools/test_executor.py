@@ -308,7 +308,7 @@ def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(
     assert isinstance(lane.collector.of(1), BatchTimeout)
 
 
-def test_a_load_over_its_time_ends_every_batch_of_that_function_and_no_other(bench: Make) -> None:
+def test_two_loads_over_their_time_end_every_batch_of_that_function_and_no_other(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
@@ -317,10 +317,14 @@ def test_a_load_over_its_time_ends_every_batch_of_that_function_and_no_other(ben
     it.submit(lane, 1, 2, target=Target("module", "slow"))
     it.submit(other, 3)
     it.scheduler.advance(10.1)
+    assert lane.collector.ended == []
+    it.scheduler.advance(0.1)
+    it.scheduler.advance(10.1)
     for ref in (1, 2):
         assert isinstance(lane.collector.of(ref), LoadError)
         assert isinstance(lane.collector.of(ref).reason, StartTimeout)
     assert [call.body for call in it.host.calls()] == [b"body 3"]
+    assert other.collector.ended == []
     assert it.counts.deaths == 0
 
 
@@ -419,14 +423,50 @@ def test_what_was_sent_before_the_pool_heard_of_the_death_is_redelivered_too(ben
     assert lane.collector.refs == [1]
 
 
-def test_a_crash_while_a_function_is_loaded_is_charged_to_the_batch_that_wanted_it(bench: Make) -> None:
+def test_two_crashes_in_loads_in_a_row_are_of_the_function(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.loads = False
     it.start()
     lane = it.lane()
-    it.submit(lane, 1, target=Target("module", "crashes"))
+    it.submit(lane, 1, 2, target=Target("module", "crashes"))
     it.do(it.hosts[0].die, 3)
-    assert lane.collector.of(1).exit_code == 3
+    assert lane.collector.ended == []
+    assert it.counts.deaths == 1
+    it.do(it.hosts[1].die, 3)
+    for ref in (1, 2):
+        error = lane.collector.of(ref)
+        assert isinstance(error, LoadError)
+        assert isinstance(error.reason, WorkerCrashed)
+        assert error.reason.exit_code == 3
+    it.submit(lane, 3, target=Target("module", "crashes"))
+    assert isinstance(lane.collector.of(3), LoadError)  # what the order may wait for has an outcome, too
+
+
+def test_a_crash_in_a_load_is_of_the_worker_where_another_has_the_function(bench: Make) -> None:
+    it = bench(size=2, max_restarts=None)
+    it.loads = False
+    it.start()
+    lane = it.lane(max_in_flight=2, ahead=False)
+    target = Target("module", "function")
+    it.submit(lane, 1, 2, target=target)
+    good, bad = it.hosts
+    it.do(good.say, frame_of(wire.LOADED, good.requests[1].request_id))
+    for _ in range(3):
+        it.do(bad.die, 3)
+        assert lane.collector.ended == []
+        bad = it.hosts[-1]
+
+
+def test_a_load_error_is_the_outcome_of_what_waits_too(bench: Make) -> None:
+    it = bench()
+    it.loads = False
+    it.start()
+    lane = it.lane(ahead=False)
+    it.submit(lane, 1, 2, target=Target("module", "function"))
+    it.do(it.host.say, failure_of(it.host.requests[1].request_id, "load"))
+    it.do(it.host.say, failure_of(it.host.calls()[0].request_id, "load"))
+    assert isinstance(lane.collector.of(1), LoadError)
+    assert isinstance(lane.collector.of(2), LoadError)
 
 
 def test_an_idle_workers_death_is_charged_to_nobody(bench: Make) -> None:

@@ -28,7 +28,7 @@ from slither_actors.wire.frames import FrameParser
         ("start_timeout", float("inf"), "finite"),
         ("start_timeout", None, "a number of seconds"),
         ("start_timeout", True, "a number of seconds"),
-        ("shutdown", -0.1, "finite"),
+        ("shutdown", -0.1, "at least 0"),
         ("shutdown", "5", "a number of seconds"),
         ("max_frame", 10, "at least 1024"),
         ("max_seconds", 0, "above 0"),

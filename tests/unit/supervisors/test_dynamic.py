@@ -214,7 +214,7 @@ def test_a_terminated_child_is_killed_at_its_deadline(manual: ManualScheduler) -
 
 
 def test_ending_during_a_restart_wait_hangs_nothing(manual: ManualScheduler) -> None:
-    harness = Harness(manual, restart_backoff=Backoff(base=100.0))
+    harness = Harness(manual, restart_backoff=Backoff(base=100.0, maximum=100.0))
     harness.crash(harness.start([None, ValueError("again")]))
     harness.ref.tell(StartChild(ChildSpec("x", lambda: Kid.start([DEFERRED]))))
     harness.shut_down()

@@ -45,7 +45,7 @@ def test_handlers_are_called_in_the_order_they_were_attached_each_by_submit():
     seen, submitted = [], []
 
     def submit(function, *arguments):
-        submitted.append(function)
+        submitted.append(function.__self__.handler)
         function(*arguments)
 
     def one(event):

@@ -169,3 +169,19 @@ def test_values_whose_repr_fails_or_is_endless_do_not_spoil_a_message():
 
     assert "<Broken whose repr fails>" in str(PayloadError(Broken(), "", "x"))
     assert len(str(PayloadError("x" * 10_000, "", "x"))) < 200
+
+
+def test_a_timeout_says_whose_it_was_and_what_to_do() -> None:
+    whole = str(BatchTimeout(2.0, count=64, average=0.5))
+    assert "its timeout of 2 s, which is for the whole batch of 64 items, 0.5 s each on average" in whole
+    assert "give a smaller batch_size or a longer timeout" in whole
+    bound = str(BatchTimeout(2.0, option="batch_timeout", count=64, done=10))
+    assert "its batch_timeout of 2 s" in bound
+    assert "64 items, of which 10 were done" in bound
+    late = BatchTimeout(2.0, of="item", count=64, done=40, average=0.01)
+    late.add_note("where it was")
+    item = late.at_item("x")
+    assert item.__notes__ == ["where it was"]
+    assert str(item).startswith("item 'x' was not done within its timeout of 2 s (40 of the 64 items of its batch were")
+    again = pickle.loads(pickle.dumps(item))
+    assert (str(again), vars(again)) == (str(item), vars(item))

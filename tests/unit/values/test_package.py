@@ -14,7 +14,7 @@ NAMES = {
     "SessionLost", "SlitherError", "StartTimeout", "StrategyError", "StreamClosed", "System", "SystemStopped",
     "UnexpectedResponse", "UnknownCommand", "UnknownOption", "UnknownPool", "WorkerCrashed", "WorkerError",
     "WorkerRecycled",
-    "__version__", "telemetry",
+    "EventLoopBlocked", "__version__", "current_system", "telemetry",
 }  # fmt: skip
 
 

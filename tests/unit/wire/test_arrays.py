@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
 from slither_actors.wire.codec import OUT_OF_BAND, DecodeError, EncodeError, Encoder, decode, encode
-from slither_actors.wire.extensions import ARRAY_BESIDE
+from slither_actors.wire.extensions import ARRAY_BESIDE, SCALAR
 
 ARRAYS = [
     np.arange(10), np.array(3.5), np.zeros((3, 0)), np.zeros((0, 5), "S3"), np.arange(100)[::2], np.arange(5)[::-1],
@@ -61,6 +62,49 @@ def test_a_scalar_keeps_its_type(scalar: Any) -> None:
     assert back == scalar
     assert type(back) is type(scalar)
     assert back.dtype == scalar.dtype
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [np.bytes_(b"a\0"), np.bytes_(b"\0"), np.str_("a\0\0"), np.str_("\0"), np.str_("\u00e9\0"), np.str_("\ud83d\0")],
+    ids=repr,
+)
+def test_text_keeps_the_zeros_at_its_end(scalar: Any) -> None:
+    again = decode(encode([scalar, {scalar: 1}]))
+    assert type(again[0]) is type(scalar)
+    assert (len(again[0]), again[0].tobytes()) == (len(scalar), scalar.tobytes())
+    assert scalar in again[1]
+
+
+def test_records_come_out_as_records() -> None:
+    array = np.array([(1, b"a\0"), (2, b"b")], np.dtype((np.record, [("x", int), ("s", "S3")])))
+    again, scalar = decode(encode([array, array[0]]))
+    assert alike(again, array)
+    assert again.dtype.type is np.record
+    assert type(scalar) is np.record
+    assert scalar.s == b"a"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.zeros(1, {"names": ["a", "b"], "formats": ["i4", "i2"], "offsets": [0, 2]}), "send each field as an array"),
+        (np.zeros(1, [("a", (np.record, [("x", int)]))]), "numpy.record inside a field"),
+        (np.zeros(1, [("a", (np.record, [("x", int)]), (2,))]), "numpy.record inside a field"),
+        (np.void(b""), "send None"),
+    ],
+    ids=["overlapping fields", "a record in a field", "records in a field", "a void of nothing"],
+)
+def test_what_would_come_out_as_something_else_is_refused(value: Any, said: str) -> None:
+    with pytest.raises(EncodeError, match=said):
+        encode([value])
+
+
+@pytest.mark.parametrize("description", [{"record": "i4"}, {"record": [], "more": 1}, {"other": []}, {}])
+def test_a_map_that_describes_no_dtype_is_a_decode_error(description: Any) -> None:
+    forged = msgpack.packb([msgpack.ExtType(SCALAR, msgpack.packb([description, b""]))])
+    with pytest.raises(DecodeError):
+        decode(forged)
 
 
 def test_a_structured_scalar_can_be_written_to_and_so_is_no_key() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
 import decimal
@@ -10,10 +12,12 @@ import enum
 import gc
 import pathlib
 import pickle
+import sqlite3
 import subprocess
 import sys
 import threading
 import tracemalloc
+import types
 import uuid
 import zoneinfo
 from typing import Any, NamedTuple
@@ -64,6 +68,11 @@ def test_bytearray_and_memoryview_come_out_as_bytes() -> None:
     assert decode(encode([bytearray(b"a"), memoryview(b"b")])) == [b"a", b"b"]
 
 
+def cursor() -> sqlite3.Cursor:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        return connection.execute("select 1")
+
+
 class Colour(enum.Enum):
     RED = 1
 
@@ -101,8 +110,17 @@ class Pair(NamedTuple):
         (Point, "class"),
         (lambda: 0, "function"),
         (iter([1]), "iterator"),
-        (range(3), "plain data"),
-        ("\ud800", "surrogate"),
+        (range(3), "list()"),
+        ({}.keys(), "list()"),
+        ({}.items(), "list()"),
+        (collections.deque(), "list()"),
+        (types.MappingProxyType({}), "dict()"),
+        (collections.ChainMap(), "dict()"),
+        (collections.UserDict(), "dict()"),
+        (array.array("i"), "tolist()"),
+        (cursor(), "list() of its rows"),
+        (sys.__stderr__, "open file"),
+        (map(str, ()), "iterator"),
         (dt.datetime(2024, 1, 1, tzinfo=type("Zone", (dt.tzinfo,), {})()), "Zone"),
     ],
 )

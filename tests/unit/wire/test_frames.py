@@ -37,12 +37,13 @@ def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: i
 
 
 def test_the_header_is_laid_out_as_the_protocol_says() -> None:
-    assert HEADER_SIZE == 44
+    assert HEADER_SIZE == 52
     packed = pack_header(
-        CALL, 1 << 63, attempt=2, flags=3, count=4, failed=5, side_len=6, body_len=1 << 40, buffers_len=8
-    )
-    assert packed[:4] == b"SA\x01\x05"
-    assert HEADER.unpack(packed)[3:] == (3, 2, 1 << 63, 6, 1 << 40, 8, 4, 5)
+        CALL, 1 << 63, attempt=2, flags=3, count=4, failed=5, side_len=6, body_len=1 << 40, buffers_len=8,
+        took=9,
+    )  # fmt: skip
+    assert packed[:4] == b"SA\x02\x05"
+    assert HEADER.unpack(packed)[3:] == (3, 2, 1 << 63, 6, 1 << 40, 8, 4, 5, 9)
 
 
 def test_a_frame_comes_out_as_it_went_in() -> None:
@@ -142,9 +143,9 @@ def test_an_end_inside_a_frame_is_an_error(cut: int) -> None:
         (b"Hello, world!\n" * 10, "magic"),
         (b"H", "magic"),
         (b"SX", "magic"),
-        (b"SA\x02" + pack_frame(REPLY)[3:], "version"),
-        (b"SA\x01\x63" + pack_frame(REPLY)[4:], "kind"),
-        (b"SA\x01\x00" + pack_frame(REPLY)[4:], "kind"),
+        (b"SA\x01" + pack_frame(REPLY)[3:], "version"),
+        (b"SA\x02\x63" + pack_frame(REPLY)[4:], "kind"),
+        (b"SA\x02\x00" + pack_frame(REPLY)[4:], "kind"),
         (pack_frame(CALL), "kind"),
     ],
 )

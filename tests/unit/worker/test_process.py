@@ -18,7 +18,7 @@ import slither_actors
 from slither_actors.wire import frames
 from slither_actors.wire.codec import decode, encode
 from slither_actors.wire.frames import pack_frame
-from slither_actors.wire.messages import Ready
+from slither_actors.wire.messages import Failure, Ready
 from slither_actors.worker import boot, guard, in_worker
 
 LINUX = sys.platform == "linux"
@@ -103,13 +103,13 @@ def test_sys_exit_in_a_function_ends_the_process_with_a_traceback(code: object, 
         assert "SystemExit" in worker.stderr
 
 
-def test_a_keyboard_interrupt_in_a_function_ends_the_process() -> None:
+def test_a_keyboard_interrupt_of_a_function_is_its_failure() -> None:
     with WorkerProcess() as worker:
         worker.ready()
-        worker.load(1, "interrupts")
-        worker.request(1, [1])
-        assert worker.ended() == 1
-        assert "KeyboardInterrupt" in worker.stderr
+        frame = worker.call("interrupts", [1])
+        assert frame.kind == frames.FAILURE
+        assert Failure.from_body(frame.body).type == "KeyboardInterrupt"
+        assert worker.call("double", [1]).kind == frames.REPLY
 
 
 def test_a_crash_does_not_wait_for_the_users_threads() -> None:
@@ -218,7 +218,7 @@ def test_the_hosts_msgpack_serves_where_the_same_interpreter_finds_none() -> Non
         check=False,
     )
     # It came as far as the look for its parent, which is not process 1.
-    assert process.returncode == guard.ORPHANED, process.stderr.decode()
+    assert process.returncode == guard.WRAPPED, process.stderr.decode()
 
 
 def _code_of(command: object) -> str:
@@ -288,8 +288,13 @@ def test_a_worker_whose_host_is_gone_before_it_starts_ends_at_once() -> None:
         assert arguments[-1] == str(os.getpid())
     assert never_greeted.process.returncode == -signal.SIGKILL
     arguments[-1] = "1"
-    arguments[-4:-1] = ["0", "1", "2"]
-    process = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+    lifeline, host = os.pipe()
+    os.close(host)
+    arguments[-4:-1] = ["0", "1", str(lifeline)]
+    process = subprocess.run(
+        arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False, pass_fds=(lifeline,)
+    )
+    os.close(lifeline)
     assert process.returncode == guard.ORPHANED
 
 

@@ -1,0 +1,46 @@
+"""The library's errors in the words of the command line: its options have other names here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+FLAGS: Final = {
+    "batch_size": "--batch-size",
+    "each": "--each",
+    "linger": "--linger",
+    "max_in_flight": "--max-in-flight",
+    "max_restarts": "--max-restarts",
+    "max_restarts=None": "--max-restarts none",
+    "ordering": "--ordering",
+    "path": "--path DIR",
+    "python": "--python PROGRAM",
+    "size": "--workers",
+    "start_timeout": "--start-timeout SECONDS",
+    "timeout": "--timeout",
+    "timeout=None": "--timeout none",
+}
+"""By the name that the library has for an option, and may give in the `mentions` of an error."""
+
+# How an option of a pool is written where an error has no `mentions`.
+_SPELLINGS: Final = ("PoolSpec({}=...)", "PoolSpec({}=[...])", "PoolSpec({})")
+
+
+def told(error: BaseException) -> str:
+    """An error's text, with the options of the command line in the place of the library's."""
+    text = str(error)
+    mentions: dict[str, str] = {}
+    seen: set[int] = set()
+    inner: Any = error
+    # A run's error has the text of its reason in its own.
+    while isinstance(inner, BaseException) and id(inner) not in seen:
+        seen.add(id(inner))
+        mentions.update(getattr(inner, "mentions", None) or {})
+        if isinstance(option := getattr(inner, "option", None), str):  # a limit that was exceeded, and what widens it
+            mentions.update({option: option, "batch_size": "batch_size"})
+        inner = getattr(inner, "reason", None)
+    flags = {spelling.format(name): flag for name, flag in FLAGS.items() for spelling in _SPELLINGS}
+    flags.update((words, FLAGS[name]) for words, name in mentions.items() if name in FLAGS)
+    # In one pass, the longest first: what was put in is not looked at again.
+    literal = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w-])(?:{literal})(?!\w)", lambda found: flags[found[0]], text)

@@ -1,0 +1,58 @@
+"""Numbers of descriptors that other code of this process does not get by accident."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+
+__all__ = ["close", "copied", "lowest", "raised"]
+
+_HIGHEST = 4096
+"""Where ours begin at the most: the kernel's table of descriptors grows to the highest number."""
+
+
+def raised(fd: int) -> int:
+    """Move a descriptor to a high number; it is close-on-exec there.
+
+    The system gives the lowest free number to what is opened next. So if other code closes all descriptors
+    (`os.closerange(3, ...)`, as daemons do) and opens files, a write to one of ours fails with EBADF, where it would
+    go into one of these files if ours were low.
+
+    Args:
+        fd: a descriptor; closed if it was moved.
+
+    Returns:
+        The new number; `fd` itself where none is free, or if it is negative.
+    """
+    if fd < 0 or (high := copied(fd)) is None:
+        return fd
+    os.close(fd)
+    return high
+
+
+def lowest() -> int:
+    """Where high numbers begin."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _HIGHEST if soft == resource.RLIM_INFINITY else min(soft // 2, _HIGHEST)
+
+
+def copied(fd: int) -> int | None:
+    """A copy of a descriptor with a high number; None where none is free, or if it has one already."""
+    base = lowest()
+    if fd >= base:
+        return None
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, base)
+    except OSError:
+        return None
+
+
+def close(fd: int) -> None:
+    """Close a descriptor that other code may have closed already."""
+    try:
+        os.close(fd)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise

@@ -1,0 +1,190 @@
+"""An interrupt at a chosen bytecode: what a signal handler raises there, at every place where there can be one.
+
+A trace function raises at the n-th bytecode that the main thread executes in code of ours. That is more than signals
+can do, which come in behind calls and at the beginnings of functions and loops only, and it is the same each time.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Self
+
+from slither_actors import Retry, System
+
+OURS = ("/slither_actors/", "/supervisors/")
+
+
+class Interrupt(Exception):
+    """Like a soft time limit: an Exception, which no code of ours knows."""
+
+
+class Bytecodes:
+    """Counts the bytecodes of ours that this thread executes within its block, and raises at one of them.
+
+    Args:
+        at: the number of the bytecode at which it raises, from 0; None: it only counts.
+        error: what it raises.
+    """
+
+    def __init__(self, at: int | None = None, error: Callable[[], BaseException] = Interrupt) -> None:
+        self.at = at
+        self.count = 0
+        self.where: tuple[str, int, int] | None = None
+        """Code, line and offset of the bytecode at which it raised."""
+        self.raised: BaseException | None = None
+        self._error = error
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        file = frame.f_code.co_filename
+        if "/tests/" in file or not any(part in file for part in OURS):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return self._local
+
+    def _local(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "opcode":
+            number, self.count = self.count, self.count + 1
+            if number == self.at:
+                code = frame.f_code
+                self.where = (code.co_qualname, frame.f_lineno, frame.f_lasti)
+                self.raised = self._error()
+                sys.settrace(None)
+                raise self.raised
+        return self._local
+
+    def __enter__(self) -> Self:
+        assert threading.current_thread() is threading.main_thread()
+        self._before = sys.gettrace()
+        sys._getframe().f_trace_opcodes = True  # CPython 3.12 looks whether anybody has, and only in settrace
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+
+def interrupted(at: int, work: Callable[[], object]) -> tuple[str, int, int] | None:
+    """Interrupt `work` at one bytecode: what is raised comes out as itself. Where that was; None if it took fewer."""
+    codes = Bytecodes(at)
+    came: BaseException | None = None
+    try:
+        with codes:
+            work()
+    except Interrupt as error:
+        came = error
+    assert came is codes.raised
+    return codes.where
+
+
+ITEMS = 10
+OPTIONS: dict[str, Any] = {"module": "operator", "function": "neg", "each": True, "batch_size": 2}
+SECONDS = 5.0
+"""No wait of these takes as long, unless a wake-up was lost."""
+
+
+def lazy() -> Iterator[int]:
+    yield from range(ITEMS)
+
+
+def run(system: System) -> list[Any]:
+    return [item.payload for item in system.dispatch.run(list(range(ITEMS)), **OPTIONS)]
+
+
+def run_lazily(system: System) -> list[Any]:
+    return [item.payload for item in system.dispatch.run(lazy(), **OPTIONS)]
+
+
+def stream(system: System) -> list[Any]:
+    return [item.payload for item in system.dispatch.stream(list(range(ITEMS)), **OPTIONS)]
+
+
+def stream_lazily(system: System) -> list[Any]:
+    with system.dispatch.stream(lazy(), **OPTIONS) as results:
+        return [item.payload for item in results]
+
+
+def close_early(system: System) -> list[Any]:
+    with system.dispatch.stream(list(range(ITEMS)), **OPTIONS) as results:
+        return [next(results).payload]
+
+
+def close_a_lazy_one_early(system: System) -> list[Any]:
+    with system.dispatch.stream(lazy(), **OPTIONS) as results:
+        for item in results:
+            return [item.payload]
+    return []
+
+
+def with_a_budget(system: System) -> list[Any]:
+    options = OPTIONS | {"max_in_flight_bytes": 4, "on_error": Retry(split=True), "ordering": "as_completed"}
+    return sorted((item.payload for item in system.dispatch.run(lazy(), **options)), reverse=True)
+
+
+KINDS = (run, run_lazily, stream, stream_lazily, close_early, close_a_lazy_one_early, with_a_budget)
+Kind = Callable[[System], list[Any]]
+
+
+def expected(kind: Kind) -> list[Any]:
+    return [0] if kind in (close_early, close_a_lazy_one_early) else [-n for n in range(ITEMS)]
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait for what comes by itself: nothing is sent meanwhile that would make up for a wake-up that was lost."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {SECONDS} s"
+        time.sleep(0.0005)
+
+
+def check_it_goes_on(system: System, threads: set[threading.Thread]) -> None:
+    """Nothing of an interrupted run is left, and the next one is whole.
+
+    Args:
+        system: where it was.
+        threads: those there were before it.
+    """
+    opener = system._opener
+    wait_until(lambda: not opener.live, "the end of the interrupted run")
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the end of its threads")
+    finished = opener.finished
+    began = time.monotonic()
+    assert run(system) == expected(run)
+    assert time.monotonic() - began < SECONDS
+    wait_until(lambda: not opener.live, "the end of the next run")
+    assert opener.finished == finished + 1  # each run once, interrupted or not: what a drain counts by
+
+
+def interrupt(system: System, kind: Kind, at: int, error: Callable[[], BaseException]) -> None:
+    """Interrupt a run at one bytecode; what is raised comes out as itself, and all goes on."""
+    threads = set(threading.enumerate())
+    codes = Bytecodes(at, error)
+    came: BaseException | None = None
+    try:
+        with codes:
+            results = kind(system)
+    except BaseException as raised:
+        came = raised
+    if codes.raised is None:  # it took fewer this time
+        assert came is None
+        assert results == expected(kind)
+        return
+    where = codes.where
+    try:
+        assert came is codes.raised, f"{came!r} in place of what was raised"
+        codes.raised = came = None
+        check_it_goes_on(system, threads)
+    except AssertionError as wrong:
+        wrong.add_note(f"interrupted at bytecode {at} of {kind.__name__}: {where}")
+        raise
+
+
+def bytecodes_of(system: System, kind: Kind) -> int:
+    """How many a run takes."""
+    kind(system)  # what is made or loaded once is there
+    with Bytecodes() as codes:
+        assert kind(system) == expected(kind)
+    return codes.count
