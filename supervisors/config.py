@@ -159,7 +159,7 @@ def _build_actor(child: Mapping[str, Any], kinds: Kinds) -> ChildSpec:
 
 
 def _label_actor(child: Mapping[str, Any]) -> Label:
-    return child["class"].rpartition(":")[2], options(child, ("restart", "shutdown", "significant"))
+    return child["class"].rpartition(":")[2], options(child, ("restart", "shutdown", "significant", "register"))
 
 
 def check_backoff(cursor: Cursor) -> None:
@@ -186,11 +186,11 @@ def _build_supervisor(child: Mapping[str, Any], kinds: Kinds) -> ChildSpec:
 
 def _label_supervisor(child: Mapping[str, Any]) -> Label:
     return "Supervisor", options(child, ("strategy", "max_restarts", "max_seconds", "auto_shutdown", "restart",
-                                         "shutdown", "significant"))  # fmt: skip
+                                         "shutdown", "significant", "register"))  # fmt: skip
 
 
 def _common(child: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: child[key] for key in ("id", "restart", "shutdown", "significant") if key in child}
+    return {key: child[key] for key in ("id", "restart", "shutdown", "significant", "register") if key in child}
 
 
 def _supervisor_spec(name: str, plain: Mapping[str, Any], kinds: Kinds) -> SupervisorSpec:

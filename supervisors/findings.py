@@ -32,6 +32,8 @@ class Findings:
         self.document = document
         self.problems = problems
         self.search = search
+        # Names that children register: where the first child of each is, its id, and the line that registers it.
+        self.registered: dict[str, tuple[Path, str | None, int]] = {}
         self._looked: dict[tuple[Any, ...], str | None] = {}
 
     @property

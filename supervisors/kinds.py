@@ -77,6 +77,7 @@ class Kinds:
                 if name in lines:
                     child.refuse(f"the child on line {lines[name]} has this id already; give it another", "id")
                 lines.setdefault(name, child.place("id").line)
+            self._check_register(child, name)
             if child.get("significant") is True:
                 if child.get("restart", "permanent") == "permanent":
                     message = "a permanent child cannot be significant; say restart: transient or temporary"
@@ -90,6 +91,19 @@ class Kinds:
             kind = self._kinds.get(child.text("kind") or "")
             if kind is not None:
                 kind.check(child, self)
+
+    @staticmethod
+    def _check_register(child: Cursor, child_id: str | None) -> None:
+        name = child.text("register")
+        if name is None:
+            return
+        first = child.findings.registered.setdefault(name, (child.path, child_id, child.place("register").line))
+        if first[0] != child.path:
+            who = "this child" if child_id is None else f"the child {child_id!r}"
+            child.refuse(
+                f"the child {first[1]!r} registers this name already, on line {first[2]}; give {who} another one",
+                "register",
+            )
 
     def child(self, mapping: Mapping[str, Any]) -> ChildSpec:
         """The spec of a child, from its mapping in a file that was checked."""

@@ -98,6 +98,12 @@ CHILD_KEYS: dict[str, Schema] = {
         "type": "boolean",
         "default": False,
     },
+    "register": {
+        "description": "A name under which others find whichever actor runs as this child; unique in the whole file, "
+        "and the child's own across restarts.",
+        "type": "string",
+        "minLength": 1,
+    },
 }
 
 ACTOR_KEYS: dict[str, Schema] = {
