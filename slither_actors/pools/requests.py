@@ -246,24 +246,22 @@ class Requests:
             charge: what that costs the first batch, if it had begun.
 
         Returns:
-            The first batch, with the error. A death while its function was loaded is its affair, too, or that would go
-            on for ever; and a load that took too long ends all batches of that function.
+            The first batch, with the error. After a death in a load, the first batch of that function, or that would go
+            on without end; where the load itself failed, all batches of it. Those of other functions never began.
         """
-        loading = isinstance(self.head, Load) and isinstance(error, LoadError)
-        if isinstance(self.head, Load):
-            charge = WHOLE
+        first = self.head
         jobs = self.jobs()
         self.clear()
+        if isinstance(first, Load):
+            ended: list[tuple[Job, Outcome]] = [(job, error) for job in jobs if job.target is first.target]
+            return ended if isinstance(error, LoadError) else ended[:1]
         if not jobs:
             return []
         head = jobs[0]
         if charge.spared:
             head.spared += 1
             return []
-        ended: list[tuple[Job, Outcome]] = [(head, error if charge.index is None else AtItem(charge.index, error))]
-        if loading:
-            ended += [(job, error) for job in jobs[1:] if job.target is head.target]
-        return ended
+        return [(head, error if charge.index is None else AtItem(charge.index, error))]
 
 
 def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:

@@ -28,7 +28,8 @@ def test_a_system_is_not_ready_before_its_start_and_not_live_after_its_stop() ->
     system = new_system()
     assert (system.health().live, system.health().ready) == (True, False)
     with system:
-        assert system.health() == judge("running", system.statistics().pools)
+        health, judged = system.health(), judge("running", system.statistics().pools)
+        assert (health.live, health.ready, health.reasons) == (judged.live, judged.ready, judged.reasons)
         assert system.health().ready
         assert system.health().reasons == ()
     assert (system.health().live, system.health().ready) == (False, False)

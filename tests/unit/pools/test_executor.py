@@ -742,3 +742,18 @@ def test_a_run_occupies_no_more_workers_than_max_in_flight(bench: Make) -> None:
     it.submit(lane, *range(6))
     assert sum(len(host.calls()) for host in it.hosts) == 2
     assert it.pool.waiting == 4
+
+
+def test_a_death_in_a_load_is_of_no_other_functions_batch(bench: Make) -> None:
+    it = bench(max_restarts=None)
+    it.loads = False
+    it.start()
+    lane, other = it.lane(), it.lane()
+    it.submit(lane, 1, target=Target("module", "gone"))
+    it.submit(other, 2, target=Target("module", "other"))
+    it.close(lane)  # its batch is cancelled, the load goes on
+    for call in it.host.calls()[:1]:
+        it.do(it.host.say, frame_of(wire.CANCELLED, call.request_id))
+    assert [call.body for call in it.host.calls()] == [b"body 1", b"body 2"]
+    it.do(it.host.die, 3)
+    assert other.collector.ended == []
