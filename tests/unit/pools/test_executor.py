@@ -749,7 +749,9 @@ def test_a_death_in_a_load_is_of_no_other_functions_batch(bench: Make) -> None:
     it.loads = False
     it.start()
     lane, other = it.lane(), it.lane()
-    it.submit(lane, 1, target=Target("module", "gone"))
+    gone = Target("module", "gone")
+    gone.stuck = 1  # another worker has died of it
+    it.submit(lane, 1, target=gone)
     it.submit(other, 2, target=Target("module", "other"))
     it.close(lane)  # its batch is cancelled, the load goes on
     for call in it.host.calls()[:1]:
