@@ -83,6 +83,7 @@ go_on = True
 def send():
     while go_on:
         system._scheduler.post(int)
+        time.sleep(0.0001)  # or the scheduler would hardly get the interpreter lock
 senders = [threading.Thread(target=send) for _ in range(4)]
 for sender in senders:
     sender.start()

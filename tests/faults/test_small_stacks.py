@@ -52,7 +52,7 @@ def test_results_are_taken_in_a_thread_with_a_small_stack(tmp_path: Path, kib: i
     assert (done.stdout.split(), done.stderr, done.returncode) == (["True", "True"], "", 0)
 
 
-@pytest.mark.parametrize("kib", [32, 48, 64, 96, 128, 256, 384, 512, 1024, 8192])
+@pytest.mark.parametrize("kib", [32, 64, 128, 512, 8192])
 def test_whatever_is_nested_never_overflows_a_stack(tmp_path: Path, kib: int) -> None:
     done = scripts.run(
         tmp_path,
