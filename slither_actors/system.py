@@ -196,7 +196,7 @@ class System:
 
         Args:
             timeout: seconds to wait; by default what the `shutdown` of pools and `children` allows, and some. What has
-                not ended by then is cut off.
+                not ended by then is cut off. During a drain the children are cut off at once.
 
         Returns:
             True if everything has ended in good order; False if some of it was cut off, or is not over yet.

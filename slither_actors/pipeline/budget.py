@@ -17,7 +17,7 @@ class ByteBudget:
 
     Args:
         limit: bytes above which nothing new is pulled or encoded.
-        freed: called, without the lock, by whoever makes room again after `full` has said there is none.
+        freed: called by the thread that makes room again after `full` has said there is none.
     """
 
     __slots__ = ("_bytes", "_freed", "_held", "_items", "_waiting", "limit")

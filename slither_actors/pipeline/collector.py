@@ -278,7 +278,7 @@ class Collector(LightActor):
         count = len(indexes)
         # Splitting finds the bad ones among many; where each failed by itself they are known.
         decision = decide(run.options.on_error, errors[0], batch.attempt, 1 if alone else count)
-        tell_exception(self.scheduler, batch, errors[0], decision.verdict.value)
+        tell_exception(self.scheduler, batch, errors[0], decision.verdict.value, count)
         whole = count == batch.count
         if decision.verdict is Verdict.HALT:
             position = batch.positions[indexes[0]]

@@ -152,6 +152,7 @@ class Consumer:
         if self._batcher is not None:
             self._batcher.close()
         self.run.blamed.clear()  # or their tracebacks would keep the run alive, and the run them
+        self._broken = self._unreadable = None
 
     def close(self) -> None:
         """Nobody wants the rest: sources stop, what was not sent is dropped.

@@ -22,6 +22,7 @@ from slither_actors.wire.codec import DecodeError, decode
 from slither_actors.wire.header import Frame
 from slither_actors.wire.pack import elements
 from slither_actors.wording import shown
+from supervisors.interrupts import raised_by_handler
 
 _MISSING = re.compile(r"(?:No module named '|import of )(\w+)")
 
@@ -94,7 +95,9 @@ def _one_by_one(executor: Any, items: list[Item], frame: Frame, error: Exception
     if isinstance(error, DecodeError) and type(executor) in (SnakeBridge, Snakepit):
         try:
             parts = elements(frame.body, key)
-        except Exception:  # it is no list of results at all
+        except Exception as failure:  # it is no list of results at all
+            if raised_by_handler(failure):
+                raise
             parts = []
         if len(parts) == len(items):
             results = [_decoded(item, part, frame) for item, part in zip(items, parts, strict=True)]
@@ -119,7 +122,20 @@ def _unexpected(what: str, cause: Exception) -> UnexpectedResponse:
         remedy = f"; install {missing[1]} for {sys.executable}, too, or return plain data (numpy: .tolist())"
     error = UnexpectedResponse(f"{what} cannot be decoded in this process: {cause}{remedy}")
     error.__cause__ = cause
+    _let_go(cause)
     return error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error and its causes: their frames hold the run, and items keep the error."""
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        error = pending.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            pending += (error.__cause__, error.__context__)
 
 
 def _routed(run: Run, policy: Route, batch: Batch, item: Item, error: Exception) -> Item:

@@ -59,11 +59,14 @@ def charge(count: int, index: int | None, *, each: bool, spared: int) -> Charge:
 class Watch:
     """Where a worker is in the first batch of its pipe, as far as its word is believed."""
 
-    __slots__ = ("_looked", "_request", "index", "since", "tells")
+    __slots__ = ("_looked", "_request", "_stood", "_stood_at", "_stood_in", "index", "since", "tells")
 
     def __init__(self) -> None:
         self._request = 0
         self._looked = 0.0
+        # The standstills of one batch: seconds in all, when the last one was seen, and of which request.
+        self._stood = self._stood_at = 0.0
+        self._stood_in = 0
         self.index: int | None = None
         """Of the item; the number of items: all are done; None: it has not said."""
         self.since = 0.0
@@ -89,8 +92,27 @@ class Watch:
         self.tells = told is not None
         if told is not None and told.request_id == job.request_id and self._is_news(told.index, job.count):
             self.index = told.index
-            self.since = min(max(self._looked, now - told.seconds), now)
+            began = now - told.seconds
+            if self._stood_in == job.request_id and began <= self._stood_at:
+                began += self._stood  # its clock went on while nothing ran
+            self.since = min(max(self._looked, began), now)
         self._looked = now
+
+    def stood(self, job: Job, seconds: float, now: float) -> None:
+        """Take a standstill out of the time that the first batch, and the item that it is at, have had.
+
+        Args:
+            job: the first in the pipe.
+            seconds: how long it was.
+            now: when it was seen, by the clock of `Job.began`.
+        """
+        if self._stood_in != job.request_id:
+            self._stood_in, self._stood = job.request_id, 0.0
+        self._stood += seconds
+        self._stood_at = now
+        job.began += seconds
+        self.since += seconds
+        self._looked += seconds
 
     def _is_news(self, index: int, count: int) -> bool:
         return (-1 if self.index is None else self.index) < index <= count

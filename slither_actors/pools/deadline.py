@@ -28,13 +28,20 @@ class Deadline:
     Args:
         actor: owns the alarm, which is gone with it.
         reached: told the deadline that has come, on the scheduler's thread; the deadline stays until it is set anew.
+        stood: called with the seconds by which a standstill has moved it: clocks that began before it move as well.
     """
 
-    __slots__ = ("_actor", "_alarm", "_alarm_at", "_armed", "_left", "_reached", "at")
+    __slots__ = ("_actor", "_alarm", "_alarm_at", "_armed", "_left", "_reached", "_stood", "at")
 
-    def __init__(self, actor: LightActor, reached: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        actor: LightActor,
+        reached: Callable[[float], object],
+        stood: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
         self._actor = actor
         self._reached = reached
+        self._stood = stood
         self._alarm: Timer | None = None
         self._alarm_at = 0.0
         self._armed = 0.0
@@ -69,7 +76,10 @@ class Deadline:
             return
         now = self._actor.scheduler.now()
         if (late := now - self._alarm_at) > LATE and self._left > 0.0:
-            at = self.at = self._moved(at, now, late)
+            moved = self._moved(at, now, late)
+            if moved > at:
+                self._stood(moved - at)
+            at = self.at = moved
         if now < at:
             self._arm(at)
         else:

@@ -27,11 +27,11 @@ def tell_stop(scheduler: Scheduler, job: Job) -> None:
         _emit(scheduler, telemetry.BATCH_STOP, job, _times(scheduler, job), {"outcome": "ok"})
 
 
-def tell_exception(scheduler: Scheduler, job: Job, error: Exception, outcome: str) -> None:
-    """A job failed, and this is what the policy made of it."""
+def tell_exception(scheduler: Scheduler, job: Job, error: Exception, outcome: str, size: int) -> None:
+    """A job, or so many items of it, failed, and this is what the policy made of it."""
     if telemetry.attached(telemetry.BATCH_EXCEPTION):
         facts = {"outcome": outcome, "reason": error, "cause": _cause(error)}
-        _emit(scheduler, telemetry.BATCH_EXCEPTION, job, _times(scheduler, job), facts)
+        _emit(scheduler, telemetry.BATCH_EXCEPTION, job, {**_times(scheduler, job), "size": size}, facts)
 
 
 def _times(scheduler: Scheduler, job: Job) -> dict[str, float]:

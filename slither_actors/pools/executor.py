@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Callable
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,9 @@ STACK_PATIENCE = 0.25
 stopped, or blocks the signal, never does."""
 
 
+_logger = logging.getLogger("slither_actors.pools")
+
+
 class State(enum.Enum):
     """Where an Executor is with its worker."""
 
@@ -128,7 +132,7 @@ class Executor(LightActor):
         self._state = State.SPAWNING
         self._requests = Requests()
         self._head_since = 0.0
-        self._deadline = Deadline(self, self._overdue)
+        self._deadline = Deadline(self, self._overdue, self._stood)
         self._watch = Watch()
         self._why: Exception | None = None
         self._charge = WHOLE
@@ -339,6 +343,12 @@ class Executor(LightActor):
         else:
             self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
 
+    def _stood(self, seconds: float) -> None:
+        """Take a standstill out of the time that the first batch, and the item that it is at, have had."""
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.stood(head, seconds, self.scheduler.now())
+
     def _overdue(self, missed: float) -> None:
         """The deadline has come."""
         if self._host is not None:
@@ -407,8 +417,10 @@ class Executor(LightActor):
     def _charged(self, error: Exception) -> Charge:
         """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
         head = self._requests.head
-        if not isinstance(head, Job) or (isinstance(error, BatchTimeout) and error.option == "batch_timeout"):
+        if not isinstance(head, Job):
             return WHOLE
+        if isinstance(error, BatchTimeout) and (error.option == "batch_timeout" or self._watch.index == head.count):
+            return WHOLE  # all items were done, and the reply took too long: another attempt is as slow
         return self._watch.charge(head)
 
     def _look(self, progress: Progress | None) -> None:
@@ -465,7 +477,9 @@ class Executor(LightActor):
         if self._why is None and not from_outside and isinstance(head, Load):
             blamed = LoadError(str(head.target), error)  # the import has ended it, and no batch of that function
         at_work = head is not None
-        if self._is_only_this_worker(blamed):
+        if planned:
+            self._log_kill(error)
+        if (from_outside and isinstance(head, Load)) or self._is_only_this_worker(blamed):
             ended: list[tuple[Job, Outcome]] = []
             self._requests.clear()
         else:
@@ -476,10 +490,14 @@ class Executor(LightActor):
         else:
             self._state = State.DEAD
             lived = self.scheduler.now() - self._ready_at
-            self._ended(
-                Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived)
-            )
+            self._ended(Ended(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived))
             self.exit(Crashed(error))
+
+    def _log_kill(self, error: Exception) -> None:
+        """Log that a worker was killed at a deadline: with `skip` nothing else says so while the run goes on."""
+        if _logger.isEnabledFor(logging.WARNING):
+            text = "worker %s[%d] was killed and is replaced: %s"
+            self.scheduler.side.submit(_logger.warning, text, self._name, self._index, str(error).partition("\n")[0])
 
     def _is_only_this_worker(self, error: Exception) -> bool:
         """Whether a load that took too long, or ended its worker, says something of this worker, not of the function.

@@ -48,7 +48,7 @@ class Target:
         self.each = each
         self.id = Target._ids()
         self.stuck = 0
-        """Workers in a row that did not answer while they loaded it. Written on the scheduler's thread."""
+        """Workers in a row that hung or died while they loaded it. Written on the scheduler's thread."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"

@@ -395,7 +395,7 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
-        self._turns.wake(slot, len(self._turns.aside))
+        self._turns.wake(slot, len(self._turns.aside.get(slot, ())))
         self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._tell_ready()

@@ -190,11 +190,11 @@ class Requests:
 
     def _load_answered(self, load: Load, frame: Frame) -> None:
         target = load.target
+        target.stuck = 0
         if frame.kind == FAILURE:
             self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
             self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
         elif frame.kind == LOADED:
-            target.stuck = 0
             self._failed_loads.pop(target.id, None)
         else:
             raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def raised_by_handler(error: BaseException) -> bool:
     """Whether a signal handler raised it: a soft time limit, say, which came while a value was encoded or decoded.
@@ -9,6 +15,7 @@ def raised_by_handler(error: BaseException) -> bool:
     A handler is a function that gets the frame which it interrupts, and stands behind that in the traceback.
     """
     traceback = error.__traceback__
+    handlers: list[Any] | None = None
     while traceback is not None and traceback.tb_next is not None:
         frame = traceback.tb_next.tb_frame
         code = frame.f_code
@@ -17,5 +24,10 @@ def raised_by_handler(error: BaseException) -> bool:
             value = frame.f_locals.get(name)
             if value is traceback.tb_frame or (type(value) is tuple and any(v is traceback.tb_frame for v in value)):
                 return True
+        if handlers is None:
+            handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+        # One that has let go of the frame is known by its code.
+        if any(getattr(getattr(handler, "__func__", handler), "__code__", None) is code for handler in handlers):
+            return True
         traceback = traceback.tb_next
     return False

@@ -194,7 +194,8 @@ class Execution:
                 elif isinstance(error, (TypeError, AttributeError, KeyError)):
                     _explain(error, payload, True)
                 append(error)
-        words[INDEX] = len(results)  # what comes now is no item's doing
+        words[SINCE] = clock()
+        words[INDEX] = len(results)  # what comes now is no item's doing, and has a timeout of its own
         return results
 
     def _command(self, frame: Frame) -> None:

@@ -11,11 +11,12 @@ import itertools
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from slither_actors import DispatchError, System
+from slither_actors import DispatchError, Item, Route, System
 from slither_actors.pipeline.run import Run
 
 DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
@@ -120,6 +121,27 @@ def test_a_source_in_memory(system: System, eventually: Eventually) -> None:
 
     run = use()
     eventually(lambda: run() is None)
+
+
+def lost(item: Item, reason: Exception) -> Item:
+    raise KeyError(item.id)
+
+
+@pytest.mark.parametrize("policy", ["skip", "halt", Route(lost)], ids=["skip", "halt", "a route that raises"])
+def test_a_run_whose_reply_cannot_be_decoded(system: System, policy: Any, eventually: Eventually) -> None:
+    kept: list[Any] = []
+
+    def use() -> weakref.ref[Run]:
+        stream = system.dispatch.stream(
+            range(64), module="undecodable", function="batch", batch_size=8, on_error=policy
+        )
+        with suppress(DispatchError):
+            kept.extend(stream)
+        return weakref.ref(stream._consumer.run)
+
+    run = use()
+    eventually(lambda: run() is None)
+    assert [item.id for item in kept if item.meta.get("skipped")] in ([], [37, 38])
 
 
 @pytest.mark.parametrize("lazy", [True, False])

@@ -111,15 +111,16 @@ def test_one_that_says_where_it_is_has_its_item_charged(bench: Make) -> None:
     assert lane.collector.of(1).index == 3
 
 
-def test_a_kill_in_a_load_is_charged_to_the_batch(bench: Make) -> None:
+def test_a_kill_in_a_load_is_charged_to_nobody(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.loads = False
     it.start()
     lane = it.lane()
     submit(it, lane, 1)
-    it.host.at = Progress(0, 0, 0.0)
-    it.do(it.host.die, None, 9)
-    assert isinstance(lane.collector.of(1), WorkerCrashed)
+    for host in range(3):
+        it.do(it.hosts[host].die, None, 9)
+        assert lane.collector.ended == []
+    assert it.counts.redelivered == 3
 
 
 def test_nonsense_in_the_pipe_is_charged_to_the_item(bench: Make) -> None:
@@ -289,3 +290,28 @@ def test_the_next_one_has_the_clock_when_the_first_is_cancelled(bench: Make) -> 
     assert other.collector.ended == []
     it.scheduler.advance(0.2)
     assert isinstance(other.collector.of(2), BatchTimeout)
+
+
+# --- standstills
+
+
+@pytest.mark.parametrize("bound", [{"timeout": 3.0}, {"timeout": 3.0, "batch_timeout": 3.0}], ids=["item", "batch"])
+def test_a_standstill_is_no_time_that_an_item_had(bench: Make, bound: dict[str, float]) -> None:
+    it, lane = started(bench, **bound)
+    at(it, 0)
+    it.scheduler.advance(1.0)
+    at(it, 1)
+    it.scheduler.advance(1.0)
+    it.scheduler.clock.now += 10.0  # SIGSTOP for all of us
+    it.scheduler.advance(0.0)
+    it.scheduler.advance(0.9)
+    assert lane.collector.ended == []
+    it.scheduler.advance(7.0)
+    assert len(lane.collector.ended) == 1
+
+
+def test_a_timeout_when_all_are_done_is_charged_whole(bench: Make) -> None:
+    it, lane = started(bench, timeout=3.0)
+    at(it, 4)
+    it.scheduler.advance(7.0)
+    assert isinstance(lane.collector.of(1), BatchTimeout)
