@@ -143,6 +143,8 @@ class DispatchError(SlitherError):
         batch_ref: the number of the batch that failed; None where it was no batch.
         partial_results: results not handed out before: all so far of ``run``, none already yielded of ``stream``.
         unfinished: the ids of the items that were pulled and have no result.
+        failed: the ids of the items that `reason` is about: of the one that failed alone, else of all in the batch;
+            none where no batch failed, and where the pool could not work.
     """
 
     def __init__(
@@ -153,12 +155,19 @@ class DispatchError(SlitherError):
         batch_ref: int | None = None,
         partial_results: Sequence[Item] = (),
         unfinished: Sequence[Any] = (),
+        failed: Sequence[Any] = (),
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.batch_ref = batch_ref
         self.partial_results = list(partial_results)
         self.unfinished = list(unfinished)
+        self.failed = list(failed)
+
+    @property
+    def item_id(self) -> Any:
+        """The id of the one item that failed; None where it was a whole batch of several, or none."""
+        return self.failed[0] if len(self.failed) == 1 else None
 
 
 class BatchTimeout(SlitherError):
@@ -288,7 +297,12 @@ class WorkerError(SlitherError):
         message: its text.
         traceback: as the worker's Python prints it; empty where there is none.
         kind: "user" (the function raised), "load", "encode", "decode", "unexpected" or "start".
+
+    Attributes:
+        alone: one item failed by itself; False: its batch failed as a whole.
     """
+
+    alone: bool = False
 
     def __init__(self, type: str, message: str, traceback: str = "", *, kind: str = "user") -> None:  # noqa: A002
         self.type = type

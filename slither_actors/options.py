@@ -273,6 +273,12 @@ def _default_executor(given: dict[str, Any]) -> type[Any]:
         return SnakeBridge
     if command:
         return Snakepit
+    if given.get("module") is not None and not any(map(_like, given)):
+        module = given["module"]
+        raise OptionError(
+            f"function is not given: module={shown(module)} says only where it is; say module={shown(module)}, "
+            "function='name'"
+        )
     near = next((f" (is {name!r} meant as {like!r}?)" for name in given for like in _like(name)), "")
     raise OptionError(
         f"executor is not given{near}; say module='package.module', function='name' for a function that workers "

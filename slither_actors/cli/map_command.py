@@ -13,7 +13,7 @@ from slither_actors.cli.files import Files
 from slither_actors.cli.lines import LineSource, MalformedLine, parse_line
 from slither_actors.cli.logs import logs
 from slither_actors.cli.progress import Progress, Rate, format_summary, seconds_left
-from slither_actors.cli.records import NotJson, brief, error_record, json_line
+from slither_actors.cli.records import NotJson, brief, error_record, json_line, stack_of
 from slither_actors.cli.signals import Interrupted, Signals
 from slither_actors.cli.translate import told
 from slither_actors.cli.writer import LineWriter, WriteFailed
@@ -69,6 +69,8 @@ class Mapping:
         self._results = 0  # by the main thread, like the next one
         self._failed = 0
         self._unfinished = 0
+        # What has no outcome yet, by line, where it may have to be told: filled by the reading thread.
+        self._inputs: dict[int, Any] = {}
         self._reasons: list[tuple[int, str]] = []  # of the first of those and of the malformed: a line, and why
 
     def run(self) -> int:
@@ -115,7 +117,7 @@ class Mapping:
         except DispatchError as error:
             # What the source raised, a malformed line, is told by itself: it names the line.
             if isinstance(error.reason, SlitherError):
-                self._unfinished = len(error.unfinished)
+                self._unfinished = len(set(error.unfinished).difference(error.failed))
             self._display.say(_told(error))
             return RUN_FAILED, "failed"
         except (SlitherError, MalformedLine, NotJson, OSError) as error:
@@ -167,6 +169,7 @@ class Mapping:
                     for item in stream:
                         self._take(item)
                 except DispatchError as error:
+                    self._take_failed(error)
                     self._take_partial(error)
                     raise
                 except Interrupted:
@@ -188,10 +191,12 @@ class Mapping:
                     raise
                 continue
             self._lines += 1
-            # The input is kept with the item only where it may have to be told: results replace payloads.
-            yield Item(number, payload) if self._errors is None else Item(number, payload, {"input": payload})
+            if self._errors is not None:
+                self._inputs[number] = payload
+            yield Item(number, payload)
 
     def _take(self, item: Item) -> None:
+        given = self._inputs.pop(item.id, None)
         if item.meta.get("skipped"):
             self._failed += 1
             self._report(item.id, item.payload, item.meta["error"])
@@ -200,12 +205,19 @@ class Mapping:
             line = json_line(item.payload)
         except NotJson as error:
             self._failed += 1
-            self._report(item.id, item.meta.get("input"), error)
+            self._report(item.id, given, error)
             if self._arguments.failures_end_the_run:
                 raise NotJson(f"line {item.id}: {error}") from None
             return
         self._output.write(line)
         self._results += 1
+
+    def _take_failed(self, error: DispatchError) -> None:
+        """Count and report the inputs whose failure ends the run."""
+        if isinstance(error.reason, SlitherError):
+            for line in error.failed:
+                self._failed += 1
+                self._report(line, self._inputs.pop(line, None), error.reason)
 
     def _take_partial(self, error: DispatchError) -> None:
         """Deliver what was done before the failure.
@@ -275,9 +287,23 @@ def _told(error: DispatchError) -> str:
     if isinstance(reason, MalformedLine):
         return str(reason)
     if isinstance(reason, SlitherError) and not isinstance(reason, (LoadError, PoolUnavailable)) and error.unfinished:
-        return f"failed in a batch at line {min(error.unfinished)} or after: {brief(reason)}{_traceback(reason)}"
-    return told(error if reason is None else reason)
+        return f"{_where(error)}: {brief(reason)}{_traceback(reason)}{_stack(reason)}"
+    return told(error) if reason is None else f"{told(reason)}{_stack(reason)}"
+
+
+def _where(error: DispatchError) -> str:
+    lines = error.failed
+    if not lines:
+        return f"failed in a batch at line {min(error.unfinished)} or after"
+    if len(lines) == 1:
+        return f"line {lines[0]} failed"
+    return f"a batch of {len(lines)} lines failed, {min(lines)} to {max(lines)}"
 
 
 def _traceback(reason: SlitherError) -> str:
     return f"\n{reason.traceback.rstrip()}" if isinstance(reason, WorkerError) and reason.traceback else ""
+
+
+def _stack(reason: BaseException) -> str:
+    stack = stack_of(reason)
+    return f"\nIt was killed {stack}" if stack else ""

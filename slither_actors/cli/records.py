@@ -11,7 +11,7 @@ from typing import Any
 
 from slither_actors.cli.lines import MalformedLine
 from slither_actors.cli.translate import told
-from slither_actors.errors import WorkerError
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerError
 
 _TEXTS = (decimal.Decimal, dt.date, dt.time, uuid.UUID, pathlib.PurePath)
 _REMEDIES: tuple[tuple[tuple[type, ...], str], ...] = (
@@ -98,7 +98,8 @@ def error_record(line: int, value: Any, error: BaseException) -> dict[str, Any]:
     Args:
         line: the input's line number.
         value: the input; where it is not JSON, the text of the line.
-        error: the reason. Of an exception in a worker, type, message and traceback are the worker's.
+        error: the reason. Of an exception in a worker, type, message and traceback are the worker's; of a worker that
+            was killed at a deadline, its ``stack`` is told, where it is known.
     """
     return {"line": line, "input": value, "error": _described(error)}
 
@@ -118,4 +119,12 @@ def _described(error: BaseException) -> dict[str, str]:
         return {"type": error.type, "message": error.message, "traceback": error.traceback}
     if isinstance(error, MalformedLine):  # its own text names the line, which the record does already
         return {"type": "MalformedLine", "message": error.reason}
-    return {"type": type(error).__name__, "message": told(error)}
+    described = {"type": type(error).__name__, "message": told(error)}
+    if stack := stack_of(error):
+        described["stack"] = stack
+    return described
+
+
+def stack_of(error: BaseException) -> str:
+    """Where a worker was that was killed at a deadline; empty where that is not known."""
+    return error.stack.rstrip() if isinstance(error, (BatchTimeout, LoadError, StartTimeout)) else ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from slither_actors.errors import DispatchError
+from slither_actors.errors import DispatchError, WorkerError
 from slither_actors.item import Item
 from slither_actors.pipeline.batch import Batch, describe
 from slither_actors.pipeline.messages import Delivery, Finished, Results
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.unpack import Unpack
+from slither_actors.pipeline.verdict import END_OF_RUN
 from supervisors.interrupts import raised_by_handler
 
 
@@ -85,7 +86,16 @@ def _error(
         batch_ref=batch.ref if batch is not None else None,
         partial_results=partial,
         unfinished=unfinished,
+        failed=_failed_ids(error, batch),
     )
+
+
+def _failed_ids(error: BaseException, batch: Batch | None) -> list[Any]:
+    """The ids of the items that the error is about."""
+    if batch is None or isinstance(error, END_OF_RUN):
+        return []
+    # Of several that failed alone, each has an error of its own, and the run ends with the first one's.
+    return batch.ids()[:1] if isinstance(error, WorkerError) and error.alone else batch.ids()
 
 
 def _remedy(error: BaseException) -> str:

@@ -29,4 +29,8 @@ def item_errors(frame: Frame) -> tuple[list[int], list[Exception]]:
         ProtocolError: the table is not what the header announces.
     """
     failures = wire.reply_failures(frame)
-    return [index for index, _ in failures], [failure_error(failure) for _, failure in failures]
+    errors = [failure_error(failure) for _, failure in failures]
+    for error in errors:
+        if isinstance(error, WorkerError):
+            error.alone = True
+    return [index for index, _ in failures], errors

@@ -88,8 +88,8 @@ def test_halt_delivers_what_came_before_and_fails(cli: Cli) -> None:
     done = cli("map", "work:no_negatives", "--batch-size", "2", given="1\n2\n3\n4\n-5\n6\n")
     assert (done.code, done.out) == (1, "1\n2\n3\n4\n")
     assert "ValueError: negative: -5" in done.err
-    assert "failed in a batch at line 5 or after" in done.err
-    assert done.summary.startswith("slither-actors: failed: 4 results, 2 unfinished")
+    assert "a batch of 2 lines failed, 5 to 6: ValueError" in done.err
+    assert done.summary.startswith("slither-actors: failed: 4 results, 2 failed in ")
     assert "map_command.py" not in done.err  # the worker's traceback is told, not ours
 
 

@@ -15,7 +15,7 @@ import pytest
 Cli = Callable[..., Any]
 
 MORE = """
-import decimal, os, uuid
+import decimal, os, threading, uuid
 import numpy
 
 
@@ -50,6 +50,22 @@ async def awaits(value):
 
 def back(value):
     return {value: [value]} if isinstance(value, str) else value
+
+
+def inverse(value):
+    return 1 / value
+
+
+def inverses(values):
+    return [1 / value for value in values]
+
+
+def at_zero(value):
+    return value if value else dies(value)
+
+
+def hangs(value):
+    threading.Event().wait()
 
 
 def raises(value):
@@ -108,6 +124,65 @@ def test_help_has_the_exit_codes(cli: Cli) -> None:
     assert "3 some or all inputs failed" in cli("map", "--help").out
 
 
+# --- what ended the run
+
+
+def records(here: Path) -> list[Any]:
+    return [json.loads(line) for line in (here / "bad").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("function", "said", "kind"),
+    [
+        ("inverse", "line 2 failed: ZeroDivisionError: division by zero", "ZeroDivisionError"),
+        ("at_zero", "line 2 failed: WorkerCrashed: the worker exited with code 3", "WorkerCrashed"),
+    ],
+)
+def test_the_input_that_ended_the_run_is_named_counted_and_kept(
+    cli: Cli, here: Path, function: str, said: str, kind: str
+) -> None:
+    done = cli("map", f"more:{function}", "--each", "--errors", "bad", given="1\n0\n4\n5\n")
+    assert (done.code, done.values) == (1, [1])
+    assert f"slither-actors: {said}" in done.err
+    assert done.summary.startswith("slither-actors: failed: 1 result, 1 failed, 2 unfinished in ")
+    (record,) = records(here)
+    assert (record["line"], record["input"]) == (2, 0)
+    assert record["error"]["type"].removeprefix("builtins.") == kind
+
+
+def test_of_several_that_fail_alone_the_one_whose_reason_is_known_is_kept(cli: Cli, here: Path) -> None:
+    done = cli("map", "more:raises", "--each", "--errors", "bad", given="7\n8\n")
+    assert "slither-actors: line 1 failed: ValueError: no: 7" in done.err
+    assert done.summary.startswith("slither-actors: failed: 0 results, 1 failed, 1 unfinished in ")
+    assert [(record["line"], record["error"]["message"]) for record in records(here)] == [(1, "no: 7")]
+
+
+def test_of_a_batch_that_ended_the_run_every_line_is_kept(cli: Cli, here: Path) -> None:
+    done = cli("map", "more:inverses", "--errors", "bad", "--batch-size", "2", given="1\n2\n\n4\n0\n")
+    assert (done.code, done.values) == (1, [1, 0.5])
+    assert "slither-actors: a batch of 2 lines failed, 4 to 5: ZeroDivisionError" in done.err
+    assert done.summary.startswith("slither-actors: failed: 2 results, 2 failed in ")
+    assert [(record["line"], record["input"]) for record in records(here)] == [(4, 4), (5, 0)]
+
+
+def test_a_function_that_cannot_be_loaded_is_no_failure_of_an_input(cli: Cli, here: Path) -> None:
+    done = cli("map", "nowhere:f", "--errors", "bad", given="1\n2\n")
+    assert done.summary.startswith("slither-actors: failed: 0 results, 2 unfinished in ")
+    assert records(here) == []
+
+
+@pytest.mark.parametrize("policy", [[], ["--on-error", "skip"]])
+def test_where_a_worker_hung_is_told(cli: Cli, here: Path, policy: list[str]) -> None:
+    done = cli("map", "more:hangs", "--each", "--timeout", "0.5", "--errors", "bad", *policy, given="1\n")
+    (record,) = records(here)
+    assert (record["line"], record["error"]["type"]) == (1, "BatchTimeout")
+    assert "in hangs" in record["error"]["stack"]
+    if not policy:
+        assert "slither-actors: line 1 failed: BatchTimeout: " in done.err
+        assert "It was killed in the worker's main thread" in done.err
+        assert "in hangs" in done.err
+
+
 # --- in any way
 
 
@@ -159,6 +234,7 @@ def test_a_slow_import_names_its_option(cli: Cli, here: Path) -> None:
     done = cli("map", "slow_import:f", "--start-timeout", "0.5", "--workers", "1", given="1\n")
     assert done.code == 1
     assert "--start-timeout SECONDS" in done.err
+    assert "slow_import.py" in done.err  # where it hung
 
 
 def test_a_function_that_takes_one_names_each(cli: Cli) -> None:
@@ -197,9 +273,9 @@ def test_what_json_cannot_say_fails_alone(cli: Cli, here: Path) -> None:
     given = '"int"\n"set"\n"nan"\n"bytes"\n"int"\n'
     done = cli("map", "more:kinds", "--each", "--on-error", "skip", "--errors", "bad", given=given)
     assert (done.code, done.values) == (3, [1, 1])
-    records = [json.loads(line) for line in (here / "bad").read_text().splitlines()]
-    assert [record["line"] for record in records] == [2, 3, 4]
-    assert {record["error"]["type"] for record in records} == {"NotJson"}
+    kept = records(here)
+    assert [record["line"] for record in kept] == [2, 3, 4]
+    assert {record["error"]["type"] for record in kept} == {"NotJson"}
     assert cli("map", "more:kinds", "--each", given='"int"\n"set"\n').code == 1
 
 

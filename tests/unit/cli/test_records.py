@@ -9,7 +9,7 @@ import pytest
 
 from slither_actors.cli.lines import MalformedLine
 from slither_actors.cli.records import NotJson, brief, error_record, json_line
-from slither_actors.errors import BatchTimeout, WorkerError
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerError
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,13 @@ def test_other_failures_are_told_by_type_and_message() -> None:
     assert record["error"]["type"] == "BatchTimeout"
     assert "1.5" in record["error"]["message"]
     json_line(record)
+
+
+@pytest.mark.parametrize("error", [BatchTimeout(1.5), StartTimeout(1.5), LoadError("m:f", StartTimeout(1.5))])
+def test_where_a_worker_hung_is_told_where_it_is_known(error: Any) -> None:
+    assert "stack" not in error_record(1, 2, error)["error"]
+    error.stack = "in the main thread:\n  here\n"
+    assert error_record(1, 2, error)["error"]["stack"] == "in the main thread:\n  here"
 
 
 def test_a_malformed_line_is_told_with_its_text() -> None:

@@ -108,6 +108,15 @@ def test_the_executor_follows_from_the_option_that_only_it_has():
         parse(comand="c")
 
 
+def test_a_module_without_a_function_is_told_that_the_function_is_missing():
+    with pytest.raises(OptionError, match=r"^function is not given: module='m' .*say module='m', function='name'$"):
+        parse(module="m")
+    with pytest.raises(OptionError, match="SnakeBridge needs the option function"):
+        parse(module="m", executor=SnakeBridge)
+    with pytest.raises(OptionError, match="is 'functoin' meant as 'function'"):
+        parse(module="m", functoin="f")
+
+
 def test_executor_and_strategy_may_be_instances():
     executor, strategy = SnakeBridge(module="m", function="f", pool="gpu"), WeightedBatch(max_weight=5)
     options = parse(executor=executor, strategy=strategy)

@@ -45,7 +45,8 @@ EXAMPLES = [
     UnknownCommand("scor", ["score"], "gpu"),
     UnknownCommand("score", []),
     DispatchError(
-        "message", reason=BatchTimeout(3.0), batch_ref=4, partial_results=[Item(1, 2, {"a": 1})], unfinished=[5, 6]
+        "message", reason=BatchTimeout(3.0), batch_ref=4, partial_results=[Item(1, 2, {"a": 1})], unfinished=[5, 6],
+        failed=[5],
     ),
     BatchTimeout(0.5),
     BatchTimeout(0.5, inline=True),
@@ -98,6 +99,12 @@ def test_a_timeout_says_what_became_of_the_one_that_was_late():
     text = str(BatchTimeout(0.5, inline=True))
     assert "its thread cannot be killed: it runs on" in text
     assert "worker" not in text
+
+
+@pytest.mark.parametrize(("failed", "item_id"), [([], None), (["a"], "a"), (["a", "b"], None)])
+def test_a_failed_run_names_the_one_item_that_failed(failed, item_id):
+    error = pickle.loads(pickle.dumps(DispatchError("message", unfinished=["a", "b", "c"], failed=failed)))
+    assert (error.failed, error.item_id) == (failed, item_id)
 
 
 def test_notes_survive_pickling():
