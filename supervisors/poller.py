@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from typing import TYPE_CHECKING, Any
 
-from supervisors.descriptors import copied, lowest
+from supervisors.descriptors import lowest
 
 if TYPE_CHECKING:
     from supervisors.recipient import Recipient
@@ -40,9 +40,10 @@ def _selector() -> selectors.BaseSelector:
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
     kind: Any = getattr(select, "epoll", None)
-    if kind is not None and type(epoll) is kind and (high := copied(epoll.fileno())) is not None:
-        selector._selector = kind.fromfd(high)  # type: ignore[attr-defined]
-        epoll.close()
+    if kind is not None and type(epoll) is kind:
+        with contextlib.suppress(OSError):
+            (selector._selector,) = map(kind.fromfd, _copies([epoll.fileno()]))  # type: ignore[attr-defined]
+            epoll.close()
     return selector
 
 

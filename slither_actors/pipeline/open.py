@@ -179,7 +179,8 @@ class RunOpener:
                 scheduler=self._scheduler,
             )  # fmt: skip
         except BaseException as error:
-            if run.collector is None:
+            # Interrupted at the end of its constructor it is known, and will never run.
+            if run.collector is None or not run.collector.is_alive():
                 self._live.pop(run.id, None)
             if isinstance(error, SchedulerStopped):
                 self._live.pop(run.id, None)

@@ -5,6 +5,7 @@ A sample of the bytecodes; all of them are in tests/chaos/test_interrupts.py.
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -120,12 +121,24 @@ print("interrupted", interrupted, "left", left_behind(before))
 """
 
 
+# The interpreter's own: a signal in a weakref callback, as of `threading` for a thread that has ended, is printed and
+# lost.
+DROPPED = re.compile(
+    r"Exception ignored in: <function WeakSet\.__init__\.<locals>\._remove.*?\n[A-Za-z]\w+: ?\n", re.DOTALL
+)
+
+
+def ignored_by_python(stderr: str) -> str:
+    """What was printed besides interrupts that struck where nobody can catch them."""
+    return DROPPED.sub("", stderr)
+
+
 def random_interrupts(folder: Path, trials: int, seed: int) -> int:
     """Real signals at random moments: how many of them came in time."""
     tests = str(scripts.ROOT / "tests")
     done = scripts.run(folder, RANDOM.format(tests=tests, trials=trials, seed=seed), seconds=240)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    assert ignored_by_python(done.stderr) == ""
     _, interrupted, _, left = done.stdout.strip().split(maxsplit=3)
     assert left == "[]"
     return int(interrupted)
