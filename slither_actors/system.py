@@ -34,6 +34,7 @@ from supervisors import (
     ChildSpec,
     LightRef,
     Monitor,
+    Registry,
     Scheduler,
     Supervisor,
     SupervisorError,
@@ -369,6 +370,11 @@ class System:
             SystemStopped: the System does not run.
         """
         return child_at(self._living_root(), ("tree", *path))
+
+    @property
+    def registry(self) -> Registry:
+        """Names of the System's actors: those that specs register, and any that are given. Never waits."""
+        return self._scheduler.registry
 
     def __enter__(self) -> Self:
         try:

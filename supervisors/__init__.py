@@ -47,7 +47,7 @@ from supervisors.exits import (
 )
 from supervisors.intensity import Backoff
 from supervisors.process import Down, LightActor, LightRef, Monitor, monitor
-from supervisors.registry import AlreadyRegistered, Registry
+from supervisors.registry import AlreadyRegistered, NotRegistered, Registry
 from supervisors.requests import (
     ChildCounts,
     ChildInfo,
@@ -97,6 +97,7 @@ __all__ = [
     "MaxChildren",
     "Monitor",
     "Normal",
+    "NotRegistered",
     "NotSupported",
     "Registry",
     "RestartBudgetExceeded",

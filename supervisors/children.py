@@ -126,7 +126,9 @@ class Child:
         if self.claim is not None:
             self.claim.ref = None
         if self.ref is not None:
-            if self.life.proven:
+            life = self.life
+            life.supervisor = None
+            if life.proven:
                 self.backoff.proven()
             if state == "exited":
                 self.last_ref = self.ref
@@ -253,6 +255,7 @@ def launch(
         life = _checked_answer(answer, supervisor, known)
     except BaseException as exc:
         return Crashed(exc)
+    life.supervisor = supervisor
     child.ref = answer
     child.monitor = monitor(answer, supervisor)
     life.start.listen(reported)
@@ -272,6 +275,11 @@ def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[Any, Chi
     if other is not None:
         raise ValueError(
             f"the start function returned the running actor of child {shown(other.spec.id)}: it must start a new one"
+        )
+    if life.supervisor is not None:
+        raise ValueError(
+            f"the start function returned an actor that is a child of {life.supervisor} already: "
+            "it must start a new one"
         )
     if answer is supervisor.actor_ref:
         raise ValueError("the start function returned the reference of its own supervisor: it must start a new actor")

@@ -99,10 +99,12 @@ StartOutcome = Started | Ignored | ExitReason
 class Life:
     """An actor's two latches, and what its supervisor may do to it. Hangs on its reference: see `life_of`."""
 
-    __slots__ = ("exit", "proven", "start")
+    __slots__ = ("exit", "proven", "start", "supervisor")
 
     def __init__(self) -> None:
         self.proven = False
+        # Whose child it is now. An actor has one supervisor, else each would restart what the other one stops.
+        self.supervisor: LightActor | None = None
         self.start: Latch[StartOutcome] = Latch()
         self.exit: Latch[ExitReason] = Latch()
 

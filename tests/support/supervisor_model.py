@@ -16,6 +16,7 @@ class Kid:
     retry_number: int = 0
     tries: int = 0
     started_at: float | None = None
+    owed: bool = False  # stopped by the strategy for a sibling's restart
 
 
 class Model:
@@ -42,6 +43,7 @@ class Model:
         outcome = plan.pop(0) if plan else "ok"
         self.log.append(("start", kid.key))
         kid.state = "stopped"
+        kid.owed = False
         if outcome == "ok":
             kid.state = "running"
             kid.started_at = self.now
@@ -53,6 +55,7 @@ class Model:
         if kid.state == "running":
             self.log.append(("exit", kid.key))
         kid.state = "stopped"
+        kid.owed = False
 
     def finish(self, end: str) -> None:
         for kid in reversed(self.kids):  # R16
@@ -111,7 +114,10 @@ class Model:
         group = {"one_for_one": [kid], "one_for_all": self.kids, "rest_for_one": self.kids[at:]}[self.strategy]
         for each in reversed(list(group)):  # R8
             if each is not kid:
+                was_active = each.state != "stopped"
+                owed = each.owed
                 self.stop(each)
+                each.owed = was_active or owed
                 if each.restart == "temporary":  # R9
                     self.kids.remove(each)
 
@@ -163,10 +169,20 @@ class Model:
         kid = self.kid(key)
         if kid is None:
             return "ChildNotFound"
+        restarting = kid.state == "restarting"
         self.stop(kid)  # R20
         if kid.restart == "temporary":
             self.kids.remove(kid)
+        if restarting:
+            self.start_owed()
         return "ok"
+
+    def start_owed(self) -> None:
+        """Start what was stopped for a child that is to be restarted no more."""
+        for each in list(self.kids):
+            if each.owed and self.start(each) == "fail":
+                self.restart(each, first=False)
+                return
 
     def refusal(self, key: int) -> str | None:
         kid = self.kid(key)  # R21

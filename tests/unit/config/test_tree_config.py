@@ -34,6 +34,10 @@ def actor(ident: str, cls: str, more: str = "") -> str:
     return f"  - {{kind: actor, id: {ident}, class: 'trial_actors:{cls}'{more}}}\n"
 
 
+# On one line with others of its kind.
+IN_FLOW = "{{kind: actor, id: {}, class: 'trial_actors:Light', register: x}}"
+
+
 def told(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         supervisors.load(path)
@@ -72,6 +76,28 @@ def test_a_tree_of_every_kind_of_actor_runs_and_restarts(
     eventually(lambda: child(root, "light") is not light and child(root, "light").is_alive())
     assert child(root, "light").ask(None) == (([1],), {"a": 2})  # a copy of its own
     assert stop(root, timeout=10)
+
+
+def test_a_registered_name_survives_the_childs_restart(
+    write: Callable[[str], Path], scheduler: Scheduler, eventually: Callable[..., None]
+) -> None:
+    spec = supervisors.load(
+        write(
+            "children:\n"
+            + actor("a", "Light", ", register: first")
+            + actor("b", "Plain", ", args: [x], register: b")
+        )
+    )
+    root = spec.start(scheduler)
+    assert wait_started(root, 10)
+    first = scheduler.registry.lookup("first")
+    assert first is child(root, "a")
+    assert scheduler.registry.lookup("b") is child(root, "b")
+    first.tell("die")
+    eventually(lambda: scheduler.registry.whereis("first") not in (None, first))
+    assert scheduler.registry.lookup("first") is child(root, "a")
+    assert stop(root, timeout=10)
+    assert scheduler.registry.names() == []
 
 
 def test_threads_of_user_code_are_its_own(write: Callable[[str], Path], scheduler: Scheduler) -> None:
@@ -141,6 +167,12 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
         ("children:\n" + actor("a", "Lihgt"), ["2:33: children[0].class: module trial_actors has no Lihgt, did"]),
         ("children:\n" + actor("a", "NoActor"), ["2:33: children[0].class: trial_actors:NoActor is no actor"]),
         ("children:\n" + actor("a", "function"), ["2:33: children[0].class: trial_actors:function is no actor"]),
+        ("children:\n" + actor("a", "Light", ", register: x") + actor("b", "Light", ", register: x"),
+         ["3:65: children[1].register: the child 'a' registers this name already, on line 2; give the child 'b' an"]),
+        ("children: [{kind: supervisor, id: s, children: [" + IN_FLOW.format("a") + "]}, " + IN_FLOW.format("b") + "]",
+         ["1:175: children[1].register: the child 'a' registers this name already, on line 1; give the child 'b' an"]),
+        ("children:\n" + actor("a", "Light", ", register: ''"), ["2:65: children[0].register: must not be empty"]),
+        ("children:\n" + actor("a", "Light", ", register: 5"), ["2:65: children[0].register: must be text, not 5"]),
         ("children:\n" + actor("a", "Light", ", significant: true"), ["2:68: children[0].significant: a permanent"]),
         ("children:\n" + actor("a", "Light", ", restart: temporary, significant: true"),
          ["2:88: children[0].significant: a significant child needs a supervisor that heeds it"]),

@@ -187,7 +187,7 @@ class Scene:
 
 
 @KINDS
-@settings(max_examples=150)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_no_request_ends_a_supervisor(kind: Any, data: st.DataObject) -> None:
     with Scene(kind) as scene:
@@ -268,6 +268,19 @@ def test_one_actor_is_not_two_children(manual: ManualScheduler, kind: Any) -> No
     ref.tell(CountChildren(got.append))
     manual.run_until_idle()
     assert got[-1].specs == got[-1].active == 1
+
+
+@KINDS
+def test_one_actor_is_not_the_child_of_two_supervisors(manual: ManualScheduler, kind: Any) -> None:
+    first, second = DynamicSupervisor.start(name="first", scheduler=manual), kind.start(scheduler=manual)
+    got: list[Any] = []
+    first.tell(StartChild(ChildSpec("x", Worker.start), got.append))
+    manual.run_until_idle()
+    second.tell(StartChild(ChildSpec("x", lambda: got[0]), got.append))
+    manual.run_until_idle()
+    assert isinstance(got[1], StartFailed)
+    assert "a child of first already" in str(got[1])
+    assert got[0].is_alive()
 
 
 @KINDS
