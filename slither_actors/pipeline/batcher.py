@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slither_actors.errors import PayloadError, StrategyError, WorkerError
+from slither_actors.errors import PayloadError, StrategyError
 from slither_actors.item import Item
 from slither_actors.pipeline.apart import take_out
-from slither_actors.pipeline.batch import Batch, describe, wrap_bare
+from slither_actors.pipeline.batch import Batch, wrap_bare
 from slither_actors.pipeline.budget import ByteBudget
 from slither_actors.pipeline.encoding import RequestEncoder
 from slither_actors.pipeline.messages import (
@@ -26,6 +26,7 @@ from slither_actors.pipeline.messages import (
     SourceEnded,
     Split,
 )
+from slither_actors.pipeline.routing import ask_route
 from slither_actors.pipeline.run import Run
 from slither_actors.pipeline.statistics import BatcherStatistics
 from slither_actors.wording import shown
@@ -359,33 +360,12 @@ class Batcher:
         run.collector.tell(Made(made, batch.ref))
 
     def _ask(self, message: AskRoute) -> None:
-        batch = message.batch
-        items = batch.items()
-        routed: list[Item] = []
-        for index, error in zip(message.indexes, message.errors, strict=True):
-            try:
-                item = message.route.fn(items[index], error)
-                if not isinstance(item, Item):
-                    raise TypeError(
-                        f"the route function gave {shown(item)} for item {shown(items[index].id)}, not an Item"
-                    )
-            except BaseException as raised:
-                self._route_failed(raised, batch, items[index], error)
-                raise
-            routed.append(item)
-        self._run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
-
-    def _route_failed(self, raised: BaseException, batch: Batch, item: Item, failure: Exception) -> None:
-        """Say for what it was called: its own error, which becomes the run's, hides the one it was given."""
-        kind = type(failure).__name__
-        if isinstance(failure, WorkerError):
-            kind = f"{kind} ({failure.type.removeprefix('builtins.')})"
-        called = f"for item {shown(item.id)}, called because of {kind} in {describe(batch)}"
-        self._run.blame(raised, f"the route function failed {called}")
-        raised.add_note(f"raised by the route function, {called}")
-        alone = raised.__cause__ is None and raised.__context__ is None
-        if alone and raised is not failure and raised is not failure.__cause__:
-            raised.__context__ = failure  # as if the function had been called by an `except` for it
+        run, batch, items = self._run, message.batch, message.batch.items()
+        routed = [
+            ask_route(run, message.route, batch, items[index], error)
+            for index, error in zip(message.indexes, message.errors, strict=True)
+        ]
+        run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
 
     def held_ids(self) -> list[Any]:
         """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""

@@ -117,7 +117,7 @@ class Collector(LightActor):
             self._resolve(Whole(message.batch, message.items, message.positions))
             self._done(message.batch)
         elif kind is Close:
-            self._let_go(None)
+            self._let_go()
         elif kind is Failed:
             self._finish(message.error, None)
         elif kind is Down:
@@ -410,9 +410,9 @@ class Collector(LightActor):
         self._run.broken = error is not None
         self._run.closed = True  # first, so that the consumer does not take this end for one that it has to make
         self._run.inbox.put(Finished(error, batch, held, limit))
-        self._let_go(error)
+        self._let_go()
 
-    def _let_go(self, error: BaseException | None) -> None:
+    def _let_go(self) -> None:
         """Let go of pool, Batcher and Producer; the consumer has been told or does not care."""
         run = self._run
         self._finished = True

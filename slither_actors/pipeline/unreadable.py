@@ -15,7 +15,8 @@ from typing import Any
 from slither_actors.errors import ProtocolError, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.item import Item
-from slither_actors.pipeline.batch import Batch, describe
+from slither_actors.pipeline.batch import Batch
+from slither_actors.pipeline.routing import ask_route
 from slither_actors.pipeline.run import Run
 from slither_actors.policies import Retry, Route, Skip
 from slither_actors.wire.codec import DecodeError, decode
@@ -75,7 +76,7 @@ def resolve(
             run.unread_skipped += 1
             out.append(item.put_meta(error=result.error, skipped=True))
         else:
-            out.append(_routed(run, policy, batch, item, result.error))
+            out.append(ask_route(run, policy, batch, item, result.error))
             run.unread_routed += 1
     return out
 
@@ -136,15 +137,3 @@ def _let_go(error: BaseException | None) -> None:
             seen.add(id(error))
             error.__traceback__ = None
             pending += (error.__cause__, error.__context__)
-
-
-def _routed(run: Run, policy: Route, batch: Batch, item: Item, error: Exception) -> Item:
-    try:
-        routed = policy.fn(item, error)
-        if not isinstance(routed, Item):
-            raise TypeError(f"the route function gave {shown(routed)} for item {shown(item.id)}, not an Item")
-    except BaseException as raised:
-        called = f"for item {shown(item.id)}, called because of {type(error).__name__} in {describe(batch)}"
-        run.blame(raised, f"the route function failed {called}")
-        raise
-    return routed

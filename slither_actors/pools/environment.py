@@ -32,9 +32,7 @@ def of_host() -> dict[str, str]:
     return dict(os.environ)
 
 
-def of_worker(
-    host: Mapping[str, str], added: Mapping[str, str], size: int, processors: int, started_as: str = "a worker"
-) -> dict[str, str]:
+def of_worker(host: Mapping[str, str], added: Mapping[str, str], size: int, processors: int) -> dict[str, str]:
     """The environment of one worker.
 
     Args:
@@ -43,7 +41,6 @@ def of_worker(
             decides, as it would in a program of its own.
         size: workers of the pool.
         processors: that they share.
-        started_as: for the error of a program that is started in the place of an interpreter.
     """
     found = {**host, **added}
     for name in THREADS:
@@ -56,7 +53,7 @@ def of_worker(
         for name in THREADS:
             if name not in host and name not in added:
                 found[name] = threads
-    found[STARTED_AS] = started_as
+    found[STARTED_AS] = "a worker"
     found[LEVELS] = log_levels()
     return found
 

@@ -17,6 +17,9 @@ MAX_AHEAD = 128
 need to get to the worker again."""
 SLOW_SECONDS = 0.1
 """From here a hand-over costs less than 1 % of a job, and one that waits in a pipe could have gone to a free worker."""
+LOOKS = 4
+"""Pipes that are compared for the emptiest one: with a few workers all of them; with many, looking at all of them for
+each job would cost more than it gains."""
 
 
 def pipe_depth(seconds: float | None) -> int:
@@ -26,10 +29,6 @@ def pipe_depth(seconds: float | None) -> int:
     if seconds * MAX_AHEAD <= AHEAD_SECONDS:
         return 1 + MAX_AHEAD
     return 1 + max(1, math.ceil(AHEAD_SECONDS / seconds))
-
-LOOKS = 4
-"""Pipes that are compared for the emptiest one: with a few workers all of them; with many, looking at all of them for
-each job would cost more than it gains."""
 
 
 class Slot:
@@ -71,11 +70,6 @@ class Slots:
         self.idle.pop(slot, None)
         slot.ready = False
         slot.load = 0
-
-    @property
-    def any_idle(self) -> bool:
-        """Whether a worker has nothing to do."""
-        return bool(self.idle)
 
     def choose(self, lane: Lane, job: Job, hungry: bool = False) -> Slot | None:
         """The slot for this lane's next job, or None while there is no room for it.

@@ -241,38 +241,30 @@ class Spawner(DaemonActor):
                 env=environment.of_worker(host, message.env, message.size, processors()),
                 start_new_session=True,
             )
-            ours = [pipes.raised(fd) for fd in (request[1], reply[0], stderr[0], lifeline[1], replies, place)]
+            low = {
+                "request": request[1], "reply": reply[0], "stderr": stderr[0], "lifeline": lifeline[1],
+                "replies": replies, "place": place,
+            }  # fmt: skip
+            ours = {name: pipes.raised(fd) for name, fd in low.items()}
             try:
-                worker = self._made(popen, *ours)
+                worker = self._made(popen, ours)
             except BaseException:  # nobody would know of the process
                 with contextlib.suppress(OSError):
                     os.killpg(popen.pid, signal.SIGKILL)
                 popen.wait()
                 raise
-            for fd in ours:
+            for fd in ours.values():
                 pipes.keep(fd)
         return worker
 
-    def _made(
-        self,
-        popen: subprocess.Popen[bytes],
-        request: int,
-        reply: int,
-        stderr: int,
-        lifeline: int,
-        replies: int,
-        place: int,
-    ) -> WorkerProcess:
-        """A process that has been made, as the others get it."""
-        for fd in (request, reply, stderr, lifeline):
-            os.set_blocking(fd, False)
+    def _made(self, popen: subprocess.Popen[bytes], ours: Mapping[str, int]) -> WorkerProcess:
+        """A process that has been made, as the others get it, with our descriptors as `WorkerProcess` calls them."""
+        for name in ("request", "reply", "stderr", "lifeline"):
+            os.set_blocking(ours[name], False)
         self._guardian.watch(popen.pid)
         worker: WorkerProcess | None = None
         try:
-            worker = WorkerProcess(
-                popen, request=request, reply=reply, stderr=stderr, lifeline=lifeline, replies=replies,
-                place=place, closed=self._processes.discard,
-            )  # fmt: skip
+            worker = WorkerProcess(popen, **ours, closed=self._processes.discard)
             self._processes.add(worker)
         except BaseException:
             if worker is not None:

@@ -10,6 +10,8 @@ import sys
 from _thread import _local  # threading.local, without loading threading
 from itertools import chain
 
+from .extensions import MAX_NESTING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,6 @@ _EXTENSION: Final = 2048  # an extension that is packed, or unpacked on the heap
 _PACKED: Final = 511 * _PLAIN  # what one call of a packer can take: msgpack bounds its lists and maps to 511
 _LARGE: Final = 512 * 1024
 _RECURSIVE: Final = 4 * 1024 * 1024  # CPython 3.12 lets C recurse 10,000 times
-_MOST_EXTENSIONS: Final = 64
 _MOST_UNCHECKED: Final = 8
 
 _UNKNOWN: Final = 128 * 1024
@@ -42,7 +43,7 @@ class Room(_local):
         """Whether there is room for decoding on the stack; else it is done on the heap, at a quarter of the speed."""
         self.recursive = size >= _RECURSIVE
         """Whether there is room for a decoder in C that recurses as deep as CPython lets it."""
-        self.extensions = max(1, min(_MOST_EXTENSIONS, (size - _RESERVE) // _EXTENSION))
+        self.extensions = max(1, min(MAX_NESTING, (size - _RESERVE) // _EXTENSION))
         """Extensions inside one another."""
         self.unchecked = max(0, min(_MOST_UNCHECKED, (size - _RESERVE) // (_PACKED + _EXTENSION) - 1))
         """Packers inside one another, one for each extension, that fit in whatever they pack."""

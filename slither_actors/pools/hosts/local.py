@@ -49,8 +49,6 @@ STACK_QUIET = 0.01
 """Seconds without another byte after which a worker has written down all its stacks: it writes without a pause."""
 REAP_POLL = 0.02
 """Seconds between looks for a dead worker where there is no pidfd (macOS)."""
-
-
 KILL_PATIENCE = 10.0
 """Seconds between SIGKILL and giving up a worker that does not die of it. One needs milliseconds, as a rule."""
 STRAYS = 5.0

@@ -126,7 +126,6 @@ class StderrLog:
         if self._waiting and not self._asked:
             self._ask(side)
 
-
     def _tell(self, pid: int, whole: bytes) -> None:
         logged = _logged()
         printed: list[str] | None = [] if not logged and _printed() else None

@@ -105,7 +105,7 @@ class Pools(RuleBasedStateMachine):
             assert slot.ready == (slot in self.ready)
             if slot.ready:
                 assert slot.load == len(self.pipes[slot])
-        assert self.slots.any_idle == any(not self.pipes[slot] for slot in self.ready)
+        assert bool(self.slots.idle) == any(not self.pipes[slot] for slot in self.ready)
         for lane in self.all:
             counted: dict[Any, int] = {}
             for slot, jobs in self.pipes.items():
