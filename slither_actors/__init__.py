@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from slither_actors.loops import EventLoopBlocked
     from slither_actors.policies import Retry, Route
     from slither_actors.pools.spec import PoolSpec
-    from slither_actors.running import current_system
-    from slither_actors.system import System
+    from slither_actors.system.registry import current_system
+    from slither_actors.system.system import System
 
 __version__ = "0.1.0"
 
@@ -92,8 +92,8 @@ _ELSEWHERE = {
     "PoolSpec": "slither_actors.pools.spec",
     "Retry": "slither_actors.policies",
     "Route": "slither_actors.policies",
-    "System": "slither_actors.system",
-    "current_system": "slither_actors.running",
+    "System": "slither_actors.system.system",
+    "current_system": "slither_actors.system.registry",
 }
 # The names of __all__ that are not listed above are errors.
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from slither_actors import checks
 from slither_actors.errors import OptionTypeError
+from slither_actors.validation import checks
 from slither_actors.wording import shown
 
 

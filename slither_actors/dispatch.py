@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
-from slither_actors.options import RunOptions, parse_options
-from slither_actors.pipeline.consumer import Consumer, Source
-from slither_actors.pipeline.pieces import pieces
-from slither_actors.pipeline.stream import Stream
+from slither_actors.run_options import RunOptions, parse_options
+from slither_actors.runs.output.blocking_driver import drive
+from slither_actors.runs.output.consumer import Consumer, Source
+from slither_actors.runs.output.stream import Stream
 
 # asyncio is imported on first use: that alone takes some 50 ms, which a command-line program would pay for nothing.
 if TYPE_CHECKING:
-    from slither_actors.pipeline.async_stream import AsyncStream
+    from slither_actors.runs.output.async_stream import AsyncStream
 
 BATCHING_OPTIONS = ("strategy", "batch_size", "linger", "prefetch", "max_in_flight")
 
@@ -65,7 +65,7 @@ class Dispatcher:
     def _run(self, items: Iterable[Any], options: dict[str, Any]) -> list[Item]:
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
-            for piece in pieces(consumer):
+            for piece in drive(consumer):
                 results += piece
                 consumer.run.emitted += len(piece)
         return results
@@ -110,26 +110,26 @@ class Dispatcher:
         Raises:
             OptionError, DispatchError: as in `run`.
         """
-        from slither_actors.pipeline.async_pieces import AsyncPieces
+        from slither_actors.runs.output.asyncio_driver import AsyncioDriver
 
         consumer = self._open(items, options, asynchronous=True)
-        pieces = AsyncPieces(consumer)
+        drive = AsyncioDriver(consumer)
         try:
             with _gathering(consumer) as results:
-                while (piece := await pieces.next()) is not None:
+                while (piece := await drive.next()) is not None:
                     results += piece
                     consumer.run.emitted += len(piece)
         except GeneratorExit:
             raise  # destroyed, as its loop is gone: nothing may be awaited any more
         except BaseException:
-            await pieces.aclose()
+            await drive.aclose()
             raise
-        await pieces.aclose()
+        await drive.aclose()
         return results
 
     def astream(self, items: Source, **options: Any) -> AsyncStream:
         """`stream` for asyncio; see `arun` for what happens where."""
-        from slither_actors.pipeline.async_stream import AsyncStream
+        from slither_actors.runs.output.async_stream import AsyncStream
 
         return AsyncStream(self._open(items, options, asynchronous=True))
 
@@ -156,7 +156,6 @@ class Dispatcher:
             # Meant for batches by number; another strategy may have its own idea of what a batch is.
             defaults = {name: value for name, value in defaults.items() if name not in STRATEGY_OPTIONS}
         return {**defaults, **options}
-
 
     def _name_defaults(self, error: OptionError, used: list[str]) -> None:
         """Say of the options that an error is about which of them the call has not given."""
@@ -212,20 +211,20 @@ def _gathering(consumer: Consumer) -> Iterator[list[Item]]:
 
 def _dispatcher() -> Dispatcher:
     # Imported on first use: the System imports this module.
-    from slither_actors.running import current_system
+    from slither_actors.system.registry import current_system
 
     return current_system().dispatch
 
 
 async def _adispatcher() -> Dispatcher:
     """As `_dispatcher`; a default System that is not there yet is started aside from the loop."""
-    from slither_actors import running
+    from slither_actors.system import registry
 
-    system = running.running_system()
+    system = registry.running_system()
     if system is None:
-        from slither_actors.pipeline.aside import aside
+        from slither_actors.run_in_thread import run_in_thread
 
-        system = await aside(running.current_system, "slither-default-start")
+        system = await run_in_thread(registry.current_system, "slither-default-start")
     return system.dispatch
 
 
@@ -296,10 +295,10 @@ class Dispatch:
         Where the default System has to be started first, that happens when the first result is asked for, and only then
         is it known whether it has the pool.
         """
-        from slither_actors import running
-        from slither_actors.pipeline.async_stream import AsyncStream
+        from slither_actors.runs.output.async_stream import AsyncStream
+        from slither_actors.system import registry
 
-        system = running.running_system()
+        system = registry.running_system()
         if system is not None:
             return system.dispatch.astream(items, **options)
         _check_source(items, asynchronous=True)

@@ -93,7 +93,12 @@ class Item(msgspec.Struct, frozen=True):
 
     @classmethod
     def wrap(
-        cls, payload: Any, *, id: Any = None, meta: Mapping[str, Any] | None = None, route: str = "default"  # noqa: A002
+        cls,
+        payload: Any,
+        *,
+        id: Any = None,  # noqa: A002
+        meta: Mapping[str, Any] | None = None,
+        route: str = "default",
     ) -> Item:
         """An Item around a payload. One that is an Item already is returned as it is, whatever else is given.
 

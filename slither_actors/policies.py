@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final, final
 
-from slither_actors import checks
-from slither_actors.callbacks import check_call
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
+from slither_actors.validation import checks
+from slither_actors.validation.callbacks import check_call
 from slither_actors.wording import nearest, shown
 
 __all__ = ["HALT", "SKIP", "Halt", "Policy", "Retry", "Route", "Skip", "parse_on_error"]

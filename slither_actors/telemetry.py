@@ -40,9 +40,9 @@ from typing import Any, Final, Self
 
 from msgspec import Struct
 
-from slither_actors.callbacks import check_call
-from slither_actors.checks import choice, function
 from slither_actors.errors import OptionTypeError
+from slither_actors.validation.callbacks import check_call
+from slither_actors.validation.checks import choice, function
 from slither_actors.wording import shown
 
 BATCH_START: Final = "slither.dispatch.batch.start"
@@ -147,8 +147,11 @@ def _raised(handle: Handle, error: BaseException) -> None:
         _detached.append(found)
     _logger.error(
         "The telemetry handler %s raised at %s and is detached: %s",
-        found.handler, found.event, found.reason, exc_info=error,
-    )  # fmt: skip
+        found.handler,
+        found.event,
+        found.reason,
+        exc_info=error,
+    )
 
 
 @cache

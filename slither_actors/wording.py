@@ -15,7 +15,7 @@ def shown(value: object, limit: int = SHOWN) -> str:
     try:
         text = repr(value)
     except Exception as error:
-        from supervisors.interrupts import raised_by_handler
+        from supervisors.runtime.interrupts import raised_by_handler
 
         if raised_by_handler(error):
             raise
@@ -33,13 +33,13 @@ def exception_text(error: BaseException) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """", did you mean 'x'?" if one of `known` looks like `name`, else nothing."""
+    """ ", did you mean 'x'?" if one of `known` looks like `name`, else nothing."""
     close = difflib.get_close_matches(str(name), list(known), 1)
     return f", did you mean {close[0]!r}?" if close else ""
 
 
 def known_names(known: Sequence[str]) -> str:
-    """"known: a, b", in the order given."""
+    """ "known: a, b", in the order given."""
     return f"known: {', '.join(known)}" if known else "there is none"
 
 

@@ -8,19 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from supervisors.admin import (
-    count_children,
-    delete_child,
-    restart_child,
-    start_child,
-    stop,
-    terminate_child,
-    wait_started,
-    which_children,
-)
-from supervisors.child_spec import ChildSpec
-from supervisors.children import SupervisorStatistics
-from supervisors.dynamic import DynamicSupervisor
+from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
+from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
+from supervisors.actors.registry import AlreadyRegistered, NotRegistered, Registry
 from supervisors.exits import (
     DEFERRED,
     IGNORE,
@@ -45,10 +35,23 @@ from supervisors.exits import (
     SupervisorStopping,
     WouldDeadlock,
 )
-from supervisors.intensity import Backoff
-from supervisors.process import Down, LightActor, LightRef, Monitor, monitor
-from supervisors.registry import AlreadyRegistered, NotRegistered, Registry
-from supervisors.requests import (
+from supervisors.runtime.background_thread import BackgroundThread
+from supervisors.runtime.scheduler import Scheduler, Timer
+from supervisors.supervision.child import SupervisorStatistics
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.client import (
+    count_children,
+    delete_child,
+    restart_child,
+    start_child,
+    stop,
+    terminate_child,
+    wait_started,
+    which_children,
+)
+from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
+from supervisors.supervision.intensity import Backoff
+from supervisors.supervision.messages import (
     ChildCounts,
     ChildInfo,
     CountChildren,
@@ -58,15 +61,12 @@ from supervisors.requests import (
     TerminateChild,
     WhichChildren,
 )
-from supervisors.scheduler import Scheduler, Timer
-from supervisors.side import SideThread
-from supervisors.supervisor import Supervisor
-from supervisors.threading_child import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
-from supervisors.tree import TreeNode, tree
+from supervisors.supervision.snapshot import TreeNode, tree
+from supervisors.supervision.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from supervisors.config import SupervisorSpec, load
-    from supervisors.problems import ConfigError
+    from supervisors.config.errors import ConfigError
+    from supervisors.config.tree_config import SupervisorSpec, load
 
 __all__ = [
     "DEFERRED",
@@ -74,6 +74,7 @@ __all__ = [
     "AlreadyPresent",
     "AlreadyRegistered",
     "AlreadyStarted",
+    "BackgroundThread",
     "Backoff",
     "ChildCounts",
     "ChildError",
@@ -105,7 +106,6 @@ __all__ = [
     "Scheduler",
     "SchedulerStopped",
     "Shutdown",
-    "SideThread",
     "SpecError",
     "StartChild",
     "StartFailed",
@@ -136,9 +136,9 @@ __all__ = [
 
 # Imported when they are first used (PEP 562): who has no files need not wait for the readers of YAML and JSON Schema.
 _ELSEWHERE = {
-    "ConfigError": "supervisors.problems",
-    "SupervisorSpec": "supervisors.config",
-    "load": "supervisors.config",
+    "ConfigError": "supervisors.config.errors",
+    "SupervisorSpec": "supervisors.config.tree_config",
+    "load": "supervisors.config.tree_config",
 }
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from supervisors.commands import add_commands, run
+from supervisors.config.commands import add_commands, run
 
 __all__ = ["main"]
 
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_commands(parser.add_subparsers(dest="command", metavar="COMMAND", required=True))
     given = parser.parse_args(sys.argv[1:] if argv is None else argv)
     # After the arguments: help and bad usage need not wait for these.
-    from supervisors.config import TREE
-    from supervisors.formats import installed
+    from supervisors.config.formats import installed
+    from supervisors.config.tree_config import TREE
 
     return run(given, [TREE, *installed()])
 

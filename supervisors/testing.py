@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from supervisors.scheduler import Scheduler, activate
-from supervisors.side import SideThread
+from supervisors.runtime.background_thread import BackgroundThread
+from supervisors.runtime.scheduler import Scheduler, activate
 
 __all__ = ["ManualClock", "ManualScheduler"]
 
@@ -27,7 +27,7 @@ class ManualClock:
         return self.now
 
 
-class _InlineSide(SideThread):
+class _InlineSide(BackgroundThread):
     """Runs the jobs where they are submitted, so that a test needs no thread to see them."""
 
     def submit(self, fn: Callable[..., object], *args: Any) -> bool:
@@ -47,7 +47,7 @@ class ManualScheduler(Scheduler):
 
     def __init__(self, clock: ManualClock | None = None) -> None:
         self.clock = clock if clock is not None else ManualClock()
-        super().__init__("manual", clock=self.clock, side=_InlineSide("manual-side"))
+        super().__init__("manual", clock=self.clock, background=_InlineSide("manual-side"))
         self._ident = threading.get_ident()
 
     def start(self) -> None:

@@ -256,8 +256,13 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     )
     add("--on-error", type=_on_error, default=OnError("halt"), metavar="skip|halt|retry[:N]", help="see below (halt)")
     add("--split", action="store_true", help="halve a batch that failed, to find the one bad input")
-    add("--timeout", type=_seconds_or_none, default=30.0, metavar="SECONDS",
-        help="for a batch, with --each an input; 'none' lifts it (30)")  # fmt: skip
+    add(
+        "--timeout",
+        type=_seconds_or_none,
+        default=30.0,
+        metavar="SECONDS",
+        help="for a batch, with --each an input; 'none' lifts it (30)",
+    )
     add("--linger", type=_seconds, default=LINGER, metavar="SECONDS", help=f"a part-filled batch waits ({LINGER})")
     add(
         "--path",

@@ -60,9 +60,9 @@ def parsed(given: argparse.Namespace) -> ConfigArguments:
 
 def run(arguments: ConfigArguments) -> int:
     """Carry out the command; the exit code: 0, or 2 if something is wrong with the file."""
-    from slither_actors.config import SYSTEM
-    from supervisors.commands import carry_out
-    from supervisors.config import TREE
+    from slither_actors.system.config import SYSTEM
+    from supervisors.config.commands import carry_out
+    from supervisors.config.tree_config import TREE
 
     return carry_out(
         arguments.command, [SYSTEM, TREE], arguments.file, search=arguments.path, imports=arguments.imports

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from slither_actors import checks
 from slither_actors.item import Item
+from slither_actors.validation import checks
 
 if TYPE_CHECKING:
     from slither_actors.context import Context
-    from slither_actors.options import RunOptions
+    from slither_actors.run_options import RunOptions
 
 AFFINITIES = ("none", "hint", "strict", "fail_fast")
 

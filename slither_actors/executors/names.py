@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from slither_actors import checks
 from slither_actors.errors import OptionError, OptionTypeError
+from slither_actors.validation import checks
 from slither_actors.wording import shown
 
 _BY_NAME = "module='package.module', function='name'"
@@ -60,9 +60,10 @@ def name_of(function: Callable[..., Any]) -> tuple[str, str]:
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, (type, ModuleType)):
         raise _refused(
-            function, f"is a method of an object ({shown(owner, 40)}), which does not travel",
+            function,
+            f"is a method of an object ({shown(owner, 40)}), which does not travel",
             "use a function of a module, or an Adapter with a @command",
-        )  # fmt: skip
+        )
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     module = getattr(function, "__module__", None) or getattr(
         getattr(function, "__objclass__", None), "__module__", None
@@ -83,9 +84,10 @@ def name_of(function: Callable[..., Any]) -> tuple[str, str]:
         ) from None
     if found is not function and found != function:  # a classmethod is a new object each time it is looked up
         raise _refused(
-            function, f"is not what {module}:{name} is, perhaps because that was decorated or replaced",
+            function,
+            f"is not what {module}:{name} is, perhaps because that was decorated or replaced",
             f"say which is meant by name: {_BY_NAME}",
-        )  # fmt: skip
+        )
     return module, name
 
 

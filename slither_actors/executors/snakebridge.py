@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from slither_actors import checks
-from slither_actors.callbacks import asynchronous
 from slither_actors.errors import OptionTypeError, UnexpectedResponse
 from slither_actors.executors.base import Call, check_affinity, check_pool
 from slither_actors.executors.names import check_names, name_of
 from slither_actors.item import Item
+from slither_actors.validation import checks
+from slither_actors.validation.callbacks import asynchronous
 from slither_actors.wording import shown
 
 if TYPE_CHECKING:
     from slither_actors.context import Context
-    from slither_actors.options import RunOptions
+    from slither_actors.run_options import RunOptions
 
 
 class SnakeBridge:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from slither_actors import checks
 from slither_actors.executors.base import Command, check_affinity, check_pool
 from slither_actors.executors.snakebridge import results_for
 from slither_actors.item import Item
+from slither_actors.validation import checks
 
 if TYPE_CHECKING:
     from slither_actors.context import Context
-    from slither_actors.options import RunOptions
+    from slither_actors.run_options import RunOptions
 
 
 class Snakepit:

@@ -9,7 +9,7 @@ from slither_actors import telemetry
 from slither_actors.errors import WorkerError
 
 if TYPE_CHECKING:
-    from slither_actors.pools.job import Job
+    from slither_actors.pools.assignment.job import Job
     from supervisors import Scheduler
 
 
@@ -49,8 +49,12 @@ def _cause(error: Exception) -> str:
 
 def _emit(scheduler: Scheduler, event: str, job: Job, times: dict[str, float], facts: dict[str, Any]) -> None:
     metadata = {
-        **job.lane.describe, "batch_ref": job.ref, "attempt": job.attempt, "worker": job.worker,
-        "closed_by": job.closed_by, **facts,
-    }  # fmt: skip
+        **job.run_queue.describe,
+        "batch_ref": job.ref,
+        "attempt": job.attempt,
+        "worker": job.worker,
+        "closed_by": job.closed_by,
+        **facts,
+    }
     measurements = {"time": time.time(), "size": job.count, **times}
-    telemetry.emit(event, measurements, metadata, scheduler.side.submit)
+    telemetry.emit(event, measurements, metadata, scheduler.background.submit)

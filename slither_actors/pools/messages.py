@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import pykka
 
-    from slither_actors.pools.job import Job, Lane
+    from slither_actors.pools.assignment.job import Job, RunQueue
     from slither_actors.wire.frames import Frame
 
     Outcome: TypeAlias = "Frame | Exception | AtItem"
@@ -28,10 +28,10 @@ class AtItem:
 class Submit:
     """A run → Pool: jobs to be done, in this order; `front` for those that go before what already waits."""
 
-    __slots__ = ("front", "jobs", "lane")
+    __slots__ = ("front", "jobs", "run_queue")
 
-    def __init__(self, lane: Lane, jobs: Sequence[Job], front: bool = False) -> None:
-        self.lane = lane
+    def __init__(self, run_queue: RunQueue, jobs: Sequence[Job], front: bool = False) -> None:
+        self.run_queue = run_queue
         self.jobs = jobs
         self.front = front
 
@@ -39,20 +39,20 @@ class Submit:
 class CancelJobs:
     """A run → Pool: send none of these any more, and cancel those that have not begun."""
 
-    __slots__ = ("jobs", "lane")
+    __slots__ = ("jobs", "run_queue")
 
-    def __init__(self, lane: Lane, jobs: Sequence[Job]) -> None:
-        self.lane = lane
+    def __init__(self, run_queue: RunQueue, jobs: Sequence[Job]) -> None:
+        self.run_queue = run_queue
         self.jobs = jobs
 
 
-class CloseLane:
+class CloseQueue:
     """A run → Pool: it has ended. What waits is dropped, what has not begun is cancelled, replies go nowhere."""
 
-    __slots__ = ("forget_session", "lane")
+    __slots__ = ("forget_session", "run_queue")
 
-    def __init__(self, lane: Lane, forget_session: bool) -> None:
-        self.lane = lane
+    def __init__(self, run_queue: RunQueue, forget_session: bool) -> None:
+        self.run_queue = run_queue
         self.forget_session = forget_session
 
 

@@ -10,15 +10,17 @@ from msgspec import Struct
 
 from slither_actors import telemetry
 from slither_actors.errors import LoadError, PoolUnavailable, WorkerCrashed
-from slither_actors.pools.affinity import BINDING, lost
+from slither_actors.pools.assignment.job import Job, RunQueue
+from slither_actors.pools.assignment.sessions import BINDING, lost
+from slither_actors.pools.assignment.slots import WorkerSlot, WorkerSlots
+from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.pools.events import tell_start
-from slither_actors.pools.job import Job, Lane
-from slither_actors.pools.link import PoolLink
+from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
     Cancel,
     CancelJobs,
-    CloseLane,
+    CloseQueue,
     Forget,
     Outcomes,
     Replies,
@@ -32,8 +34,6 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
-from slither_actors.pools.slots import Slot, Slots
-from slither_actors.pools.turns import Turns
 from slither_actors.wire.header import CANCELLED, Frame
 from supervisors import Crashed, Down, ExitReason, LightActor, monitor
 
@@ -81,18 +81,18 @@ class Pool(LightActor):
             None: never.
     """
 
-    def __init__(self, name: str, size: int, link: PoolLink, in_vain: int | None = None) -> None:
+    def __init__(self, name: str, size: int, link: PoolHandle, max_failed_starts: int | None = None) -> None:
         super().__init__()
-        self._in_vain = in_vain
+        self._max_failed_starts = max_failed_starts
         self._failed_starts = 0
         self._name = name
         self._link = link
-        self._slots = Slots(size)
-        self._lanes: set[Lane] = set()
+        self._slots = WorkerSlots(size)
+        self._run_queues: set[RunQueue] = set()
         self._idle, self._bound = self._slots.idle, self._slots.sessions.bound
-        self._turns = Turns()
+        self._line_of_runs = FairQueue()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
-        self._outbox: dict[Slot, list[Job]] = {}
+        self._outbox: dict[WorkerSlot, list[Job]] = {}
         self._counters = link.counters
         self._resting_since = 0.0
         self._alarm: Timer | None = None
@@ -118,7 +118,7 @@ class Pool(LightActor):
             self._submit(message)
         elif kind is CancelJobs:
             self._cancel_jobs(message)
-        elif kind is CloseLane:
+        elif kind is CloseQueue:
             self._close(message)
         elif kind is WorkerUp:
             self._worker_up(message)
@@ -137,13 +137,13 @@ class Pool(LightActor):
     # -- runs
 
     def _submit(self, message: Submit) -> None:
-        lane = message.lane
-        if lane.closed:
+        run_queue = message.run_queue
+        if run_queue.closed:
             return
-        if lane.over is not None:
-            lane.collector.tell(Outcomes([(job, lane.over) for job in message.jobs]))
+        if run_queue.over is not None:
+            run_queue.collector.tell(Outcomes([(job, run_queue.over) for job in message.jobs]))
             return
-        self._lanes.add(lane)
+        self._run_queues.add(run_queue)
         wanted = telemetry.wanted()
         if wanted or message.front:
             now = self.scheduler.now() if wanted else 0.0
@@ -151,55 +151,55 @@ class Pool(LightActor):
                 job.queued = now
                 job.began = 0.0  # a retry, which goes to the front, is the same job
         if message.front:
-            lane.queue.extendleft(reversed(message.jobs))
+            run_queue.waiting.extendleft(reversed(message.jobs))
             restarts = self._link.restarts
-            if restarts is not None and restarts.doubtful and lane.affinity not in BINDING:
+            if restarts is not None and restarts.doubtful and run_queue.affinity not in BINDING:
                 # What was split or failed last goes first, and only leads to more deaths: is there anything that can be
                 # completed? If not, the pool gives up soon.
-                lane.queue.rotate(1)
+                run_queue.waiting.rotate(1)
         else:
-            lane.queue.extend(message.jobs)
+            run_queue.waiting.extend(message.jobs)
         if message.jobs:
-            self._turns.join(lane)
-            self._assign((lane,))
+            self._line_of_runs.join(run_queue)
+            self._assign((run_queue,))
 
     def _cancel_jobs(self, message: CancelJobs) -> None:
         unwanted = set(message.jobs)
-        lane = message.lane
-        lane.queue = deque(job for job in lane.queue if job not in unwanted)
-        self._cancel_in_pipes(lane, unwanted)
-        if not lane.queue:
-            self._nothing_waits(lane)
+        run_queue = message.run_queue
+        run_queue.waiting = deque(job for job in run_queue.waiting if job not in unwanted)
+        self._cancel_in_pipes(run_queue, unwanted)
+        if not run_queue.waiting:
+            self._nothing_waits(run_queue)
 
-    def _cancel_in_pipes(self, lane: Lane, unwanted: set[Job] | None) -> None:
+    def _cancel_in_pipes(self, run_queue: RunQueue, unwanted: set[Job] | None) -> None:
         """Cancel these jobs of a run (None: all) where they have not begun."""
-        lane.cancelling = True
-        for slot in list(lane.occupied):
-            jobs = [job for job in slot.jobs if job.lane is lane and (unwanted is None or job in unwanted)]
+        run_queue.cancelling = True
+        for slot in list(run_queue.occupied):
+            jobs = [job for job in slot.jobs if job.run_queue is run_queue and (unwanted is None or job in unwanted)]
             for job in jobs:
                 job.cancelled = True
             if jobs and slot.ready:
                 self._executor(slot).tell(Cancel(jobs))
 
-    def _close(self, message: CloseLane) -> None:
-        lane = message.lane
-        lane.closed = True
-        lane.queue.clear()
-        self._lanes.discard(lane)
-        if not self._lanes:
+    def _close(self, message: CloseQueue) -> None:
+        run_queue = message.run_queue
+        run_queue.closed = True
+        run_queue.waiting.clear()
+        self._run_queues.discard(run_queue)
+        if not self._run_queues:
             self._rest()
-        self._cancel_in_pipes(lane, None)
-        self._nothing_waits(lane)
-        if message.forget_session and lane.session is not None:
-            self._slots.sessions.forget(lane.session)
-            for slot in lane.served_by:
+        self._cancel_in_pipes(run_queue, None)
+        self._nothing_waits(run_queue)
+        if message.forget_session and run_queue.session is not None:
+            self._slots.sessions.forget(run_queue.session)
+            for slot in run_queue.served_by:
                 if slot.ready:
-                    self._executor(slot).tell(Forget(lane.session))
+                    self._executor(slot).tell(Forget(run_queue.session))
 
-    def _nothing_waits(self, lane: Lane) -> None:
+    def _nothing_waits(self, run_queue: RunQueue) -> None:
         """Give what this lane waited for to the others, as it has nothing to be sent any more."""
-        if lane.place is not None:
-            self._turns.leave(lane)
+        if run_queue.place is not None:
+            self._line_of_runs.leave(run_queue)
             self._assign()
 
     def _rest(self) -> None:
@@ -210,7 +210,7 @@ class Pool(LightActor):
 
     def _rested(self) -> None:
         self._alarm = None
-        if self._lanes:
+        if self._run_queues:
             return
         left = self._resting_since + TRIM_AFTER - self.scheduler.now()
         if left > 0:
@@ -229,29 +229,29 @@ class Pool(LightActor):
 
     # -- assignment
 
-    def _assign(self, lanes: Iterable[Lane] = ()) -> None:
+    def _assign(self, run_queues: Iterable[RunQueue] = ()) -> None:
         """Give idle workers to the runs that wait, in their turn, one batch each; then let pipes be refilled.
 
         Args:
             lanes: those that this event concerns. They, and those that got a worker, may go on in pipes that they
                 occupy. Any other lane with jobs in pipes is going to have an event of its own.
         """
-        turns, idle, bound = self._turns, self._idle, self._bound
-        while (idle or bound) and (lane := turns.first()) is not None:
-            if not idle and not (lane.binds and lane.session in bound):
+        turns, idle, bound = self._line_of_runs, self._idle, self._bound
+        while (idle or bound) and (run_queue := turns.first()) is not None:
+            if not idle and not (run_queue.binds and run_queue.session in bound):
                 break  # of bound sessions the worker is known, and may have room behind what it is at
             # Whoever is first may join a pipe, too, as none waits longer; and with no one else in line it fills it.
-            if not self._next(lane, False, len(turns) == 1):
-                turns.set_aside(lane, self._obstacle(lane))
-            elif lane.queue:
-                lanes = (*lanes, lane)
-        for lane in lanes:
-            while lane.binds and lane.queue and self._refused(lane):
+            if not self._next(run_queue, False, len(turns) == 1):
+                turns.park(run_queue, self._obstacle(run_queue))
+            elif run_queue.waiting:
+                run_queues = (*run_queues, run_queue)
+        for run_queue in run_queues:
+            while run_queue.binds and run_queue.waiting and self._refused(run_queue):
                 pass  # "fail_fast" does not wait for its turn to hear that its worker is busy
             # While a run waits that was not served at all, pipes run empty; while others do, each fills one once.
-            while lane.queue and turns.new == lane.new:
-                hungry = turns.hungry > lane.hungry
-                if not self._next(lane, hungry, not hungry):
+            while run_queue.waiting and turns.new == run_queue.new:
+                hungry = turns.hungry > run_queue.hungry
+                if not self._next(run_queue, hungry, not hungry):
                     break
         outbox = self._outbox
         if outbox:
@@ -259,7 +259,7 @@ class Pool(LightActor):
                 slot.ref.tell(Send(jobs))
             outbox.clear()
 
-    def _next(self, lane: Lane, hungry: bool, share: bool) -> bool:
+    def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:
         """Assign the next jobs of a lane that has some.
 
         Args:
@@ -270,21 +270,21 @@ class Pool(LightActor):
         Returns:
             False if there is no room for any of them.
         """
-        slots, queue = self._slots, lane.queue
+        slots, queue = self._slots, run_queue.waiting
         job, waiting = queue[0], len(queue)
-        if lane.binds and self._refused(lane):
+        if run_queue.binds and self._refused(run_queue):
             return True
-        slot = slots.choose(lane, job, hungry)
+        slot = slots.choose(run_queue, job, hungry)
         if slot is None:
             return False
-        count = slots.share(slot, lane, waiting) if share else 1
+        count = slots.share(slot, run_queue, waiting) if share else 1
         if count < waiting:
             jobs = [queue.popleft() for _ in range(count)]
         else:
             jobs = list(queue)
             queue.clear()
-        slots.take(slot, lane, count)
-        self._turns.serve(lane)
+        slots.take(slot, run_queue, count)
+        self._line_of_runs.serve(run_queue)
         slot.jobs += jobs
         if telemetry.wanted():
             for job in jobs:
@@ -297,96 +297,96 @@ class Pool(LightActor):
             box += jobs
         return True
 
-    def _refused(self, lane: Lane) -> bool:
+    def _refused(self, run_queue: RunQueue) -> bool:
         """Fail the next job of a lane with a bound session if it cannot be sent, now or later. Whether it was so."""
-        refusal = self._slots.sessions.refusal(lane.session or "", lane.affinity, lane)
+        refusal = self._slots.sessions.refusal(run_queue.session or "", run_queue.affinity, run_queue)
         if refusal is None:
             return False
-        job = lane.queue.popleft()
-        if not lane.queue:
-            self._turns.leave(lane)
-        lane.collector.tell(Outcomes([(job, refusal)]))
+        job = run_queue.waiting.popleft()
+        if not run_queue.waiting:
+            self._line_of_runs.leave(run_queue)
+        run_queue.collector.tell(Outcomes([(job, refusal)]))
         return True
 
-    def _obstacle(self, lane: Lane) -> Hashable:
-        """Return what a lane waits for that cannot use an idle worker in its turn, as `Turns.set_aside` has it."""
-        if lane.binds and lane.session is not None:
+    def _obstacle(self, run_queue: RunQueue) -> Hashable:
+        """Return what a lane waits for that cannot use an idle worker in its turn, as `FairQueue.park` has it."""
+        if run_queue.binds and run_queue.session is not None:
             sessions = self._slots.sessions
-            if sessions.is_busy(lane.session):
-                return lane.session
-            if (slot := sessions.slot_of(lane.session)) is not None:
+            if sessions.is_busy(run_queue.session):
+                return run_queue.session
+            if (slot := sessions.slot_of(run_queue.session)) is not None:
                 return slot
-        return lane
+        return run_queue
 
     @staticmethod
-    def _executor(slot: Slot) -> Any:
+    def _executor(slot: WorkerSlot) -> Any:
         return slot.ref
 
     # -- workers
 
     def _worker_replied(self, message: WorkerReplied) -> None:
         slot, jobs = self._slots.all[message.index], message.jobs
-        lane = slot.lane
-        if lane is None or lane.closed or lane.cancelling or slot.jobs[0] is not jobs[0]:
+        run_queue = slot.run_queue
+        if run_queue is None or run_queue.closed or run_queue.cancelling or slot.jobs[0] is not jobs[0]:
             ended = [(job, job.reply) for job in jobs]
             self._assign(self._released(slot, ended, message.seconds))  # type: ignore[arg-type]
         else:
             # All are the next ones of the one run whose pipe this is, and it wants them: nothing to be done for each.
-            slots, turns, count = self._slots, self._turns, len(jobs)
+            slots, turns, count = self._slots, self._line_of_runs, len(jobs)
             del slot.jobs[:count]
-            slots.give(slot, lane, count)
-            if turns.aside or not lane.occupied:
-                turns.freed(slot, lane, count)
-            lane.took(message.seconds, count)
-            lane.collector.tell(Replies(jobs))
-            if lane.queue or slots.idle or turns.hungry:
-                self._assign((lane,))
+            slots.give(slot, run_queue, count)
+            if turns.parked or not run_queue.occupied:
+                turns.freed(slot, run_queue, count)
+            run_queue.took(message.seconds, count)
+            run_queue.collector.tell(Replies(jobs))
+            if run_queue.waiting or slots.idle or turns.hungry:
+                self._assign((run_queue,))
 
     def _worker_done(self, message: WorkerDone) -> None:
         slot = self._slots.all[message.index]
         self._assign(self._released(slot, message.ended, message.seconds))
 
-    def _give(self, slot: Slot, lane: Lane) -> None:
+    def _give(self, slot: WorkerSlot, run_queue: RunQueue) -> None:
         """Free the place of a job that has left a pipe."""
-        self._slots.give(slot, lane)
-        self._turns.freed(slot, lane, 1)
+        self._slots.give(slot, run_queue)
+        self._line_of_runs.freed(slot, run_queue, 1)
 
     def _released(
-        self, slot: Slot, ended: list[tuple[Job, Outcome]], seconds: float | None
-    ) -> Iterable[Lane]:
+        self, slot: WorkerSlot, ended: list[tuple[Job, Outcome]], seconds: float | None
+    ) -> Iterable[RunQueue]:
         """Jobs have left a pipe: free their places, and tell their runs.
 
         Returns:
             The lanes that were concerned.
         """
-        by_lane: dict[Lane, list[tuple[Job, Outcome]]] = {}
-        lanes: dict[Lane, None] = {}
+        by_run_queue: dict[RunQueue, list[tuple[Job, Outcome]]] = {}
+        run_queues: dict[RunQueue, None] = {}
         for job, outcome in ended:
             if job not in slot.jobs:
                 continue
             slot.jobs.remove(job)
-            lane = job.lane
-            lanes[lane] = None
-            self._give(slot, lane)
+            run_queue = job.run_queue
+            run_queues[run_queue] = None
+            self._give(slot, run_queue)
             kind = outcome.kind if type(outcome) is Frame else None
-            if lane.closed or job.cancelled or kind == CANCELLED:
+            if run_queue.closed or job.cancelled or kind == CANCELLED:
                 self._counters.late += kind is not None and kind != CANCELLED
                 job.reply = None
                 continue
             job.avoid = slot.index
             if seconds is not None:
-                lane.took(seconds)
-            outcomes = by_lane.setdefault(lane, [])
+                run_queue.took(seconds)
+            outcomes = by_run_queue.setdefault(run_queue, [])
             outcomes.append((job, outcome))
             if type(outcome) is LoadError:
                 # It is the outcome of what waits as well: an earlier batch may be there, which the order waits for.
-                lane.over = outcome
-                outcomes += [(waiting, outcome) for waiting in lane.queue]
-                lane.queue.clear()
-                self._turns.leave(lane)
-        for lane, outcomes in by_lane.items():
-            lane.collector.tell(Outcomes(outcomes))
-        return lanes
+                run_queue.over = outcome
+                outcomes += [(waiting, outcome) for waiting in run_queue.waiting]
+                run_queue.waiting.clear()
+                self._line_of_runs.leave(run_queue)
+        for run_queue, outcomes in by_run_queue.items():
+            run_queue.collector.tell(Outcomes(outcomes))
+        return run_queues
 
     def _worker_up(self, message: WorkerUp) -> None:
         slot = self._slots.all[message.index]
@@ -395,7 +395,7 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
-        self._turns.wake(slot, len(self._turns.aside.get(slot, ())))
+        self._line_of_runs.wake(slot, len(self._line_of_runs.parked.get(slot, ())))
         self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._tell_ready()
@@ -414,38 +414,42 @@ class Pool(LightActor):
                 job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
-        self._turns.wake_sessions(self._slots.sessions)
+        self._line_of_runs.wake_sessions(self._slots.sessions)
         self._assign()
 
     def _with_sessions(
-        self, slot: Slot, ended: list[tuple[Job, Outcome]], error: Exception
+        self, slot: WorkerSlot, ended: list[tuple[Job, Outcome]], error: Exception
     ) -> list[tuple[Job, Outcome]]:
         """What a worker's death ends: what it was at, and whatever it held for sessions that are bound to it."""
-        bound = {job.lane.session for job in slot.jobs if job.lane.affinity in BINDING and job.lane.session is not None}
+        bound = {
+            job.run_queue.session
+            for job in slot.jobs
+            if job.run_queue.affinity in BINDING and job.run_queue.session is not None
+        }
         self._slots.sessions.slot_died(slot, bound, error)
         if not bound:
             return ended
         outcomes = dict(ended)
         for job in slot.jobs:
-            if job.lane.affinity in BINDING and job.lane.session is not None:
-                outcomes[job] = lost(job.lane.session, error)
+            if job.run_queue.affinity in BINDING and job.run_queue.session is not None:
+                outcomes[job] = lost(job.run_queue.session, error)
         return list(outcomes.items())
 
-    def _redeliver(self, slot: Slot, jobs: list[Job]) -> None:
+    def _redeliver(self, slot: WorkerSlot, jobs: list[Job]) -> None:
         """These never began: the same bytes, the same attempt, ahead of what waits."""
         for job in reversed(jobs):
             slot.jobs.remove(job)
-            lane = job.lane
-            self._give(slot, lane)
+            run_queue = job.run_queue
+            self._give(slot, run_queue)
             job.began = 0.0
-            if lane.closed or job.cancelled:
+            if run_queue.closed or job.cancelled:
                 continue
-            if lane.over is not None:
-                lane.collector.tell(Outcomes([(job, lane.over)]))
+            if run_queue.over is not None:
+                run_queue.collector.tell(Outcomes([(job, run_queue.over)]))
                 continue
             self._counters.redelivered += 1
-            lane.queue.appendleft(job)
-            self._turns.rejoin(lane)
+            run_queue.waiting.appendleft(job)
+            self._line_of_runs.rejoin(run_queue)
 
     def _unstartable(self, message: WorkerUnstartable) -> None:
         self._counters.deaths += 1
@@ -454,7 +458,7 @@ class Pool(LightActor):
         for answer in waiting:
             answer(message.error)
         self._failed_starts = 0 if any(slot.ready for slot in self._slots.all) else self._failed_starts + 1
-        if self._in_vain is not None and self._failed_starts >= self._in_vain:
+        if self._max_failed_starts is not None and self._failed_starts >= self._max_failed_starts:
             restarts = self._link.restarts
             if restarts is not None:
                 restarts.never_ready(self._failed_starts, message.error)
@@ -493,8 +497,8 @@ class Pool(LightActor):
         return PoolStatistics(
             size=len(slots),
             ready=sum(slot.ready for slot in slots),
-            runs=len(self._lanes),
-            waiting=sum(len(lane.queue) for lane in self._lanes),
+            runs=len(self._run_queues),
+            waiting=sum(len(run_queue.waiting) for run_queue in self._run_queues),
             in_pipes=sum(len(slot.jobs) for slot in slots),
             sessions=len(self._slots.sessions),
         )

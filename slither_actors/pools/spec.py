@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from slither_actors import checks
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES
-from slither_actors.pools.processors import processors
+from slither_actors.pools.processes.processors import processors
+from slither_actors.validation import checks
 from slither_actors.wording import shown
 from supervisors import Backoff
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, final
 
-from slither_actors import checks
 from slither_actors.strategies.base import Batches, Strategy
+from slither_actors.validation import checks
 
 MAX_BATCH = 2**32 - 1
 """A frame's header counts items in 32 bits."""

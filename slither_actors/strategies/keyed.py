@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from slither_actors import checks
-from slither_actors.callbacks import check_call
 from slither_actors.errors import StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies.base import Batches, Strategy
 from slither_actors.strategies.fixed import MAX_BATCH
+from slither_actors.validation import checks
+from slither_actors.validation.callbacks import check_call
 from slither_actors.wording import shown
 
 

@@ -7,12 +7,12 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from slither_actors import checks
-from slither_actors.callbacks import check_call
 from slither_actors.errors import OptionError, StrategyError
 from slither_actors.item import Item
 from slither_actors.strategies.base import Batches, Strategy
 from slither_actors.strategies.fixed import MAX_BATCH
+from slither_actors.validation import checks
+from slither_actors.validation.callbacks import check_call
 from slither_actors.wording import shown
 
 

@@ -8,7 +8,7 @@ from . import extensions
 from .c_stack import room
 from .decoders import MOST_KEYS, BesideBody, Hook
 from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
-from .pack import ExtType, exceeded, packer, unpack_on_heap, unpackb
+from .msgpack_settings import ExtType, exceeded, packer, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Encoder:
 
     def _packed_again(self, original: object, value: object, error: Exception) -> bytes:
         """The body after a first attempt has failed: only for text with lone surrogates there is another way."""
-        from .explain import explain
+        from .encode_errors import explain
         from .handlers import raised_by_handler
 
         if raised_by_handler(error):
@@ -245,7 +245,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     except Exception as error:
         if not exceeded(error):
             raise _undecodable(error)  # noqa: B904  # which names its cause itself
-    from .large import decode_large
+    from .careful_decoder import decode_large
 
     try:
         return decode_large(body, BesideBody(buffers))

@@ -36,7 +36,7 @@ from .extensions import (
     ZONE,
     DecodeError,
 )
-from .pack import ExtType, unpack_on_heap, unpackb
+from .msgpack_settings import ExtType, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _no_list(value: object) -> NoReturn:
 def _members(data: bytes, hook: Hook) -> list[Any]:
     members = hook.items(data)
     if len(members) > MOST_KEYS:
-        from .large import check_hashes
+        from .careful_decoder import check_hashes
 
         check_hashes(members)
     return members

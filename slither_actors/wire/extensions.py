@@ -226,7 +226,7 @@ def learn(cls: type, value: object) -> ExtensionEncoder:
         elif issubclass(cls, numpy.generic) and cls.__module__ == "numpy":
             from .arrays import encode_scalar as encoder
     if encoder is None:
-        from .explain import refusal
+        from .encode_errors import refusal
 
         raise RefusedError(refusal(cls, value))
     ENCODERS[cls] = encoder

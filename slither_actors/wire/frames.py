@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from .buffer_pool import Spares
 from .header import (
     CALL,
     CANCEL,
@@ -36,7 +37,6 @@ from .header import (
     pack_frame,
     pack_header,
 )
-from .memory import Spares
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class FrameParser:
         "_view",
         "max_frame",
         "shared",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,
@@ -236,11 +236,18 @@ class FrameParser:
                 return frames
             frames.append(
                 Frame(
-                    kind, flags, attempt, request_id, count, failed,
-                    bytes(view[first:middle]) if side else b"", bytes(view[middle:last]),
-                    memoryview(bytearray(view[last:stop])) if stop > last else EMPTY, took,
+                    kind,
+                    flags,
+                    attempt,
+                    request_id,
+                    count,
+                    failed,
+                    bytes(view[first:middle]) if side else b"",
+                    bytes(view[middle:last]),
+                    memoryview(bytearray(view[last:stop])) if stop > last else EMPTY,
+                    took,
                 )
-            )  # fmt: skip
+            )
             if flags and flags & SHARED:
                 frames[-1].shared_size = buffers
                 self.shared = True
@@ -355,9 +362,17 @@ class FrameParser:
         side_data = bytes(whole[start : start + side])
         start += side
         frame = Frame(
-            kind, flags, attempt, request_id, count, failed, side_data, whole[start : start + body],
-            whole[start + body :] if buffers else EMPTY, took,
-        )  # fmt: skip
+            kind,
+            flags,
+            attempt,
+            request_id,
+            count,
+            failed,
+            side_data,
+            whole[start : start + body],
+            whole[start + body :] if buffers else EMPTY,
+            took,
+        )
         if flags & SHARED:
             frame.shared_size = beside
             self.shared = True

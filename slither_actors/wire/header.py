@@ -29,10 +29,21 @@ RETIRE: Final = 15
 FREED: Final = 16
 
 KIND_NAMES: Final[dict[int, str]] = {
-    HELLO: "hello", READY: "ready", LOAD: "load", LOADED: "loaded", CALL: "call", COMMAND: "command", REPLY: "reply",
-    FAILURE: "failure", CANCEL: "cancel", CANCELLED: "cancelled", STOP: "stop",
-    FORGET: "forget", RETIRE: "retire", FREED: "freed",
-}  # fmt: skip
+    HELLO: "hello",
+    READY: "ready",
+    LOAD: "load",
+    LOADED: "loaded",
+    CALL: "call",
+    COMMAND: "command",
+    REPLY: "reply",
+    FAILURE: "failure",
+    CANCEL: "cancel",
+    CANCELLED: "cancelled",
+    STOP: "stop",
+    FORGET: "forget",
+    RETIRE: "retire",
+    FREED: "freed",
+}
 
 FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED})
 """The kinds that a worker accepts."""
@@ -81,9 +92,19 @@ class Frame:
     """
 
     __slots__ = (
-        "attempt", "body", "buffers", "count", "failed", "flags", "kind", "lease", "request_id", "shared_size", "side",
+        "attempt",
+        "body",
+        "buffers",
+        "count",
+        "failed",
+        "flags",
+        "kind",
+        "lease",
+        "request_id",
+        "shared_size",
+        "side",
         "took",
-    )  # fmt: skip
+    )
     lease: object
     shared_size: int
 

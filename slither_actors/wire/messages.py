@@ -16,7 +16,7 @@ cancel     to worker   none: the request id says which
 cancelled  to host     none
 stop       to worker   none
 forget     to worker   body: session id
-freed      to worker   body: pairs of u64, see :mod:`.shared`: parts of its arena that it may use again; empty:
+freed      to worker   body: pairs of u64, see :mod:`.shared_memory`: parts of its arena that it may use again; empty:
                        nobody wants anything, what is kept for large frames goes back to the system
 retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
 =========  ==========  ================================================================================================
@@ -129,9 +129,19 @@ class Hello(Record):
     """
 
     __slots__ = (  # noqa: RUF023
-        "path", "keep_path", "preload", "adapter", "init", "host_pid", "max_frame", "name", "max_batches", "max_rss",
-        "memory_limit", "index",
-    )  # fmt: skip
+        "path",
+        "keep_path",
+        "preload",
+        "adapter",
+        "init",
+        "host_pid",
+        "max_frame",
+        "name",
+        "max_batches",
+        "max_rss",
+        "memory_limit",
+        "index",
+    )
     path: list[str]
     keep_path: bool
     preload: list[str]
@@ -161,18 +171,40 @@ class Hello(Record):
         index: int = 0,
     ) -> None:
         self._set(
-            list(path), keep_path, list(preload), adapter, dict(init or {}), host_pid, max_frame, name, max_batches,
-            max_rss, memory_limit, index,
-        )  # fmt: skip
+            list(path),
+            keep_path,
+            list(preload),
+            adapter,
+            dict(init or {}),
+            host_pid,
+            max_frame,
+            name,
+            max_batches,
+            max_rss,
+            memory_limit,
+            index,
+        )
 
     @classmethod
     def from_body(cls, body: Buffer) -> Hello:
         """:raises ProtocolError: reason ``body``."""
         fields = _fields(
-            body, "hello", None, path=list, keep_path=bool, preload=list, adapter=(str, type(None)), init=dict,
-            host_pid=int, max_frame=int, name=str, max_batches=(int, type(None)), max_rss=(int, type(None)),
-            memory_limit=(int, type(None)), index=int,
-        )  # fmt: skip
+            body,
+            "hello",
+            None,
+            path=list,
+            keep_path=bool,
+            preload=list,
+            adapter=(str, type(None)),
+            init=dict,
+            host_pid=int,
+            max_frame=int,
+            name=str,
+            max_batches=(int, type(None)),
+            max_rss=(int, type(None)),
+            memory_limit=(int, type(None)),
+            index=int,
+        )
         return cls(*(fields[name] for name in cls.__slots__))
 
 
@@ -326,6 +358,19 @@ def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
 
 
 __all__ = [
-    "FAILURE_KINDS", "MAX_MESSAGE", "MAX_TOLD", "MAX_TRACEBACK", "DecodeError", "EncodeError", "Failure", "Hello",
-    "Load", "Ready", "call_side", "parse_call_side", "reply_failures", "reply_side", "retire_reason",
-]  # fmt: skip
+    "FAILURE_KINDS",
+    "MAX_MESSAGE",
+    "MAX_TOLD",
+    "MAX_TRACEBACK",
+    "DecodeError",
+    "EncodeError",
+    "Failure",
+    "Hello",
+    "Load",
+    "Ready",
+    "call_side",
+    "parse_call_side",
+    "reply_failures",
+    "reply_side",
+    "retire_reason",
+]

@@ -18,7 +18,7 @@ from slither_actors.wire.frames import (
     FrameParser,
     pack_header,
 )
-from slither_actors.wire.shared import Arena, Mapped, freed_parts
+from slither_actors.wire.shared_memory import Arena, Mapped, freed_parts
 
 from .cursor import SIZE as CURSOR
 from .guard import torn
@@ -60,9 +60,19 @@ class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
     __slots__ = (
-        "_arena", "_files", "_forked", "_look_at", "_parser", "_poll", "_replies_fd", "_reply_fd", "_request_fd",
-        "_requests_fd", "_shared", "look",
-    )  # fmt: skip
+        "_arena",
+        "_files",
+        "_forked",
+        "_look_at",
+        "_parser",
+        "_poll",
+        "_replies_fd",
+        "_reply_fd",
+        "_request_fd",
+        "_requests_fd",
+        "_shared",
+        "look",
+    )
 
     def __init__(self, request_fd: int, reply_fd: int, requests_fd: int = -1, replies_fd: int = -1) -> None:
         os.set_blocking(request_fd, True)
@@ -234,9 +244,17 @@ class Channel:
         if shared and buffers_len and (offset := self._put(buffers, buffers_len)) is not None:
             flags, buffers, inline = SHARED, (offset.to_bytes(SHARED_SIZE, "little"),), SHARED_SIZE
         header = pack_header(
-            kind, request_id, attempt=attempt, flags=flags, count=count, failed=failed, side_len=len(side),
-            body_len=len(body), buffers_len=buffers_len, took=took,
-        )  # fmt: skip
+            kind,
+            request_id,
+            attempt=attempt,
+            flags=flags,
+            count=count,
+            failed=failed,
+            side_len=len(side),
+            body_len=len(body),
+            buffers_len=buffers_len,
+            took=took,
+        )
         try:
             if inline + len(body) + len(side) <= _JOINED:
                 data = b"".join((header, side, body, *buffers))

@@ -4,7 +4,7 @@ It is the last page of a file that the two share: of the worker's replies where 
 
 Three words of 64 bits, in the machine's byte order: the id of the request, the index of the item, and when that began
 in nanoseconds of CLOCK_MONOTONIC. The host reads them at a deadline and after a death, and believes none of them
-further than `slither_actors.pools.blame` says. Nothing is sent, so an item costs two stores.
+further than `slither_actors.pools.worker.blame` says. Nothing is sent, so an item costs two stores.
 """
 
 from __future__ import annotations

@@ -256,9 +256,17 @@ class Execution:
             self.fail(frame, "encode", EncodeError("", text))
             return
         self._channel.write(
-            REPLY, frame.request_id, body, side=side, buffers=buffers, shared=self._encoder.copied,
-            attempt=frame.attempt, count=count, failed=failed, took=self._took,
-        )  # fmt: skip
+            REPLY,
+            frame.request_id,
+            body,
+            side=side,
+            buffers=buffers,
+            shared=self._encoder.copied,
+            attempt=frame.attempt,
+            count=count,
+            failed=failed,
+            took=self._took,
+        )
 
     def _reply_in_part(
         self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError, each: bool = False
@@ -267,7 +275,7 @@ class Execution:
 
         With ``each`` what cannot be encoded is known to be the result of one item, which fails alone.
         """
-        from .failures import failure_of
+        from .exception_record import failure_of
 
         good: list[Any] = []
         indexes: list[int] = []
@@ -329,7 +337,7 @@ class Execution:
         """Answer with a failure; ``start`` has request id 0."""
         if isinstance(error, MemoryError):
             _let_go(error.__traceback__)
-        from .failures import failure_of
+        from .exception_record import failure_of
 
         body = failure_of(error, kind).to_body()
         self._channel.write(
@@ -355,7 +363,7 @@ def _let_go(trace: TracebackType | None) -> None:
 
 
 def _named(value: object) -> str:
-    from .failures import type_name
+    from .exception_record import type_name
 
     return type_name(type(value))
 
@@ -388,7 +396,7 @@ def resolve(module: str, name: str) -> Any:
 
 
 def _meant(owner: object, parts: list[str], number: int) -> str:
-    """", did you mean 'x'?" if the owner of the part that is missing has something like it, else nothing."""
+    """ ", did you mean 'x'?" if the owner of the part that is missing has something like it, else nothing."""
     try:
         from difflib import get_close_matches  # here, as most workers never need it
 

@@ -31,7 +31,7 @@ _HIGHEST: Final = 1024
 _ROOM: Final = 32
 _WRAPPER: Final = (
     "The interpreter seems to stand behind a wrapper. A wrapper that PoolSpec(python=...) names must hand over to the "
-    "interpreter with its descriptors, as `exec python \"$@\"` does as the last line of a shell script; or give the "
+    'interpreter with its descriptors, as `exec python "$@"` does as the last line of a shell script; or give the '
     "path of the interpreter itself.\n"
 )
 
@@ -42,7 +42,7 @@ def require_msgpack(fallback: str = "") -> None:
     :param fallback: a directory that has it, tried last.
     """
     try:
-        from slither_actors.wire import pack
+        from slither_actors.wire import msgpack_settings
     except ImportError as error:
         reason = error
     else:
@@ -50,7 +50,7 @@ def require_msgpack(fallback: str = "") -> None:
     if fallback:
         sys.path.append(fallback)
         try:
-            from slither_actors.wire import pack  # noqa: F401
+            from slither_actors.wire import msgpack_settings  # noqa: F401
         except ImportError as error:
             reason = error
         else:

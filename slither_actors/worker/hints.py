@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .failures import CLAUSE
+from .exception_record import CLAUSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

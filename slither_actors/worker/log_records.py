@@ -78,12 +78,21 @@ def _install(logging: Any, levels: str) -> None:
                 if record.exc_info and not trace:
                     trace = logging.Formatter().formatException(record.exc_info)
                 data = memoryview(
-                    pack((
-                        record.levelno, str(record.name), record.getMessage(), trace, record.created,
-                        str(record.pathname), str(record.funcName), int(record.lineno), str(record.threadName),
-                        str(record.stack_info or ""),
-                    ))
-                )  # fmt: skip
+                    pack(
+                        (
+                            record.levelno,
+                            str(record.name),
+                            record.getMessage(),
+                            trace,
+                            record.created,
+                            str(record.pathname),
+                            str(record.funcName),
+                            int(record.lineno),
+                            str(record.threadName),
+                            str(record.stack_info or ""),
+                        )
+                    )
+                )
                 while data:
                     data = data[os.write(2, data) :]
             except Exception:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 
-from slither_actors.wire import pack
+from slither_actors.wire import msgpack_settings
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CALL,
@@ -153,7 +153,7 @@ class Loop:
             self._execution.fail(frame, "start", error)
             return False
         version = ".".join(map(str, sys.version_info[:3]))
-        ready = Ready(os.getpid(), version, pack.VERSION, commands)
+        ready = Ready(os.getpid(), version, msgpack_settings.VERSION, commands)
         channel.write(READY, frame.request_id, ready.to_body())
         self._sort(frames)
         return True

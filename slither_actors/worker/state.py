@@ -14,7 +14,7 @@ MAX_SESSIONS: Final = 1024
 """Stores of so many sessions are kept, those used last: not every session's end is told."""
 
 
-class Sessions:
+class SessionStores:
     """The stores of the sessions that this worker has served; a store is made when it is first asked for."""
 
     __slots__ = ("_limit", "_loose", "_stores", "current")
@@ -54,7 +54,7 @@ class Sessions:
         return len(self._stores)
 
 
-sessions: Final = Sessions()
+sessions: Final = SessionStores()
 _running = False
 _pool = ""
 _index = 0

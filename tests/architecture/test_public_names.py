@@ -50,7 +50,7 @@ PUBLIC = {
     "slither_actors.strategies": {"FixedBatch", "KeyPartition", "Strategy", "WeightedBatch"},
     "slither_actors.worker": {"Adapter", "command", "in_worker", "index", "pool", "progress", "session"},
     "slither_actors.cli": {"main"},
-    "slither_actors.config": {"SYSTEM", "SystemConfig", "load", "system_format"},
+    "slither_actors.system.config": {"SYSTEM", "SystemConfig", "load", "system_format"},
 }
 
 

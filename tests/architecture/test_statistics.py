@@ -12,10 +12,10 @@ import pykka
 
 import slither_actors
 import supervisors
-from slither_actors.pipeline.async_producer import AsyncProducer
-from supervisors.operations import Operator
-from supervisors.process import LightActor
-from supervisors.threading_child import DaemonActor
+from slither_actors.runs.input.async_producer import AsyncProducer
+from supervisors.actors.daemon_actor import DaemonActor
+from supervisors.actors.light_actor import LightActor
+from supervisors.supervision.operations import Operator
 
 
 def below(cls: type) -> Iterator[type]:
@@ -41,9 +41,16 @@ def test_every_actor_has_statistics_that_are_a_frozen_record() -> None:
         for cls in below(pykka.Actor)
         if cls.__module__.startswith(("slither_actors.", "supervisors.")) and cls.__subclasses__() == []
     } - {DaemonActor, LightActor, Operator}
-    assert {"Producer", "Collector", "Crew", "Pool", "Executor", "Spawner", "Supervisor", "DynamicSupervisor"} <= {
-        cls.__name__.removesuffix("Actor") for cls in ours
-    }
+    assert {
+        "Producer",
+        "Collector",
+        "InlinePool",
+        "Pool",
+        "Executor",
+        "Spawner",
+        "Supervisor",
+        "DynamicSupervisor",
+    } <= {cls.__name__.removesuffix("Actor") for cls in ours}
     for cls in {*ours, AsyncProducer}:
         statistics = cls.statistics
         assert statistics is not LightActor.statistics, cls

@@ -27,9 +27,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="their letters; all unless given")
     parser.add_argument("--rounds", type=_rounds, default=7, help="that count, after one that does not (default 7)")
     parser.add_argument(
-        "--peers", type=_peers, default=tuple(PEERS), metavar="NAME,...",
+        "--peers",
+        type=_peers,
+        default=tuple(PEERS),
+        metavar="NAME,...",
         help=f"who takes part beside {OURS} and {IMAP}, of {', '.join(PEERS[1:])}; all unless given, none if empty",
-    )  # fmt: skip
+    )
     parser.add_argument("--scale", type=_scale, default=1.0, help="of the number of payloads, for a quick look")
     parser.add_argument("--goals", action="store_true", help="tell each goal, its figure, and whether it is reached")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")

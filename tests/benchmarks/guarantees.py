@@ -30,7 +30,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-
 def _measure(system: System, letter: str, rounds: int) -> dict[str, list[float]]:
     workload = WORKLOADS[letter]
     data = workload.make(workload.count)

@@ -54,10 +54,15 @@ def measure(settings: Settings) -> list[Figures]:
     return [
         Figures("I", "efficiency", TITLE, "share", nth(both, 0), skipped),
         Figures(
-            "I", "CPU a batch", TITLE, "us", nth(both, 1), skipped,
+            "I",
+            "CPU a batch",
+            TITLE,
+            "us",
+            nth(both, 1),
+            skipped,
             f"CPU time of the host's process, all its threads, over {batches} batches a worker.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _allow_descriptors() -> None:

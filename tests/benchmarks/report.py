@@ -51,8 +51,11 @@ def json_text(
         "figures": [figures.told() for figures in book.all],
         "goals": [
             {
-                "workload": judged.goal.workload, "what": judged.goal.what, "sense": judged.goal.sense,
-                "limit": judged.goal.limit, "unit": judged.goal.unit,
+                "workload": judged.goal.workload,
+                "what": judged.goal.what,
+                "sense": judged.goal.sense,
+                "limit": judged.goal.limit,
+                "unit": judged.goal.unit,
                 "figure": judged.finding.figure if judged.finding is not None else None,
                 "of": judged.finding.of if judged.finding is not None else "",
                 "reached": judged.reached,
@@ -60,7 +63,7 @@ def json_text(
             for judged in goals
         ],
         "failed": failed,
-    }  # fmt: skip
+    }
     return json.dumps(told, indent=1) + "\n"
 
 

@@ -58,9 +58,7 @@ def nth(values: Mapping[str, Sequence[Sequence[float]]], index: int) -> dict[str
     return {name: [figures[index] for figures in each] for name, each in values.items()}
 
 
-def timed(
-    contender: Contender, task: Task, data: Sequence[Any], *, ordered: bool = True
-) -> tuple[float, list[Any]]:
+def timed(contender: Contender, task: Task, data: Sequence[Any], *, ordered: bool = True) -> tuple[float, list[Any]]:
     """Seconds until a contender has given all results, and these."""
     begin = time.perf_counter()
     results = contender.payloads(contender.results(task, data, ordered=ordered))

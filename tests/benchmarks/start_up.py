@@ -52,12 +52,16 @@ def measure(settings: Settings) -> list[Figures]:
     values = run_rounds(starts, settings.rounds, start, start)
     return [
         Figures(
-            "M", "whole process", TITLE, "s", nth(both, 0),
+            "M",
+            "whole process",
+            TITLE,
+            "s",
+            nth(both, 0),
             note="From the start of the process to its end: imports, workers, one result, and everything put away.",
         ),
         Figures("M", "first result", TITLE, "s", nth(both, 1)),
         Figures("M", "worker", WORKER, "ms", values, note=f"Each value is the median of {STARTS} starts."),
-    ]  # fmt: skip
+    ]
 
 
 def _program(script: str, env: Env) -> tuple[float, float]:
@@ -65,9 +69,7 @@ def _program(script: str, env: Env) -> tuple[float, float]:
     with Pipes() as pipes:
         printed, out = pipes.make()
         begin = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / script)], stdout=out, env=env, start_new_session=True
-        )
+        process = subprocess.Popen([sys.executable, str(SCRIPTS / script)], stdout=out, env=env, start_new_session=True)
         # Not `wait` with a timeout, which looks every 50 ms.
         watchdog = threading.Timer(CEILING, kill_group, [process])
         watchdog.start()
@@ -93,8 +95,11 @@ def worker_start(env: Env) -> float:
         begin = time.perf_counter()
         process = subprocess.Popen(
             boot.command(sys.executable, theirs, out, line),
-            pass_fds=(theirs, out, line), stdin=subprocess.DEVNULL, env=env, start_new_session=True,
-        )  # fmt: skip
+            pass_fds=(theirs, out, line),
+            stdin=subprocess.DEVNULL,
+            env=env,
+            start_new_session=True,
+        )
         try:
             pipes.close(theirs, out, line)
             os.write(requests, hello)

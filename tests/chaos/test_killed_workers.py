@@ -29,9 +29,13 @@ def test_every_item_comes_out_once_while_workers_are_killed(
     began = time.monotonic()
     with System({"default": spec}) as system, Killer(system, seed, pause, states=None) as killer:
         stream = system.dispatch.stream(
-            ((number, nap) for number in range(items)), module="tasks", function="naps_for", batch_size=16,
-            ordering=ordering, on_error=Retry(max_attempts=10),
-        )  # fmt: skip
+            ((number, nap) for number in range(items)),
+            module="tasks",
+            function="naps_for",
+            batch_size=16,
+            ordering=ordering,
+            on_error=Retry(max_attempts=10),
+        )
         numbers = [item.payload for item in stream]
         ledger = stream.statistics()
         pool = system.statistics().pools["default"].counts
@@ -59,9 +63,12 @@ def test_with_the_default_budget_it_goes_on_while_items_complete() -> None:
     items = 20_000
     with System({"default": PoolSpec(size=4, path=[FUNCTIONS])}) as system, Killer(system, seed, 0.1) as killer:
         results = system.dispatch.run(
-            [(number, 0.01) for number in range(items)], module="tasks", function="naps_for", batch_size=16,
+            [(number, 0.01) for number in range(items)],
+            module="tasks",
+            function="naps_for",
+            batch_size=16,
             on_error=Retry(max_attempts=10),
-        )  # fmt: skip
+        )
         pool = system.statistics().pools["default"].counts
     assert [item.payload for item in results] == list(range(items))
     assert pool.deaths > 20  # the budget
@@ -77,9 +84,13 @@ def test_workers_killed_before_they_complete_anything_make_the_pool_give_up() ->
         began = time.monotonic()
         with Killer(system, seed, 0.02, states=None) as killer, pytest.raises(DispatchError) as caught:
             system.dispatch.run(
-                [(number, 3600.0 if number >= 1024 else 0.0) for number in range(items)], module="tasks",
-                function="naps_for", batch_size=16, on_error=Retry(max_attempts=1000), timeout=None,
-            )  # fmt: skip
+                [(number, 3600.0 if number >= 1024 else 0.0) for number in range(items)],
+                module="tasks",
+                function="naps_for",
+                batch_size=16,
+                on_error=Retry(max_attempts=1000),
+                timeout=None,
+            )
         seconds = time.monotonic() - began
         pool = system.statistics().pools["default"].counts
     error = caught.value

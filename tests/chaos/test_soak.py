@@ -31,9 +31,14 @@ def test_everything_at_once_loses_and_doubles_nothing_and_leaves_the_host_as_it_
         words += ["--seed", os.environ["SOAK_SEED"]]
     path = os.pathsep.join(filter(None, [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        words, stdout=subprocess.PIPE, text=True, check=False, timeout=SECONDS + 240,
-        env={**os.environ, "PYTHONPATH": path}, cwd=TESTS,
-    )  # fmt: skip
+        words,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=SECONDS + 240,
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=TESTS,
+    )
     with capfd.disabled():
         print(f"\n{done.stdout}", end="")
     assert done.returncode == 0

@@ -17,8 +17,8 @@ from support.imports import ROOT
 from support.one_thread import MESSAGES, OPCODES, READS, WRITES, OneThread
 
 from slither_actors import PoolSpec, System
-from slither_actors.pools.hosts import local, small_io
-from supervisors import poller
+from slither_actors.pools.hosts import gil_io, local
+from supervisors.runtime import poller
 
 WORKLOADS = {"A": (64_000, 64), "C": (1000, 1)}
 """As `tests.benchmarks` has them: payloads (fewer), and how many of them are a batch."""
@@ -51,7 +51,7 @@ def test_of_a_worker_without_the_kernel(tmp_path: Path, payloads: int, size: int
         tmp_path,
         f"""
         import itertools
-        sys.path.insert(0, {str(ROOT / 'tests')!r})
+        sys.path.insert(0, {str(ROOT / "tests")!r})
         from support.opcodes import Opcodes
         from slither_actors.wire import frames as wire
         from slither_actors.wire.codec import encode
@@ -107,8 +107,8 @@ def test_system_calls_of_the_host(monkeypatch: pytest.MonkeyPatch, payloads: int
     with System({"default": PoolSpec(size=2)}) as system:
         options: dict[str, Any] = {"module": "tests.benchmarks.work", "function": "identity", "batch_size": size}
         system.dispatch.run([1], **options)
-        counted(small_io, "write")
-        counted(small_io, "read_to")
+        counted(gil_io, "write")
+        counted(gil_io, "read_to")
         counted(local.os, "readv")
         counted(local.os, "writev")
         counted(poller.Poller, "poll")

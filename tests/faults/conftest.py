@@ -9,7 +9,7 @@ from support.evil import EVIL
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
-from slither_actors.pools import slots
+from slither_actors.pools.assignment import slots
 
 
 @pytest.fixture

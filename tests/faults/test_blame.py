@@ -17,7 +17,7 @@ from support.gates import Gates
 from support.victims import beside, counts, counts_after, works
 
 from slither_actors import BatchTimeout, DispatchError, Item, Retry, Route, System, WorkerCrashed
-from slither_actors.pools import cursor
+from slither_actors.pools.processes import cursor_page
 
 Start = Callable[..., System]
 CRASHES = {"abort": "SIGABRT", "segfault": "SIGSEGV", "exit": "exit 0"}
@@ -73,9 +73,7 @@ def test_a_hang_costs_one_timeout_of_its_item(start: Start, deed: str) -> None:
 def test_there_is_one_death_a_bad_item(start: Start, bad: tuple[int, ...], ordering: str, lazy: bool) -> None:
     system = start(max_restarts=None)
     payloads = batch_with(*bad)
-    results, ledger = run(
-        system, (each for each in payloads) if lazy else payloads, on_error="skip", ordering=ordering
-    )
+    results, ledger = run(system, (each for each in payloads) if lazy else payloads, on_error="skip", ordering=ordering)
     assert sorted(skipped(results)) == list(bad)
     assert sorted(item.id for item in results) == list(range(64))
     if ordering == "preserve":
@@ -163,9 +161,7 @@ def test_those_behind_the_item_were_not_executed_before(start: Start, tmp_path: 
 @pytest.mark.fault(3)
 def test_the_bytes_of_a_run_are_given_back(start: Start) -> None:
     system = start(max_restarts=None)
-    results, _ = run(
-        system, batch_with(3, 40, 90, size=256), on_error="skip", max_in_flight_bytes=200, batch_size=16
-    )
+    results, _ = run(system, batch_with(3, 40, 90, size=256), on_error="skip", max_in_flight_bytes=200, batch_size=16)
     assert skipped(results) == [3, 40, 90]
     assert [item.id for item in results] == list(range(256))
     assert counts(system).deaths == 3
@@ -177,9 +173,13 @@ def test_a_batch_of_a_key_loses_its_item_only(start: Start) -> None:
 
     system = start(2, max_restarts=None)
     results, _ = run(
-        system, [Item(i, each) for i, each in enumerate(batch_with(7, 20, size=40))], on_error="skip",
-        strategy=KeyPartition, key_fn=lambda item: item.id % 3, batch_size=8,
-    )  # fmt: skip
+        system,
+        [Item(i, each) for i, each in enumerate(batch_with(7, 20, size=40))],
+        on_error="skip",
+        strategy=KeyPartition,
+        key_fn=lambda item: item.id % 3,
+        batch_size=8,
+    )
     assert sorted(skipped(results)) == [7, 20]
     assert sorted(item.id for item in results) == list(range(40))
     assert counts(system).deaths == 2
@@ -198,9 +198,7 @@ def test_a_session_is_lost_whole_as_ever(start: Start) -> None:
 @pytest.mark.fault(3)
 def test_a_ready_batch_loses_its_item_only(start: Start) -> None:
     system = start(max_restarts=None)
-    results = system.dispatch.call_batch(
-        batch_with(40), module="items", function="does", each=True, on_error="skip"
-    )
+    results = system.dispatch.call_batch(batch_with(40), module="items", function="does", each=True, on_error="skip")
     assert skipped(results) == [40]
 
 
@@ -251,9 +249,7 @@ def test_halt_gives_all_before_the_first_killer(start: Start, seed: int) -> None
     for index in bad:
         payloads[index] = chance.choice(["abort", "exit", "raise"])
     with pytest.raises(DispatchError, match=rf"item {bad[0]}\b") as caught:
-        system.dispatch.run(
-            payloads, module="items", function="does", each=True, batch_size=chance.randint(1, 64)
-        )
+        system.dispatch.run(payloads, module="items", function="does", each=True, batch_size=chance.randint(1, 64))
     assert [item.payload for item in caught.value.partial_results] == list(range(bad[0]))
     assert caught.value.unfinished[0] == bad[0]
 
@@ -272,7 +268,7 @@ def test_every_kind_of_pool_knows_the_item(start: Start, spec: dict[str, Any]) -
 
 @pytest.mark.fault(3)
 def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursor, "memory_file", lambda size: -1)
+    monkeypatch.setattr(cursor_page, "memory_file", lambda size: -1)
     system = start(max_restarts=None, shared_memory=False)
     results, _ = run(system, batch_with(3, 40), on_error="skip")
     assert skipped(results) == [3, 40]
@@ -281,7 +277,7 @@ def test_without_memfd_a_file_does_it(start: Start, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.fault(3)
 def test_without_any_file_the_batch_is_blamed(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursor, "make", lambda: -1)
+    monkeypatch.setattr(cursor_page, "make", lambda: -1)
     system = start(max_restarts=None, shared_memory=False)
     results, _ = run(system, batch_with(3, size=8), on_error=Retry(1, split=True, then="skip"))
     assert skipped(results) == [3]

@@ -241,9 +241,7 @@ def test_what_was_answered_before_the_garbage_counts(liar: System) -> None:
     assert sum(each.done for each in pool(liar).executors) == 2
 
 
-@pytest.mark.parametrize(
-    "lie", ["failed_items_out_of_range", "failed_items_without_a_table", "failure_is_no_failure"]
-)
+@pytest.mark.parametrize("lie", ["failed_items_out_of_range", "failed_items_without_a_table", "failure_is_no_failure"])
 def test_well_framed_nonsense_is_an_error_of_its_batch(liar: System, lie: str) -> None:
     results = liar.dispatch.run([lie, 1], module="tasks", function="double", batch_size=2, on_error="skip")
     assert [item.payload for item in results] == [lie, 1]
@@ -285,9 +283,13 @@ def test_other_runs_do_not_notice(start: Start, tmp_path: Path) -> None:
 def test_a_batch_that_a_worker_cancels_by_itself_is_not_waited_for(liar: System) -> None:
     """The one behind it was in its pipe: it has an outcome all the same, from the next worker at the latest."""
     results = liar.dispatch.run(
-        [*range(20), "answered_and_cancelled", *range(20)], module="tasks", function="double", batch_size=1,
-        on_error="skip", timeout=None,
-    )  # fmt: skip
+        [*range(20), "answered_and_cancelled", *range(20)],
+        module="tasks",
+        function="double",
+        batch_size=1,
+        on_error="skip",
+        timeout=None,
+    )
     assert len(results) == 41
     assert [item.payload for item in results[:20]] == [2 * number for number in range(20)]
     assert works(liar)

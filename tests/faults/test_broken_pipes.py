@@ -129,14 +129,14 @@ def test_threads_of_users_find_the_signal_as_the_program_has_it(tmp_path: Path) 
         def on_start(self) -> None:
             masks["scheduler"] = mask()
             monitor(Worker.start(), lambda down: ended.set())
-            self.scheduler.side.submit(lambda: masks.__setitem__("side", mask()))
+            self.scheduler.background.submit(lambda: masks.__setitem__("side", mask()))
 
     scheduler = Scheduler("signals")
     scheduler.start()
     try:
         Starter.start(scheduler=scheduler)
         assert ended.wait(20)
-        assert scheduler.side.flush(20)
+        assert scheduler.background.flush(20)
     finally:
         scheduler.stop()
     assert masks["scheduler"] - mask() == {signal.SIGPIPE}
@@ -165,7 +165,7 @@ def test_a_program_that_blocks_it_keeps_it_blocked(blocked: bool) -> None:
     try:
         scheduler = Scheduler("masked")
         scheduler.start()
-        scheduler.post(lambda: scheduler.side.submit(lambda: masks.append(mask())))
+        scheduler.post(lambda: scheduler.background.submit(lambda: masks.append(mask())))
         while not masks:
             pass
         scheduler.stop()

@@ -14,7 +14,7 @@ from support.leaks import held
 from support.victims import counts, kill_and_wait, pids, pool, works
 
 from slither_actors import System, WorkerCrashed
-from slither_actors.pools import processes
+from slither_actors.pools.processes import table
 
 pytestmark = pytest.mark.fault(8)
 
@@ -25,7 +25,7 @@ Start = Callable[..., System]
 def seen_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How death is seen: the others are for old kernels and macOS, and for that with older Pythons."""
     if request.param != "pidfd":
-        monkeypatch.setattr(processes, "_pidfd_open", lambda pid: -1)
+        monkeypatch.setattr(table, "_pidfd_open", lambda pid: -1)
     if request.param == "reaped":
         monkeypatch.delattr(os, "waitid")
     return str(request.param)
@@ -57,9 +57,16 @@ def wait_all_ready(system: System, eventually: Callable[..., None]) -> None:
     ids=["a program, SIGKILL", "forked in C, os._exit(0)"],
 )
 def test_a_child_that_keeps_the_pipes_open_does_not_hide_the_death_and_is_killed(
-    start: Start, tmp_path: Path, child: Callable[[], int], seen_by: str, kind: str, how: int, exit_code: int, sig: int,
+    start: Start,
+    tmp_path: Path,
+    child: Callable[[], int],
+    seen_by: str,
+    kind: str,
+    how: int,
+    exit_code: int,
+    sig: int,
     eventually: Callable[..., None],
-) -> None:  # fmt: skip
+) -> None:
     system = start()
     assert works(system)
     before, own = system.statistics().descriptors, descriptors()
@@ -107,9 +114,12 @@ def test_a_child_that_left_the_group_hides_nothing_and_delays_nothing(
     assert works(system)
     before, own = system.statistics().descriptors, descriptors()
     (result,) = system.dispatch.run(
-        [(kind, str(tmp_path / "child"), int(signal.SIGKILL))], module="children", function="leaves", on_error="skip",
+        [(kind, str(tmp_path / "child"), int(signal.SIGKILL))],
+        module="children",
+        function="leaves",
+        on_error="skip",
         timeout=None,
-    )  # fmt: skip
+    )
     assert result.meta["error"].signal == signal.SIGKILL
     wait_all_ready(system, eventually)
     assert works(system)

@@ -10,9 +10,9 @@ import pytest
 from support.leaks import held
 
 from slither_actors import System
-from slither_actors.config import load
+from slither_actors.system.config import load
 from supervisors import ConfigError
-from supervisors.config import load as load_tree
+from supervisors.config.tree_config import load as load_tree
 
 pytestmark = pytest.mark.fault(27)
 

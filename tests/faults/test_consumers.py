@@ -19,8 +19,8 @@ from support.gates import SECONDS, Gates
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
-from slither_actors.pipeline.statistics import snapshot
-from slither_actors.pipeline.stream import Stream
+from slither_actors.runs.output.stream import Stream
+from slither_actors.runs.statistics import snapshot
 
 pytestmark = pytest.mark.fault(20)
 
@@ -291,9 +291,13 @@ def test_a_slow_consumer_stops_the_source(
     source = Counting(itertools.count())
     window = (max_in_flight + prefetch) * batch_size
     options: dict[str, Any] = {
-        "module": "tasks", "function": "naps", "max_in_flight": max_in_flight, "prefetch": prefetch,
-        "batch_size": batch_size, "ordering": ordering,
-    }  # fmt: skip
+        "module": "tasks",
+        "function": "naps",
+        "max_in_flight": max_in_flight,
+        "prefetch": prefetch,
+        "batch_size": batch_size,
+        "ordering": ordering,
+    }
 
     def look(stream: Any) -> bool:
         """Whether nothing moves any more: all that was pulled is done, or waits for the rest of its batch."""

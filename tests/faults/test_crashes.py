@@ -35,9 +35,13 @@ def test_a_poison_item_is_found_by_split_and_alone_is_skipped(start: Start, lazy
     system = start(2, max_restarts=None)
     payloads = [-1 if i == 37 else i for i in range(64)]
     stream = system.dispatch.stream(
-        (each for each in payloads) if lazy else payloads, module="crashes", function="aborts_on_negative",
-        batch_size=16, ordering=ordering, on_error=Retry(3, split=True, then="skip", backoff=0.001),
-    )  # fmt: skip
+        (each for each in payloads) if lazy else payloads,
+        module="crashes",
+        function="aborts_on_negative",
+        batch_size=16,
+        ordering=ordering,
+        on_error=Retry(3, split=True, then="skip", backoff=0.001),
+    )
     results = list(stream)
     assert sorted(item.id for item in results) == list(range(64))
     (skipped,) = [item for item in results if "skipped" in item.meta]
@@ -54,9 +58,12 @@ def test_a_poison_item_is_found_by_split_and_alone_is_skipped(start: Start, lazy
 def test_a_run_of_poison_only_skips_it_all(start: Start) -> None:
     system = start(2, max_restarts=None)
     stream = system.dispatch.stream(
-        [-1] * 4, module="crashes", function="aborts_on_negative", batch_size=4,
+        [-1] * 4,
+        module="crashes",
+        function="aborts_on_negative",
+        batch_size=4,
         on_error=Retry(2, split=True, then="skip", backoff=0.001),
-    )  # fmt: skip
+    )
     assert [item.meta["skipped"] for item in stream] == [True] * 4
     ledger = stream.statistics()
     # 4, twice 2, and each of four alone twice.
@@ -68,9 +75,12 @@ def test_a_run_of_poison_only_skips_it_all(start: Start) -> None:
 def test_without_retry_a_crash_fails_its_batch_and_no_other(start: Start) -> None:
     system = start(max_restarts=None)
     results = system.dispatch.run(
-        [-1 if i == 50 else i for i in range(100)], module="crashes", function="aborts_on_negative", batch_size=1,
+        [-1 if i == 50 else i for i in range(100)],
+        module="crashes",
+        function="aborts_on_negative",
+        batch_size=1,
         on_error="skip",
-    )  # fmt: skip
+    )
     assert [item.id for item in results if "skipped" in item.meta] == [50]
     assert isinstance(results[50].meta["error"], WorkerCrashed)
     assert counts(system).deaths == 1

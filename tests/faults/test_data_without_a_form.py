@@ -162,6 +162,7 @@ def test_it_is_named_by_its_own_id(system: System, way: str) -> None:
 
 # --- results
 
+
 def skipped_for(form: dict[str, Any]) -> list[int]:
     """The function's results of a batch fail together; where it is called for each item they are known one by one."""
     return [37] if form.get("each") else list(BATCH)
@@ -200,9 +201,7 @@ def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch(
 @pytest.mark.fault(17)
 @ways
 @orderings
-def test_with_split_the_item_with_that_result_goes_to_the_policy_alone(
-    system: System, way: str, ordering: str
-) -> None:
+def test_with_split_the_item_with_that_result_goes_to_the_policy_alone(system: System, way: str, ordering: str) -> None:
     given = [(number, "object") for number in NUMBERS]
     policy = Retry(3, backoff=0, split=True, then="skip")
     came = outcome(
@@ -222,9 +221,14 @@ def test_with_split_the_item_with_that_result_goes_to_the_policy_alone(
 def test_an_exception_whose_text_raises_is_the_error_of_its_item_alone(system: System, way: str) -> None:
     given = [(number, "") for number in NUMBERS]
     came = outcome(
-        system, given, way, module="unsendable", function="exception_that_cannot_be_told", batch_size=16,
+        system,
+        given,
+        way,
+        module="unsendable",
+        function="exception_that_cannot_be_told",
+        batch_size=16,
         on_error="skip",
-    )  # fmt: skip
+    )
     (skipped,) = [item for item in came.items if item.meta.get("skipped")]
     assert skipped.id == 37
     assert "Odd" in skipped.meta["error"].type

@@ -86,10 +86,26 @@ def test_each_use_of_the_parents_system_is_a_clear_error_at_once(tmp_path: Path)
         """,
     )
     refused = [
-        "run", "stream", "call_batch", "arun", "astream", "not begun", "not begun, closed", "begun", "begun, closed",
-        "begun, lazy", "begun, lazy, closed", "async, not begun", "statistics", "tree", "drain", "start",
-        "run_until_signal", "__enter__", "actor",
-    ]  # fmt: skip
+        "run",
+        "stream",
+        "call_batch",
+        "arun",
+        "astream",
+        "not begun",
+        "not begun, closed",
+        "begun",
+        "begun, closed",
+        "begun, lazy",
+        "begun, lazy, closed",
+        "async, not begun",
+        "statistics",
+        "tree",
+        "drain",
+        "start",
+        "run_until_signal",
+        "__enter__",
+        "actor",
+    ]
     assert told == [
         *(f"{what} {None if what.endswith('closed') else 'ForkedSystemError'}" for what in refused),
         "health (False, 'the System was started before this process forked; start one here')",
@@ -117,7 +133,7 @@ import atexit, multiprocessing
 stream = Dispatch.stream(range(10_000), **double)
 lazy = Dispatch.stream((i for i in range(10_000)), **double)
 next(stream), next(lazy)
-from slither_actors.running import current_system
+from slither_actors.system.registry import current_system
 system = current_system()
 parent = os.getpid()
 before = pids()

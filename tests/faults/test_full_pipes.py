@@ -18,9 +18,7 @@ Start = Callable[..., System]
 BIG = 4 * (1 << 20)
 
 
-def test_a_reply_of_4_mib_is_written_while_the_request_of_4_mib_is_half_written(
-    start: Start, tmp_path: Path
-) -> None:
+def test_a_reply_of_4_mib_is_written_while_the_request_of_4_mib_is_half_written(start: Start, tmp_path: Path) -> None:
     """Its worker reads nothing until all of its reply is taken, and the request pipe is full."""
     system = start(1, python=stand_in(tmp_path, "early"), shared_memory=False)
     results = system.dispatch.run([b"x" * BIG] * 3, module="tasks", function="double", batch_size=1, timeout=60)

@@ -35,9 +35,13 @@ def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results
     payloads = itertools.chain(range(100), itertools.repeat(-1, 1000))
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(
-            payloads if lazy else list(payloads), module="crashes", function="aborts_on_negative", batch_size=1,
-            ordering=ordering, on_error=Retry(100, backoff=0),
-        )  # fmt: skip
+            payloads if lazy else list(payloads),
+            module="crashes",
+            function="aborts_on_negative",
+            batch_size=1,
+            ordering=ordering,
+            on_error=Retry(100, backoff=0),
+        )
     assert unavailable(caught.value)
     assert isinstance(caught.value.reason.__cause__, WorkerCrashed)
     assert sorted(item.id for item in caught.value.partial_results) == list(range(100))
@@ -62,9 +66,12 @@ def test_runs_hear_of_it_while_another_worker_is_still_in_the_middle_of_its_batc
     def run(name: str) -> None:
         try:
             system.dispatch.run(
-                [(1, gates[name])], module="tasks", function="through_gates", timeout=None,
+                [(1, gates[name])],
+                module="tasks",
+                function="through_gates",
+                timeout=None,
                 on_error=Retry(10, backoff=0),
-            )  # fmt: skip
+            )
         except BaseException as error:
             errors.append(error)
 

@@ -11,7 +11,7 @@ from support.gates import alive, wait_gone
 from support.victims import guardian, kill_and_wait, pids, works
 
 from slither_actors import System
-from slither_actors.pools.spawner import GuardianLink
+from slither_actors.pools.processes.spawner import GuardianLink
 
 pytestmark = pytest.mark.fault(21)
 

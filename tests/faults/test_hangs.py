@@ -158,10 +158,13 @@ def test_other_runs_go_on_while_a_worker_hangs(start: Start, tmp_path: Path) -> 
     system = start(2)
     hung = threading.Thread(
         target=lambda: system.dispatch.run(
-            [str(tmp_path / "pid")], module="hangs", function="in_c_with_the_interpreter_lock", timeout=2.0,
+            [str(tmp_path / "pid")],
+            module="hangs",
+            function="in_c_with_the_interpreter_lock",
+            timeout=2.0,
             on_error="skip",
         )
-    )  # fmt: skip
+    )
     hung.start()
     (pid,) = pids_in(tmp_path / "pid")
     for _ in range(20):

@@ -98,9 +98,21 @@ print(functions.flags([1])[0])
 
 
 @pytest.mark.parametrize(
-    "given", [["-O"], ["-OO"], ["-X", "utf8"], ["-X", "dev"], ["-W", "error::UserWarning"], ["-b"], ["-I"], ["-E"],
-              ["-s"], ["-B"], []],
-)  # fmt: skip
+    "given",
+    [
+        ["-O"],
+        ["-OO"],
+        ["-X", "utf8"],
+        ["-X", "dev"],
+        ["-W", "error::UserWarning"],
+        ["-b"],
+        ["-I"],
+        ["-E"],
+        ["-s"],
+        ["-B"],
+        [],
+    ],
+)
 def test_workers_run_with_the_flags_of_their_host(tmp_path: Path, given: list[str]) -> None:
     script = write(tmp_path, FLAGS.format(path=FUNCTIONS, spec="{}"))
     argv = [sys.executable, *given, str(script)]
@@ -112,8 +124,12 @@ def test_workers_run_with_the_flags_of_their_host(tmp_path: Path, given: list[st
 def test_another_interpreter_gets_no_flags(tmp_path: Path) -> None:
     other = tmp_path / "python"
     other.symlink_to(sys.executable)
-    script = write(tmp_path, FLAGS.format(path=FUNCTIONS, spec=f"dict(python={str(other)!r}, env=ENV)").replace(
-        "SPEC =", f"ENV = {{'PYTHONPATH': {os.pathsep.join(path for path in sys.path if path)!r}}}\nSPEC ="))
+    script = write(
+        tmp_path,
+        FLAGS.format(path=FUNCTIONS, spec=f"dict(python={str(other)!r}, env=ENV)").replace(
+            "SPEC =", f"ENV = {{'PYTHONPATH': {os.pathsep.join(path for path in sys.path if path)!r}}}\nSPEC ="
+        ),
+    )
     done = subprocess.run([sys.executable, "-O", str(script)], capture_output=True, text=True, timeout=60, check=False)
     inside, outside = done.stdout.splitlines()
     assert (eval(inside)["optimize"], eval(outside)["optimize"]) == (0, 1)

@@ -21,7 +21,7 @@ from support.leaks import held, left_behind
 from slither_actors import DispatchError, PoolSpec, StreamClosed, System
 from slither_actors.strategies import WeightedBatch
 from supervisors import LightActor, Scheduler
-from supervisors.interrupts import Event, locked, raised_by_handler
+from supervisors.runtime.interrupts import Event, locked, raised_by_handler
 
 SAMPLES = 120
 """Bytecodes of each kind of run; some thousands are all."""

@@ -59,9 +59,13 @@ def test_a_batch_whose_worker_is_killed_each_time_it_has_begun_comes_out_once(
         for number, times in victims.items():
             stack.enter_context(beside(executioner, gates, number, times, sig))
         stream = system.dispatch.stream(
-            given(lazy, payloads), module="tasks", function="through_gates", batch_size=3, ordering=ordering,
+            given(lazy, payloads),
+            module="tasks",
+            function="through_gates",
+            batch_size=3,
+            ordering=ordering,
             on_error=Retry(10, backoff=0),
-        )  # fmt: skip
+        )
         got = [item.payload for item in stream]
     assert Counter(got) == Counter(range(60))
     if ordering == "preserve":
@@ -135,9 +139,12 @@ def test_all_workers_killed_at_once_in_the_middle_of_their_batches(start: Start,
 
     with beside(kill):
         results = system.dispatch.run(
-            [(name, gates[name]) for name in names], module="tasks", function="through_gates", batch_size=1,
+            [(name, gates[name]) for name in names],
+            module="tasks",
+            function="through_gates",
+            batch_size=1,
             on_error=Retry(2, backoff=0),
-        )  # fmt: skip
+        )
     assert [item.payload for item in results] == names
     seen = counts(system)
     assert (seen.deaths, seen.exits, seen.restarts) == (4, {"SIGKILL": 4}, {0: 1, 1: 1, 2: 1, 3: 1})
@@ -201,16 +208,19 @@ def test_an_idle_worker_that_is_killed_is_replaced_and_costs_nobody_anything(
         (True, False, "preserve"),
     ],
 )
-def test_workers_killed_at_random_lose_and_double_nothing(
-    start: Start, lazy: bool, ordering: str, split: bool
-) -> None:
+def test_workers_killed_at_random_lose_and_double_nothing(start: Start, lazy: bool, ordering: str, split: bool) -> None:
     system = start(4, max_restarts=None)
     seed = random.randrange(1 << 32)
     killer = Killer(system, seed, signals=[signal.SIGKILL, signal.SIGABRT])
     stream = system.dispatch.stream(
-        given(lazy, range(5000)), module="tasks", function="naps", batch_size=16, max_in_flight=4, ordering=ordering,
+        given(lazy, range(5000)),
+        module="tasks",
+        function="naps",
+        batch_size=16,
+        max_in_flight=4,
+        ordering=ordering,
         on_error=Retry(10, backoff=0.001, max_backoff=0.01, split=split),
-    )  # fmt: skip
+    )
     got = []
     for item in stream:
         got.append(item.id)

@@ -53,9 +53,7 @@ def test_a_worker_that_answers_what_it_acknowledged_to_forget_is_killed(
     system = start(1, python=stand_in(tmp_path, "late"))
     (before,) = pids(system)
     # One that is held back, and behind it in the pipe those that the close cancels.
-    stream = system.dispatch.stream(
-        [1, "held", "waits", "waits too"], module="tasks", function="double", batch_size=1
-    )
+    stream = system.dispatch.stream([1, "held", "waits", "waits too"], module="tasks", function="double", batch_size=1)
     assert next(stream).payload == 2
     eventually(lambda: executor(system).in_pipe == 3, SECONDS)
     stream.close()
@@ -70,9 +68,7 @@ def test_a_worker_that_answers_what_it_acknowledged_to_forget_is_killed(
 # --- after a timeout
 
 
-def test_what_a_child_of_a_killed_worker_writes_into_its_pipe_reaches_nobody(
-    start: Start, tmp_path: Path
-) -> None:
+def test_what_a_child_of_a_killed_worker_writes_into_its_pipe_reaches_nobody(start: Start, tmp_path: Path) -> None:
     """It left the worker's group, so it lives, and has the very reply that was waited for."""
     system, gates = start(1), Gates(tmp_path)
     path, said = tmp_path / "child", tmp_path / "child.said"
@@ -153,9 +149,7 @@ def test_an_answer_to_what_another_worker_was_asked_kills_the_one_and_not_the_ot
 
     with beside(wait):
         (honest,) = gates.wait_begun("a")
-        results = system.dispatch.run(
-            [("other",)], module="tasks", function="double", on_error="skip", timeout=SECONDS
-        )
+        results = system.dispatch.run([("other",)], module="tasks", function="double", on_error="skip", timeout=SECONDS)
         assert isinstance(results[0].meta["error"], ProtocolError)
         assert other == []
         gates.open("a")

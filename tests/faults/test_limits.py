@@ -223,9 +223,12 @@ def test_a_batch_over_the_memory_limit_is_a_memory_error_and_the_next_one_runs(s
 def test_an_item_over_the_memory_limit_is_found_by_split(start: Start) -> None:
     system = start(1, memory_limit=150 * MB)
     stream = system.dispatch.stream(
-        [1000 * MB if n == 5 else 1 for n in range(16)], module="memory", function="takes", batch_size=16,
+        [1000 * MB if n == 5 else 1 for n in range(16)],
+        module="memory",
+        function="takes",
+        batch_size=16,
         on_error=Retry(2, split=True, then="skip", backoff=0),
-    )  # fmt: skip
+    )
     results = list(stream)
     assert [item.id for item in results if "skipped" in item.meta] == [5]
     assert counts(system).exits == {}
@@ -279,9 +282,12 @@ def test_a_request_beyond_max_frame_is_an_error_of_its_batch_and_never_sent(star
     system = start(1, max_frame=100_000)
     payloads = [b"x" * 60_000, b"y" * 200_000, b"z" * 60_000]
     stream = system.dispatch.stream(
-        (each for each in payloads) if lazy else payloads, module="memory", function="lengths", batch_size=1,
+        (each for each in payloads) if lazy else payloads,
+        module="memory",
+        function="lengths",
+        batch_size=1,
         on_error="skip",
-    )  # fmt: skip
+    )
     first, second, third = stream
     assert (first.payload, third.payload) == (60_000, 60_000)
     error = second.meta["error"]
@@ -311,9 +317,12 @@ def test_with_halt_it_ends_the_run_and_another_attempt_is_not_made(start: Start)
 def test_with_split_a_batch_that_is_too_large_is_halved_until_it_fits(start: Start) -> None:
     system = start(1, max_frame=100_000)
     stream = system.dispatch.stream(
-        [b"x" * 40_000] * 7 + [b"y" * 200_000], module="memory", function="lengths", batch_size=8,
+        [b"x" * 40_000] * 7 + [b"y" * 200_000],
+        module="memory",
+        function="lengths",
+        batch_size=8,
         on_error=Retry(3, split=True, then="skip"),
-    )  # fmt: skip
+    )
     results = list(stream)
     assert [item.payload for item in results[:7]] == [40_000] * 7
     assert isinstance(results[7].meta["error"], PayloadError)

@@ -12,6 +12,7 @@ from support.scarcity import run
 
 pytestmark = pytest.mark.fault(23)
 
+
 def test_wherever_a_start_runs_out_of_descriptors_it_fails_alone_leaves_none_and_is_made_up_for(tmp_path: Path) -> None:
     (needed,) = run(
         tmp_path,

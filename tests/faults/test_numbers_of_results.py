@@ -34,9 +34,13 @@ def test_another_number_of_results_fails_the_whole_batch(
     system = start(1)
     (worker,) = pids(system)
     stream = system.dispatch.stream(
-        (n for n in range(8)) if lazy else range(8), module="results", function=function, batch_size=4,
-        ordering=ordering, on_error="skip",
-    )  # fmt: skip
+        (n for n in range(8)) if lazy else range(8),
+        module="results",
+        function=function,
+        batch_size=4,
+        ordering=ordering,
+        on_error="skip",
+    )
     results = list(stream)
     # Not one result is handed out, not even those that are there: nobody knows whose they are.
     assert sorted(item.id for item in results) == list(range(8))
@@ -64,9 +68,12 @@ def test_with_halt_the_run_names_what_has_no_result(start: Start) -> None:
 def test_with_retry_it_is_executed_again_and_with_split_halved(start: Start) -> None:
     system = start(1)
     stream = system.dispatch.stream(
-        range(4), module="results", function="one_too_few", batch_size=4,
+        range(4),
+        module="results",
+        function="one_too_few",
+        batch_size=4,
         on_error=Retry(2, split=True, backoff=0, then=Route(lambda item, reason: item.put_meta(why=reason))),
-    )  # fmt: skip
+    )
     results = list(stream)
     assert [item.payload for item in results] == [0, 1, 2, 3]
     assert [item.meta["why"].got for item in results] == [0] * 4

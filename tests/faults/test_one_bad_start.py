@@ -12,9 +12,9 @@ from support.evil import EVIL
 from support.gates import wait_gone
 
 from slither_actors import PoolSpec, Retry, System
-from slither_actors.pools import environment, processes, spawner
+from slither_actors.pools.processes import environment, spawner, table
 from supervisors import Scheduler
-from supervisors.poller import Poller
+from supervisors.runtime.poller import Poller
 
 NEG: dict[str, Any] = {"module": "operator", "function": "neg", "each": True}
 
@@ -46,8 +46,8 @@ PLACES = {
     "the environment": (environment, "of_host"),
     "Popen": (spawner.subprocess, "Popen"),
     "the guardian's list": (spawner.GuardianLink, "watch"),
-    "the process's record": (processes, "_pidfd_open"),
-    "the list of processes": (processes.Processes, "add"),
+    "the process's record": (table, "_pidfd_open"),
+    "the list of processes": (table.Processes, "add"),
     "the memory": (spawner, "memory_file"),
     "the poll": (Poller, "add"),
 }

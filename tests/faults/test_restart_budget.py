@@ -45,9 +45,13 @@ def test_poison_items_that_are_called_one_by_one_as_well(start: Start) -> None:
     system = start(2)
     poison = set(range(0, 2000, 100))
     results = system.dispatch.run(
-        poisoned(2000, poison), module="poison", function="kills", each=True, batch_size=16,
+        poisoned(2000, poison),
+        module="poison",
+        function="kills",
+        each=True,
+        batch_size=16,
         on_error=Retry(split=True, then="skip"),
-    )  # fmt: skip
+    )
     assert {item.id for item in results if item.meta.get("skipped")} == poison
     assert counts(system).kills == {}
 
@@ -115,8 +119,12 @@ def test_a_module_that_ends_its_importer_is_a_load_error(
 def test_with_the_budget_lifted_a_killer_of_all_ends_by_the_policy(start: Start) -> None:
     system = start(2, max_restarts=None)
     results = system.dispatch.run(
-        [(number, True) for number in range(3)], module="poison", function="kills", each=True, batch_size=1,
+        [(number, True) for number in range(3)],
+        module="poison",
+        function="kills",
+        each=True,
+        batch_size=1,
         on_error=Retry(2, backoff=0, then="skip"),
-    )  # fmt: skip
+    )
     assert all(item.meta.get("skipped") for item in results)
     assert counts(system).deaths == 6

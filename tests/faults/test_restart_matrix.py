@@ -26,7 +26,7 @@ from supervisors import (
     stop,
     wait_started,
 )
-from supervisors.life import life_of
+from supervisors.actors.lifecycle import lifecycle_of
 
 pytestmark = pytest.mark.fault(25)
 
@@ -79,9 +79,9 @@ def _kill_a_blocked_one(town: Town, ref: DaemonRef[Any]) -> None:
 
     ref.tell(block)
     assert town.blocked.wait(SECONDS)
-    life = life_of(ref)
-    assert life is not None
-    life.kill()
+    lifecycle = lifecycle_of(ref)
+    assert lifecycle is not None
+    lifecycle.kill()
 
 
 EXITS: dict[str, tuple[Callable[[Town, DaemonRef[Any]], None], ExitReason]] = {

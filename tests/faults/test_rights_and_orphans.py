@@ -168,11 +168,11 @@ def test_a_function_that_closes_everything_is_told_of(tmp_path: Path, kind: str,
     body = f"""
     with System({{"default": PoolSpec(size=1)}}) as system:
         try:
-            system.dispatch.run([[{kind!r}, {str(tmp_path / 'file')!r}, 5]], module="own_processes",
+            system.dispatch.run([[{kind!r}, {str(tmp_path / "file")!r}, 5]], module="own_processes",
                                 function="close_all", each=True)
         except DispatchError as error:
             print(error.reason, getattr(error.reason, "__notes__", ""))
-    print(os.path.getsize({str(tmp_path / 'file')!r}))
+    print(os.path.getsize({str(tmp_path / "file")!r}))
     """
     lines = result(tmp_path, body)
     assert said in " ".join(lines)

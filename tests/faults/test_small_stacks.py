@@ -57,7 +57,7 @@ def test_whatever_is_nested_never_overflows_a_stack(tmp_path: Path, kib: int) ->
     done = scripts.run(
         tmp_path,
         f"""{THREAD}
-    from slither_actors.pipeline.quick import ReplyDecoder
+    from slither_actors.runs.output.reply_decoder import ReplyDecoder
     from slither_actors.wire.codec import DecodeError, EncodeError, Encoder, decode, encode
     from slither_actors.wire.header import REPLY, Frame
     def quick(data):

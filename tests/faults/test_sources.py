@@ -24,7 +24,7 @@ from support.loops import until
 from support.worker import FUNCTIONS
 
 from slither_actors import DispatchError, PoolSpec, StreamClosed, System
-from slither_actors.pipeline.run import Run
+from slither_actors.runs.run import Run
 
 pytestmark = pytest.mark.fault(18)
 
@@ -301,7 +301,6 @@ def test_an_endless_source_is_pulled_only_as_far_as_the_window(system: System, e
             assert next(stream).payload == 0
             eventually(lambda: stream.statistics().held == stream.statistics().pulled - 1)
             assert stream.statistics().pulled in (25, 26)
-
 
 
 def test_the_error_of_a_source_is_told_also_if_its_producer_is_woken_in_between(

@@ -135,9 +135,11 @@ def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_with
 ) -> None:
     switch = tmp_path / "switch"
     system = start(
-        1, python=stand_in(tmp_path, "false_start", "exits", switch), max_restarts=1000,
+        1,
+        python=stand_in(tmp_path, "false_start", "exits", switch),
+        max_restarts=1000,
         restart_backoff=Backoff(base=0.01, maximum=0.02),
-    )  # fmt: skip
+    )
     assert works(system)
     switch.touch()
     gives_up(system, WorkerCrashed)
@@ -153,9 +155,13 @@ def test_deadlines_of_starts_count_for_the_budget(
 ) -> None:
     switch = tmp_path / "switch"
     system = start(
-        1, python=stand_in(tmp_path, "false_start", "silence", switch), start_timeout=2.0, max_restarts=1,
-        max_seconds=600.0, shutdown=0.5,
-    )  # fmt: skip
+        1,
+        python=stand_in(tmp_path, "false_start", "silence", switch),
+        start_timeout=2.0,
+        max_restarts=1,
+        max_seconds=600.0,
+        shutdown=0.5,
+    )
     assert works(system)
     switch.touch()
     assert gives_up(system, StartTimeout) >= 4.0

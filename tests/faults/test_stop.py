@@ -42,11 +42,15 @@ def hanging(system: System, folder: Path, workers: int = 1) -> Iterator[list[int
     """So many runs, each with a worker that hangs and ignores SIGTERM; each is ended by a stop, with nothing lost."""
     streams = [
         system.dispatch.stream(
-            [str(folder / f"pid{number}"), "behind"], module="tasks", function="ignores_terminate_and_hangs",
-            batch_size=1, max_in_flight=1, timeout=None,
+            [str(folder / f"pid{number}"), "behind"],
+            module="tasks",
+            function="ignores_terminate_and_hangs",
+            batch_size=1,
+            max_in_flight=1,
+            timeout=None,
         )
         for number in range(workers)
-    ]  # fmt: skip
+    ]
     with ThreadPoolExecutor(workers) as threads:
         waiting = [threads.submit(next, stream) for stream in streams]
         try:
@@ -73,9 +77,7 @@ def test_from_many_threads_at_once(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.3], ids=["no time at all", "some time"])
-def test_what_has_not_ended_in_time_is_cut_off_and_leaves_nothing(
-    start: Start, tmp_path: Path, timeout: float
-) -> None:
+def test_what_has_not_ended_in_time_is_cut_off_and_leaves_nothing(start: Start, tmp_path: Path, timeout: float) -> None:
     before = held()
     system = start(3, shutdown=60.0)
     with hanging(system, tmp_path, 2) as hung:
@@ -103,9 +105,13 @@ def test_during_a_restart_loop(start: Start, tmp_path: Path, threads: int, event
     gate.touch()
     with ThreadPoolExecutor() as pool:
         run = pool.submit(
-            system.dispatch.run, [-1] * 30, module="tasks", function="crashes_on_negative", batch_size=1,
+            system.dispatch.run,
+            [-1] * 30,
+            module="tasks",
+            function="crashes_on_negative",
+            batch_size=1,
             on_error=Retry(100, backoff=0.001, max_backoff=0.01),
-        )  # fmt: skip
+        )
         eventually(lambda: counts(system).exits.get("exit 7", 0) >= 6, SECONDS)
         assert all(stop.result(SECONDS) for stop in [pool.submit(system.stop) for _ in range(threads)])
         error = run.exception(SECONDS)
@@ -165,7 +171,7 @@ def test_when_all_has_started_and_the_pool_has_not_yet_been_asked_whether_it_is_
             assert threads.submit(made.stop).result(SECONDS)
         link.ref = pool  # what the starting thread had in its hand
 
-    monkeypatch.setattr("slither_actors.tree.wait_started", wait_started)
+    monkeypatch.setattr("slither_actors.system.supervision.wait_started", wait_started)
     with pytest.raises(SystemStopped):
         made.start()
 

@@ -17,9 +17,9 @@ from support.owners import World
 from support.tree_model import Branch, begin, leaves, predict, random_tree
 from support.worker import FUNCTIONS
 
-from slither_actors.pools.link import PoolLink
+from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.spec import PoolSpec
-from slither_actors.pools.tree import pool_child
+from slither_actors.pools.supervision import pool_child
 from supervisors import ChildSpec, Crashed, DynamicSupervisor, StartChild, Supervisor, count_children, tree
 
 KILLED = Crashed(RuntimeError("signal 9"))
@@ -102,14 +102,14 @@ def test_many_random_kills_on_many_random_trees(tmp_path: Path) -> None:
 # --- real pools
 
 
-def pool(link: PoolLink, world: World) -> ChildSpec:
+def pool(link: PoolHandle, world: World) -> ChildSpec:
     """A pool of two workers that gives up at the first death."""
     return pool_child(link, PoolSpec(size=2, path=[FUNCTIONS], max_restarts=0), lambda: world.spawner)
 
 
 @pytest.mark.fault(25)
 def test_real_pools_under_nested_supervisors(world: World, eventually: Callable[..., None]) -> None:
-    links = {name: PoolLink(name) for name in "abcd"}
+    links = {name: PoolHandle(name) for name in "abcd"}
 
     def branch(strategy: Any, *names: str) -> Callable[[], Any]:
         return lambda: Supervisor.start([pool(links[name], world) for name in names], strategy, max_restarts=9)
@@ -171,9 +171,7 @@ def test_two_that_die_at_once(world: World, strategy: str, victims: str, at_leas
     ref = world.start(lambda **where: three(world, strategy, max_restarts=None, **where))
     before = world.alive()
     world.kill(*victims)
-    after = settle(
-        world, lambda now: len(now) == 3 and all(now[name] != before[name] for name in at_least_once)
-    )
+    after = settle(world, lambda now: len(now) == 3 and all(now[name] != before[name] for name in at_least_once))
     assert {name for name in "abc" if after[name] == before[name]} == set("abc") - set(at_least_once)
     # Whoever was dead already when the strategy came to stop it is not started twice for that.
     assert all(world.starts[name] <= 3 for name in "abc")

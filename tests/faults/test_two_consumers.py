@@ -15,7 +15,7 @@ from support.gates import Gates
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, StreamClosed, System
-from slither_actors.pipeline.loop_inbox import LoopInbox
+from slither_actors.runs.output.asyncio_inbox import AsyncioInbox
 
 NEG: dict[str, Any] = {"module": "operator", "function": "neg", "each": True, "batch_size": 2}
 GATED: dict[str, Any] = {"module": "tasks", "function": "through_gates", "batch_size": 1}
@@ -128,7 +128,7 @@ def test_a_loop_whose_pipe_is_closed_already_costs_no_signal() -> None:
     try:
         reader.close()
         loop = asyncio.new_event_loop()
-        inbox = LoopInbox(loop, lambda: None)
+        inbox = AsyncioInbox(loop, lambda: None)
         inbox._sleeping.append(loop.create_future())
 
         def send(*_: object) -> None:

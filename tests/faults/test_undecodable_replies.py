@@ -32,9 +32,15 @@ def system() -> Iterator[System]:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_items_fail_alone_and_the_run_goes_on(system: System, way: str, ordering: str, policy: Any) -> None:
     came = outcome(
-        system, range(64), way, module="undecodable", function="batch", batch_size=8, ordering=ordering,
+        system,
+        range(64),
+        way,
+        module="undecodable",
+        function="batch",
+        batch_size=8,
+        ordering=ordering,
         on_error=policy,
-    )  # fmt: skip
+    )
     assert came.error is None
     items = came.items if ordering == "preserve" else sorted(came.items, key=lambda item: item.id)
     assert [item.id for item in items] == list(range(64))
@@ -58,9 +64,16 @@ def test_a_route_gets_the_item_and_the_reason(system: System, way: str, ordering
 
     items = [Item(f"n{n}", n, {"kept": n}) for n in range(64)]
     came = outcome(
-        system, items, way, module="undecodable", function="one", each=True, batch_size=8, ordering=ordering,
+        system,
+        items,
+        way,
+        module="undecodable",
+        function="one",
+        each=True,
+        batch_size=8,
+        ordering=ordering,
         on_error=Route(elsewhere),
-    )  # fmt: skip
+    )
     assert came.error is None
     assert sorted(item.id for item in came.items if item.meta.get("routed")) == ["n37", "n38"]
     assert all("kept" in item.meta for item in came.items)
@@ -112,9 +125,7 @@ def test_a_route_function_that_raises_ends_the_run_with_its_error(system: System
     def broken(item: Item, reason: Exception) -> Item:
         raise LookupError("no way")
 
-    came = outcome(
-        system, range(64), way, module="undecodable", function="batch", batch_size=8, on_error=Route(broken)
-    )
+    came = outcome(system, range(64), way, module="undecodable", function="batch", batch_size=8, on_error=Route(broken))
     assert came.error is not None
     assert isinstance(came.error.reason, LookupError)
     assert "the route function failed for item 37" in str(came.error)

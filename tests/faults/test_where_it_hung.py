@@ -53,9 +53,7 @@ def places(stack: str) -> list[str]:
         ("in_c", ["waits_in_c", "in_c"]),
     ],
 )
-def test_the_error_names_file_line_and_function(
-    start: Start, tmp_path: Path, function: str, frames: list[str]
-) -> None:
+def test_the_error_names_file_line_and_function(start: Start, tmp_path: Path, function: str, frames: list[str]) -> None:
     error = hung(start(), tmp_path, function)
     assert places(error.stack) == frames  # and none of the worker's own
     (file, line, _) = FRAME.findall(error.stack)[0]

@@ -46,10 +46,6 @@ def _seconds(target: Callable[[bytes], None], data: bytes) -> float:
 def main() -> None:
     """Fuzz until libFuzzer ends the process."""
     with atheris.instrument_imports(include=_INSTRUMENTED):
-        import slither_actors.wire.arrays
-        import slither_actors.wire.explain
-        import slither_actors.wire.large  # noqa: F401 - these are loaded when they are needed, which is after this
-
         from .targets import TARGETS
     warnings.simplefilter("ignore")  # numpy tells about old names of types; each would be printed
     name = sys.argv.pop(1)

@@ -94,15 +94,15 @@ def _tuples() -> Iterator[bytes]:
     prime1, prime2, prime5, mask = 11400714785074694791, 14029467366897019727, 2870177450012600261, (1 << 64) - 1
     back1, back2 = pow(prime1, -1, 1 << 64), pow(prime2, -1, 1 << 64)
 
-    def mixed(so_far: int, lane: int) -> int:
-        so_far = (so_far + lane * prime2) & mask
+    def mixed(so_far: int, run_queue: int) -> int:
+        so_far = (so_far + run_queue * prime2) & mask
         return (so_far << 31 | so_far >> 33) * prime1 & mask
 
     end = mixed(mixed(prime5, 123), 456)
     before = (end * back1 & mask) >> 31 | (end * back1 & mask) << 33 & mask
     for first in range(1, 1 << 20):
-        lane = (before - mixed(prime5, first)) * back2 & mask
-        second = lane - (1 << 64) if lane >> 63 else lane
+        run_queue = (before - mixed(prime5, first)) * back2 & mask
+        second = run_queue - (1 << 64) if run_queue >> 63 else run_queue
         if -_MODULUS < second < _MODULUS and second not in (-1, -2):
             yield extension(64, b"\x92" + msgpack.packb(first) + msgpack.packb(second))
 
@@ -116,8 +116,8 @@ def _timestamps() -> Iterator[bytes]:
     for nanoseconds in range(1 << 20):
         middle = (before - nanoseconds * prime2) & mask
         turned = (middle * back1 & mask) >> 31 | (middle * back1 & mask) << 33 & mask
-        lane = (turned - prime5) * back2 & mask
-        seconds = lane - (1 << 64) if lane >> 63 else lane
+        run_queue = (turned - prime5) * back2 & mask
+        seconds = run_queue - (1 << 64) if run_queue >> 63 else run_queue
         if -_MODULUS < seconds < _MODULUS and seconds not in (-1, -2):
             yield b"\xc7\x0c\xff" + struct.pack(">Iq", nanoseconds, seconds)
 
@@ -127,8 +127,8 @@ def _structured_scalars() -> Iterator[bytes]:
     mask = (1 << 64) - 1
     end = ((0x345678 ^ 123) * 1_000_003 & mask) ^ 456
     for first in range(1, 1 << 20):
-        lane = ((0x345678 ^ first) * 1_000_003 & mask) ^ end
-        second = lane - (1 << 64) if lane >> 63 else lane
+        run_queue = ((0x345678 ^ first) * 1_000_003 & mask) ^ end
+        second = run_queue - (1 << 64) if run_queue >> 63 else run_queue
         if -_MODULUS < second < _MODULUS and second not in (-1, -2):
             content = struct.pack("<qq", first, second)
             yield extension(80, msgpack.packb([[["", "<i8"], ["b", "<i8"]], content]))
@@ -163,8 +163,21 @@ def _within(members: Iterator[bytes], number: int) -> list[bytes]:
 
 # -- the rest
 
-_ZONES: Final = ("Europe/Paris", "Asia/Tokyo", "Africa/Cairo", "Asia/Seoul", "Asia/Dubai", "Asia/Kabul", "Asia/Dhaka",
-                 "Asia/Hovd", "Asia/Oral", "Asia/Omsk", "Asia/Amman", "Asia/Qatar", "Africa/Lagos")  # fmt: skip
+_ZONES: Final = (
+    "Europe/Paris",
+    "Asia/Tokyo",
+    "Africa/Cairo",
+    "Asia/Seoul",
+    "Asia/Dubai",
+    "Asia/Kabul",
+    "Asia/Dhaka",
+    "Asia/Hovd",
+    "Asia/Oral",
+    "Asia/Omsk",
+    "Asia/Amman",
+    "Asia/Qatar",
+    "Africa/Lagos",
+)
 
 
 def _array_of(description: object, shape: list[int], data: bytes = b"") -> bytes:
@@ -306,7 +319,8 @@ STREAMS: Final[dict[str, tuple[bytes, int]]] = {
     "1 GiB announced": (pack_header(CALL, 1, body_len=(1 << 30) - HEADER_SIZE).ljust(SIZE, b"\0"), 4096),
     "1 GiB announced, byte by byte": (pack_header(CALL, 1, body_len=(1 << 30) - HEADER_SIZE).ljust(SIZE, b"\0"), 1),
     "buffers of a byte": (
-        (pack_header(CALL, 1, side_len=1, body_len=1, buffers_len=1) + b"abc") * (SIZE // (HEADER_SIZE + 3)), SIZE
+        (pack_header(CALL, 1, side_len=1, body_len=1, buffers_len=1) + b"abc") * (SIZE // (HEADER_SIZE + 3)),
+        SIZE,
     ),
     "noise": (b"\0" * SIZE, 1),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from supervisors.loader import MAX_VALUES
+from supervisors.config.loader import MAX_VALUES
 
 SIZE: Final = 64 * 1024
 _Piece = str | Callable[[int], str]
@@ -149,4 +149,4 @@ DOCUMENTS: Final[dict[str, str]] = {
     "arguments of an actor": filled("tree: [{kind: actor, id: a, class: 'pykka:Actor', args: [", "a,", "]}]", 1),
     "a tree of its own": filled("children: [", lambda n: f"{{kind: supervisor, id: a{n}, children: []}},", "]", 7),
     "a tree of its own with wrong keys": filled("children: []\n", lambda n: f"nam{n}: 1\n", "", 2),
-}  # fmt: skip
+}

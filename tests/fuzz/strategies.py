@@ -64,14 +64,37 @@ _DECIMALS: Final = [
     "9" * 50,
 ]
 _ZONES: Final = [
-    "UTC", "Europe/Berlin", "../../etc/passwd", "/etc/passwd", "posixrules", "Europe", "", ".", "a\0b", "x" * 300,
-    "a/" * 200, "tzdata.zi", "Europe/../UTC",
-]  # fmt: skip
+    "UTC",
+    "Europe/Berlin",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "posixrules",
+    "Europe",
+    "",
+    ".",
+    "a\0b",
+    "x" * 300,
+    "a/" * 200,
+    "tzdata.zi",
+    "Europe/../UTC",
+]
 _PATHS: Final = ["\x00a", "\x01/a//b/../", "\x02c:\\x", "\x03\\\\host\\share", "\x01\ud800", "\x01a\0b", "\x04a", ""]
 _TYPES: Final = [
-    "<i8", "|i1", "|V0", "|O", "<M8[ns]", "<M8[7s/3]", "m8", "U", "<U999999999", "2i4,i4", "(2,3)f8", "i4" * 50, "?",
+    "<i8",
+    "|i1",
+    "|V0",
+    "|O",
+    "<M8[ns]",
+    "<M8[7s/3]",
+    "m8",
+    "U",
+    "<U999999999",
+    "2i4,i4",
+    "(2,3)f8",
+    "i4" * 50,
+    "?",
     "S3",
-]  # fmt: skip
+]
 _DTYPES: Final = st.recursive(
     st.one_of(st.sampled_from(_TYPES), st.sampled_from(_TYPES), st.integers(-1, 1), st.none()),
     lambda inner: st.one_of(
@@ -140,7 +163,11 @@ _CONTENTS: Final[dict[int, Bytes]] = {
 }
 _LEAVES: Final = st.one_of(
     st.one_of(
-        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=5),
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.floats(),
+        st.text(max_size=5),
         st.binary(max_size=5),
     ).map(msgpack.packb),
     _good_arrays(),
@@ -149,7 +176,7 @@ _LEAVES: Final = st.one_of(
     st.sampled_from(
         [b"\xc1", b"\xd6\xff\0\0\0\1", b"\xc7\x0c\xff" + b"\xff" * 12, b"\xd9\x02\xff\xff", b"\xc6" + b"\xff" * 4]
     ),
-)  # fmt: skip
+)
 _ANNOUNCED: Final = st.one_of(*[st.none()] * 11, _LENGTHS)  # mostly what there is
 
 bodies: Final[Bytes] = st.recursive(
@@ -159,7 +186,9 @@ bodies: Final[Bytes] = st.recursive(
         st.builds(_map, st.lists(inner, max_size=6), _ANNOUNCED),
         st.builds(
             lambda code, items, announced: extension(code, _array(items, announced)),
-            st.sampled_from([64, 65, 66, 74]), st.lists(inner, max_size=4), _ANNOUNCED,
+            st.sampled_from([64, 65, 66, 74]),
+            st.lists(inner, max_size=4),
+            _ANNOUNCED,
         ),
         st.builds(extension, st.integers(64, 80), inner, _ANNOUNCED),
         # Many of the same: what is bounded by number, and announcements inside one another.
@@ -170,7 +199,7 @@ bodies: Final[Bytes] = st.recursive(
         st.builds(lambda item, times: b"\x91" * times + item, inner, st.integers(500, 1030)),
     ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -189,15 +218,27 @@ codec_input: Final[Bytes] = st.one_of(
 # -- messages
 
 _FIELDS: Final[dict[str, SearchStrategy[Any]]] = {
-    "path": st.lists(st.one_of(st.text(max_size=3), st.none()), max_size=2), "keep_path": st.booleans(),
-    "preload": st.lists(st.text(max_size=3), max_size=2), "adapter": st.one_of(st.none(), st.text(max_size=3)),
-    "init": st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), "host_pid": st.integers(),
-    "max_frame": st.integers(), "name": st.text(max_size=3), "pid": st.integers(), "python": st.text(max_size=3),
-    "msgpack": st.text(max_size=3), "commands": st.lists(st.text(max_size=3), max_size=2), "target": st.integers(),
-    "module": st.text(max_size=3), "function": st.text(max_size=3), "each": st.booleans(),
+    "path": st.lists(st.one_of(st.text(max_size=3), st.none()), max_size=2),
+    "keep_path": st.booleans(),
+    "preload": st.lists(st.text(max_size=3), max_size=2),
+    "adapter": st.one_of(st.none(), st.text(max_size=3)),
+    "init": st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    "host_pid": st.integers(),
+    "max_frame": st.integers(),
+    "name": st.text(max_size=3),
+    "pid": st.integers(),
+    "python": st.text(max_size=3),
+    "msgpack": st.text(max_size=3),
+    "commands": st.lists(st.text(max_size=3), max_size=2),
+    "target": st.integers(),
+    "module": st.text(max_size=3),
+    "function": st.text(max_size=3),
+    "each": st.booleans(),
     "kind": st.sampled_from(["user", "load", "encode", "decode", "unexpected", "start", "odd"]),
-    "type": st.text(max_size=3), "message": st.text(max_size=3), "traceback": st.text(max_size=3),
-}  # fmt: skip
+    "type": st.text(max_size=3),
+    "message": st.text(max_size=3),
+    "traceback": st.text(max_size=3),
+}
 _ODD: Final = st.one_of(st.none(), st.booleans(), st.integers(), st.lists(st.none(), max_size=2), st.binary(max_size=2))
 
 
@@ -245,9 +286,13 @@ messages_input: Final[Bytes] = st.one_of(
 
 
 def _frame(
-    kind: int, magic: bytes, version: int, lengths: tuple[int, int, int], announced: tuple[int, int, int] | None,
+    kind: int,
+    magic: bytes,
+    version: int,
+    lengths: tuple[int, int, int],
+    announced: tuple[int, int, int] | None,
     filler: int,
-) -> bytes:  # fmt: skip
+) -> bytes:
     side, body, buffers = lengths if announced is None else announced
     header = HEADER.pack(magic, version, kind, 0, 0, 1, side, body, buffers, 0, 0, 0)
     return header + bytes([filler]) * sum(lengths)
@@ -261,11 +306,13 @@ _FRAMES: Final = st.builds(
     st.sampled_from([VERSION] * 8 + [0, 1, 3]),
     st.tuples(st.integers(0, 50), _SIZES, _SIZES),
     st.one_of(
-        st.none(), st.none(), st.none(),
+        st.none(),
+        st.none(),
+        st.none(),
         st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)),
     ),
     st.integers(0, 255),
-)  # fmt: skip
+)
 frames_input: Final[Bytes] = st.one_of(
     st.binary(max_size=200), damaged(st.lists(_FRAMES, min_size=1, max_size=4).map(b"".join))
 )
@@ -275,13 +322,74 @@ frames_input: Final[Bytes] = st.one_of(
 
 # Pieces that mean something to YAML or to us, in any order: nearer to the edges than random bytes are.
 _PIECES: Final = st.sampled_from(
-    ["a", "b: ", ": ", "- ", "? ", "[", "]", "{", "}", ", ", "\n", "\n  ", "\n    ", "&x ", "*x ", "<<: ", "!t ",
-     "!!str ", "'", '"', "|\n", ">-\n", "|9\n", "#", "---\n", "...\n", "%YAML 1.1\n", "%TAG ! x\n", "%x\n",
-     "no", "0x1", "1_0", ".nan", "1e999", "0." + "3" * 300, "12:30:45", "\\x41", "\\U0010ffff", "\\ud800", "\\",
-     "\t", "\r", "\x00", "\x85", "\u2028", "\ufeff", "\U0001f600", "9" * 5000, "-" * 100, "a b" * 3000, "[" * 40,
-     "- " * 40, "? " * 40, "kind: actor\n", "kind: supervisor\n", "children:\n", "pools:\n", "tree:\n", "size: 0\n",
-     "sise: 1\n", "on_error: {retry: {}}\n", "class: a:b\n", "path: [.]\n", "id: x\n", "restart: permanant\n"]
-)  # fmt: skip
+    [
+        "a",
+        "b: ",
+        ": ",
+        "- ",
+        "? ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "&x ",
+        "*x ",
+        "<<: ",
+        "!t ",
+        "!!str ",
+        "'",
+        '"',
+        "|\n",
+        ">-\n",
+        "|9\n",
+        "#",
+        "---\n",
+        "...\n",
+        "%YAML 1.1\n",
+        "%TAG ! x\n",
+        "%x\n",
+        "no",
+        "0x1",
+        "1_0",
+        ".nan",
+        "1e999",
+        "0." + "3" * 300,
+        "12:30:45",
+        "\\x41",
+        "\\U0010ffff",
+        "\\ud800",
+        "\\",
+        "\t",
+        "\r",
+        "\x00",
+        "\x85",
+        "\u2028",
+        "\ufeff",
+        "\U0001f600",
+        "9" * 5000,
+        "-" * 100,
+        "a b" * 3000,
+        "[" * 40,
+        "- " * 40,
+        "? " * 40,
+        "kind: actor\n",
+        "kind: supervisor\n",
+        "children:\n",
+        "pools:\n",
+        "tree:\n",
+        "size: 0\n",
+        "sise: 1\n",
+        "on_error: {retry: {}}\n",
+        "class: a:b\n",
+        "path: [.]\n",
+        "id: x\n",
+        "restart: permanant\n",
+    ]
+)
 _VALUES: Final = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
     lambda inner: st.one_of(

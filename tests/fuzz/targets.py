@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import yaml as pyyaml
 
-from slither_actors.config import SYSTEM
+from slither_actors.system.config import SYSTEM
+from slither_actors.wire.buffer_pool import AHEAD
 from slither_actors.wire.codec import DecodeError, EncodeError, decode, encode
 from slither_actors.wire.frames import BUFFER_SIZE, REPLY, Frame, FrameParser, ProtocolError
-from slither_actors.wire.memory import AHEAD
 from slither_actors.wire.messages import (
     FAILURE_KINDS,
     Failure,
@@ -31,12 +31,12 @@ from slither_actors.wire.messages import (
     parse_call_side,
     reply_failures,
 )
-from supervisors import loader
-from supervisors.config import TREE
-from supervisors.findings import Findings
-from supervisors.loader import Node, parse_document
-from supervisors.problems import MAX_PROBLEMS, ConfigError, Problem
-from supervisors.validation import validate
+from supervisors.config import loader
+from supervisors.config.cursor import Findings
+from supervisors.config.errors import MAX_PROBLEMS, ConfigError, Problem
+from supervisors.config.loader import Node, parse_document
+from supervisors.config.tree_config import TREE
+from supervisors.config.validator import validate
 
 MAX_FRAME: Final = 1 << 20
 MOST_PIECES: Final = 500

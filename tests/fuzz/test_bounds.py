@@ -19,16 +19,16 @@ from fuzz import targets
 from fuzz.hostile_wire import ANNOUNCING, BODIES, MESSAGES, SIZE, STREAMS
 from fuzz.hostile_yaml import DOCUMENTS
 from fuzz.seeds import ROOT
-from slither_actors.config import SYSTEM
+from slither_actors.system.config import SYSTEM
+from slither_actors.wire.buffer_pool import AHEAD
 from slither_actors.wire.codec import DecodeError, decode
 from slither_actors.wire.frames import FrameParser, ProtocolError
-from slither_actors.wire.memory import AHEAD
-from supervisors.config import TREE
-from supervisors.findings import Findings
-from supervisors.formats import Format
-from supervisors.loader import parse_document
-from supervisors.problems import ConfigError
-from supervisors.validation import validate
+from supervisors.config.cursor import Findings
+from supervisors.config.errors import ConfigError
+from supervisors.config.formats import Format
+from supervisors.config.loader import parse_document
+from supervisors.config.tree_config import TREE
+from supervisors.config.validator import validate
 
 # What the dearest values take for each byte of a body (an empty dict is 64 bytes and a place in a list); and the room
 # that msgpack makes for lists that never come, 80 kB at each of 1,024 levels.
@@ -72,7 +72,7 @@ def parsed(data: bytes, size: int) -> None:
 
 
 def checked(data: bytes, form: Format) -> None:
-    """As `supervisors.formats.read` does it with a file, to the text of the error or the drawing of the tree."""
+    """As `supervisors.config.formats.read` does it with a file, to the text of the error or the drawing of the tree."""
     try:
         document = parse_document(data)
         findings = Findings(document, [])
@@ -133,9 +133,15 @@ def test_what_comes_takes_memory_in_proportion() -> None:
 
 
 DEAREST_BODIES = [
-    "empty maps", "empty lists", "tuples within 64", "a map of texts", "a set of integers", "dimensions of nothing",
-    "items of 2 GB", "fields within fields",
-]  # fmt: skip
+    "empty maps",
+    "empty lists",
+    "tuples within 64",
+    "a map of texts",
+    "a set of integers",
+    "dimensions of nothing",
+    "items of 2 GB",
+    "fields within fields",
+]
 DEAREST_DOCUMENTS = ["refused items below long keys", "a deep tree of actors"]
 
 CHILD = """
@@ -165,8 +171,12 @@ def test_all_of_them_fit_into_a_process_that_may_grow_by_200_mb() -> None:
     """What Python's own count of memory does not see: what msgpack, libyaml and numpy ask the system for."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, "200_000_000"],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, capture_output=True, text=True, timeout=100,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        capture_output=True,
+        text=True,
+        timeout=100,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 150_000_000

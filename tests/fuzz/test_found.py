@@ -15,14 +15,20 @@ from slither_actors.wire.codec import decode, encode
 from slither_actors.wire.frames import ProtocolError
 from slither_actors.wire.header import REPLY, Frame
 from slither_actors.wire.messages import MAX_TOLD, Failure, Hello, Ready, reply_failures
-from supervisors import loader
-from supervisors.loader import parse_document
-from supervisors.problems import ConfigError
+from supervisors.config import loader
+from supervisors.config.errors import ConfigError
+from supervisors.config.loader import parse_document
 
 ESCAPES = [
-    r'a: "\U00110000"', r'a: "\U20000000"', r'a: "\Uffffffff"', r'"\U00110000": a', r'[a, "\ud83d\ude00"]',
-    r'a: "\ud800"', r'a: "\udfff"', r'"\ud800": a',
-]  # fmt: skip
+    r'a: "\U00110000"',
+    r'a: "\U20000000"',
+    r'a: "\Uffffffff"',
+    r'"\U00110000": a',
+    r'[a, "\ud83d\ude00"]',
+    r'a: "\ud800"',
+    r'a: "\udfff"',
+    r'"\ud800": a',
+]
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,12 @@ def test_a_tiny_workload_with_every_contender_that_is_installed(letter: str, tmp
     path = tmp_path / "figures.json"
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", letter, "--rounds", "1", "--scale", "0.01", "--json", str(path)],
-        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(path.read_text())
     assert told["failed"] == {}

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from slither_actors.config import SYSTEM
+from slither_actors.system.config import SYSTEM
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = DOCS / "slither.schema.json"

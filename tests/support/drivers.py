@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slither_actors import DispatchError, Item, System
-from slither_actors.pipeline.statistics import RunStatistics
+from slither_actors.runs.statistics import RunStatistics
 
 WAYS = ("in memory", "lazy", "async", "async source")
 """Who pulls the source: the consumer, a thread, the consumer's task, a task of its own."""
@@ -51,7 +51,7 @@ async def _asynchronous(payloads: Iterable[Any]) -> AsyncIterator[Any]:
 
 def with_side_thread(system: System) -> System:
     """The System, its side thread started: it would be with the first event, and found behind that test."""
-    assert system._scheduler.side.submit(int)
+    assert system._scheduler.background.submit(int)
     return system
 
 

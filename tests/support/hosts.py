@@ -100,4 +100,3 @@ def host(folder: Path, body: str) -> Iterator[Host]:
         for stream in (process.stdin, process.stdout):
             assert stream is not None
             stream.close()
-

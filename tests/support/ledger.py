@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from slither_actors.errors import DispatchError
-from slither_actors.pipeline import consumer
-from slither_actors.pipeline.open import RunOpener
-from slither_actors.pipeline.run import Run
-from slither_actors.pipeline.statistics import snapshot
+from slither_actors.runs.opener import RunOpener
+from slither_actors.runs.output import consumer
+from slither_actors.runs.run import Run
+from slither_actors.runs.statistics import snapshot
 
 _NAMES = "pulled, batched, resolved, emitted"
 
@@ -22,7 +22,7 @@ class Books:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runs: list[Run] = []
         self.errors: dict[int, DispatchError] = {}
-        open_run, failure_of = RunOpener._run, consumer.failure_of
+        open_run, run_failure = RunOpener._run, consumer.run_failure
 
         def opened(opener: RunOpener, *arguments: Any) -> Run:
             run = open_run(opener, *arguments)
@@ -30,11 +30,11 @@ class Books:
             return run
 
         def failed(run: Run, *arguments: Any, **named: Any) -> DispatchError:
-            error = self.errors[run.id] = failure_of(run, *arguments, **named)
+            error = self.errors[run.id] = run_failure(run, *arguments, **named)
             return error
 
         monkeypatch.setattr(RunOpener, "_run", opened)
-        monkeypatch.setattr(consumer, "failure_of", failed)
+        monkeypatch.setattr(consumer, "run_failure", failed)
 
     def complaints(self) -> list[str]:
         """What does not balance, a line each."""

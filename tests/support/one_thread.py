@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from slither_actors import PoolSpec, System
-from slither_actors.options import parse_options
-from slither_actors.pipeline.steps import FOREVER
-from slither_actors.pools import tree
+from slither_actors.pools import supervision
 from slither_actors.pools.hosts.base import Death, Spawned
+from slither_actors.run_options import parse_options
+from slither_actors.runs.output.driver_protocol import FOREVER
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import HEADER, HEADER_SIZE, FrameParser
 from slither_actors.wire.messages import Ready
-from supervisors import scheduler as schedulers
+from supervisors.runtime import scheduler as schedulers
 from support.opcodes import Opcodes
 
 WRITES, READS, MESSAGES, OPCODES = "writes", "reads", "messages", "opcodes"
@@ -121,7 +121,7 @@ class OneThread:
     """A System with two workers of that kind."""
 
     def __init__(self, monkeypatch: Any) -> None:
-        monkeypatch.setattr(tree, "LocalHost", EchoHost)
+        monkeypatch.setattr(supervision, "LocalHost", EchoHost)
         self.system = System({"default": PoolSpec(size=2)}, name="one-thread")
 
     def __enter__(self) -> Self:

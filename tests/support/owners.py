@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from slither_actors.pools.hosts.base import Death, Spawned
 from slither_actors.pools.hosts.local import LocalHost
-from slither_actors.pools.processes import Processes
-from slither_actors.pools.spawner import Spawner
+from slither_actors.pools.processes.spawner import Spawner
+from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
 from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Scheduler, WouldDeadlock, stop, wait_started
 from support.gates import SECONDS

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from slither_actors.pools import tree
+from slither_actors.pools import supervision
+from slither_actors.pools.assignment.job import Job, RunQueue, Target
+from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import Death, Progress, Spawned, SpawnFailed
-from slither_actors.pools.job import Job, Lane, Target
-from slither_actors.pools.link import PoolLink
-from slither_actors.pools.messages import CancelJobs, CloseLane, Outcomes, Replies, Submit, WhenReady
+from slither_actors.pools.messages import CancelJobs, CloseQueue, Outcomes, Replies, Submit, WhenReady
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import Frame, FrameParser, ProtocolError, pack_frame
 from slither_actors.wire.messages import Failure, Ready
 from supervisors import Shutdown, Supervisor
-from supervisors.life import life_of
+from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.testing import ManualScheduler
 
 COMMAND_TARGET = Target(None, "score")
@@ -165,13 +165,13 @@ class Bench:
         self.hosts: list[FakeHost] = []
         self._pids = 1000
         self.spec = PoolSpec(**{"size": 1, "start_timeout": 10.0, "shutdown": 4.0, **spec})
-        self.link = PoolLink("p")
+        self.link = PoolHandle("p")
 
         def make(executor: Any, sink: Any, spawner: Any, spec: PoolSpec, log: Any, made: Any, *_: Any) -> FakeHost:
             self.hosts.append(FakeHost(self, executor, sink, made))
             return self.hosts[-1]
 
-        monkeypatch.setattr(tree, "LocalHost", make)
+        monkeypatch.setattr(supervision, "LocalHost", make)
 
     def next_pid(self) -> int:
         self._pids += 1
@@ -179,15 +179,15 @@ class Bench:
 
     def start(self) -> Bench:
         """The tree as a System has it: the pool comes back when it gives up."""
-        child = tree.pool_child(self.link, self.spec, lambda: None)
+        child = supervision.pool_child(self.link, self.spec, lambda: None)
         self.root = Supervisor.start([child], max_restarts=None, name="pools", scheduler=self.scheduler)
         self.scheduler.run_until_idle()
         return self
 
     def stop(self) -> None:
-        life = life_of(self.root)
-        assert life is not None
-        life.ask_shutdown(Shutdown())
+        lifecycle = lifecycle_of(self.root)
+        assert lifecycle is not None
+        lifecycle.ask_shutdown(Shutdown())
         self.scheduler.run_until_idle()
 
     @property
@@ -205,32 +205,34 @@ class Bench:
     def counts(self) -> Any:
         return self.link.snapshot().counts
 
-    def lane(self, *, max_in_flight: int = 8, ahead: bool = True, timeout: float | None = 30.0, **more: Any) -> Lane:
-        lane = Lane(max_in_flight=max_in_flight, ahead=ahead, timeout=timeout, **more)
-        lane.collector = Collector()  # type: ignore[assignment]
-        return lane
+    def run_queue(
+        self, *, max_in_flight: int = 8, ahead: bool = True, timeout: float | None = 30.0, **more: Any
+    ) -> RunQueue:
+        run_queue = RunQueue(max_in_flight=max_in_flight, ahead=ahead, timeout=timeout, **more)
+        run_queue.collector = Collector()  # type: ignore[assignment]
+        return run_queue
 
-    def submit(self, lane: Lane, *refs: int, target: Target | None = None, front: bool = False) -> list[Job]:
+    def submit(self, run_queue: RunQueue, *refs: int, target: Target | None = None, front: bool = False) -> list[Job]:
         jobs = []
         for ref in refs:
-            job = Job(lane, ref, 1)
+            job = Job(run_queue, ref, 1)
             job.target = target if target is not None else COMMAND_TARGET
             job.body = b"body %d" % ref
             jobs.append(job)
-        self.link.ref.tell(Submit(lane, jobs, front))
+        self.link.ref.tell(Submit(run_queue, jobs, front))
         self.scheduler.run_until_idle()
         return jobs
 
     def resubmit(self, job: Job) -> None:
-        self.link.ref.tell(Submit(job.lane, [job], True))
+        self.link.ref.tell(Submit(job.run_queue, [job], True))
         self.scheduler.run_until_idle()
 
-    def cancel(self, lane: Lane, *jobs: Job) -> None:
-        self.link.ref.tell(CancelJobs(lane, jobs))
+    def cancel(self, run_queue: RunQueue, *jobs: Job) -> None:
+        self.link.ref.tell(CancelJobs(run_queue, jobs))
         self.scheduler.run_until_idle()
 
-    def close(self, lane: Lane) -> None:
-        self.link.ref.tell(CloseLane(lane, False))
+    def close(self, run_queue: RunQueue) -> None:
+        self.link.ref.tell(CloseQueue(run_queue, False))
         self.scheduler.run_until_idle()
 
     def when_ready(self) -> list[Exception | None]:
@@ -239,19 +241,19 @@ class Bench:
         self.scheduler.run_until_idle()
         return answers
 
-    def warm(self, lane: Lane, seconds: float = 0.001) -> None:
+    def warm(self, run_queue: RunQueue, seconds: float = 0.001) -> None:
         """Let the lane know how long its jobs take, so that more than one is put into a pipe."""
-        lane.average = seconds
+        run_queue.average = seconds
 
     def do(self, what: Any, *arguments: Any) -> None:
         what(*arguments)
         self.scheduler.run_until_idle()
 
 
-def busy(bench: Bench, *refs: int, **lane: Any) -> tuple[Any, list[Frame]]:
+def busy(bench: Bench, *refs: int, **run_queue: Any) -> tuple[Any, list[Frame]]:
     """A started pool with these jobs in one worker's pipe; its lane and the calls."""
     bench.start()
-    made = bench.lane(**lane)
+    made = bench.run_queue(**run_queue)
     bench.warm(made)
     bench.submit(made, *refs)
     calls = bench.host.calls()

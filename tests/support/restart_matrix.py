@@ -5,8 +5,8 @@ python -m tests.docs.restart_matrix      prints them
 
 from __future__ import annotations
 
-from supervisors.decisions import ChildView, Decision, after_exit
 from supervisors.exits import Crashed, ExitReason, Killed, Normal, Shutdown
+from supervisors.supervision.restart_policy import ChildView, Decision, after_exit
 
 REASONS: dict[str, ExitReason] = {
     "Normal": Normal(),

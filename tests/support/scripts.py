@@ -39,6 +39,10 @@ def run(folder: Path, body: str, *, seconds: float = 40.0) -> subprocess.Complet
 def start(folder: Path, body: str, **environment: str) -> subprocess.Popen[str]:
     """Start it, with these variables more in its environment; the caller ends and reaps it."""
     return subprocess.Popen(
-        [sys.executable, str(write(folder, body))], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment},
-    )  # fmt: skip
+        [sys.executable, str(write(folder, body))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )

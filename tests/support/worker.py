@@ -126,9 +126,14 @@ class WorkerProcess:
         return request_id
 
     def call(
-        self, function: str, payloads: list[Any], *, each: bool = False, session: str | None = None,
+        self,
+        function: str,
+        payloads: list[Any],
+        *,
+        each: bool = False,
+        session: str | None = None,
         module: str = "functions",
-    ) -> Frame:  # fmt: skip
+    ) -> Frame:
         """Load the function, call it, and return the answer."""
         assert self.load(1, function, module=module, each=each).kind == frames.LOADED
         request_id = self.request(1, payloads, session=session)

@@ -29,7 +29,7 @@ class SpawnFailed(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where a worker says it is. Its own word: to be believed no further than `slither_actors.pools.blame` does.
+    """Where a worker says it is. Its own word: to be believed no further than `slither_actors.pools.worker.blame` does.
 
     Args:
         request_id: of the batch that it has begun or ended last; 0: none yet.

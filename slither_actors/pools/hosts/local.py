@@ -15,21 +15,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from slither_actors.pools import cursor, interpreter
-from slither_actors.pools.arena import ReplyArena, RequestArena
-from slither_actors.pools.hosts import small_io
+from slither_actors.pools.hosts import gil_io
 from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stack import READ, told
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
-from slither_actors.pools.processes import WorkerProcess, adopts, reap_orphans, reap_strays
-from slither_actors.pools.spawner import Reaped, Spawn
+from slither_actors.pools.processes import cursor_page, interpreter
+from slither_actors.pools.processes.spawner import Reaped, Spawn
+from slither_actors.pools.processes.table import WorkerProcess, adopts, reap_orphans, reap_strays
+from slither_actors.pools.shared_memory import ReplyArena, RequestArena
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire.ends import is_end
 from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, ProtocolError, pack_frame, pack_header
-from slither_actors.wire.shared import freed_body
+from slither_actors.wire.shared_memory import freed_body
 from slither_actors.worker import boot
 from slither_actors.worker.stacks import STACK_SIGNAL
-from supervisors.descriptors import close
+from supervisors.runtime.descriptors import close
 
 if TYPE_CHECKING:
     import pykka
@@ -107,8 +107,8 @@ class LocalHost:
         self._reading = False
         self._sent_large = False  # since the worker was told to trim
         self._parser = parser = FrameParser(spec.max_frame, FROM_WORKER)
-        self._pinned = small_io.pinned(parser.shared_buffer)
-        self._buffer_end = small_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
+        self._pinned = gil_io.pinned(parser.shared_buffer)
+        self._buffer_end = gil_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
         self._stderr = StderrTail()
         self._abandoned = False
         self._killing = False  # since the worker was first killed
@@ -131,10 +131,14 @@ class LocalHost:
         flags = interpreter.flags(python)
         self._spawner.tell(
             Spawn(
-                lambda *fds: boot.command(python, *fds, flags=flags), self._spec.env, self._spawned, self._arena,
-                python=python, size=self._spec.size,
+                lambda *fds: boot.command(python, *fds, flags=flags),
+                self._spec.env,
+                self._spawned,
+                self._arena,
+                python=python,
+                size=self._spec.size,
             )
-        )  # fmt: skip
+        )
 
     def _spawned(self, worker: WorkerProcess | Exception) -> None:
         if isinstance(worker, Exception):
@@ -177,7 +181,7 @@ class LocalHost:
         if freed := self._replies.take_back():
             self._out.append(pack_frame(FREED, 0, freed_body(freed)))
         self._out.extend(filter(len, parts))
-        if not self._sent_large and max(map(len, parts)) >= small_io.LARGE:
+        if not self._sent_large and max(map(len, parts)) >= gil_io.LARGE:
             self._sent_large = True
 
     def flush(self) -> None:
@@ -188,12 +192,12 @@ class LocalHost:
             return
         try:
             while out:
-                if sum(map(len, out)) < small_io.LARGE:
+                if sum(map(len, out)) < gil_io.LARGE:
                     # Joining small frames costs less than handing the kernel a vector of them.
                     data = b"".join(out)
                     out.clear()
                     out.append(data)
-                    written = small_io.write(worker.request, data)
+                    written = gil_io.write(worker.request, data)
                 elif len(out) == 1:
                     written = os.write(worker.request, out[0])
                 else:
@@ -246,7 +250,7 @@ class LocalHost:
                 if parser.in_place:
                     count = os.readv(worker.reply, [space])
                 else:
-                    count = small_io.read_to(worker.reply, self._buffer_end - room, room)
+                    count = gil_io.read_to(worker.reply, self._buffer_end - room, room)
                 if count == 0:
                     self._at_end()
                     return
@@ -317,7 +321,7 @@ class LocalHost:
             return False
         lines = self._stderr.feed(data)
         if lines:
-            self._log.lines(self._scheduler.side, worker.pid, lines)
+            self._log.lines(self._scheduler.background, worker.pid, lines)
         return True
 
     # -- where it is
@@ -325,7 +329,7 @@ class LocalHost:
     def progress(self) -> Progress | None:
         """Read the worker's cursor."""
         worker = self._worker
-        return cursor.read(worker.cursor) if worker is not None else None
+        return cursor_page.read(worker.cursor) if worker is not None else None
 
     def ask_stack(self, done: Callable[[], None]) -> bool:
         """Have the worker write down where its threads are; `done` is called when nothing more of it has come."""
@@ -377,7 +381,7 @@ class LocalHost:
         if worker is None:
             return
         if not worker.kill_group() and not self._killing:
-            self._scheduler.side.submit(logger.warning, _NOT_PERMITTED, worker.pid, os.geteuid())
+            self._scheduler.background.submit(logger.warning, _NOT_PERMITTED, worker.pid, os.geteuid())
             # A worker that waits for requests ends by that.
             if self._writing:
                 self._writing = False
@@ -398,7 +402,7 @@ class LocalHost:
             self._scheduler.call_later(KILL_PATIENCE, self._outlived)
             return
         self._given_up = True
-        self._scheduler.side.submit(logger.error, _OUTLIVED, worker.pid, KILL_PATIENCE)
+        self._scheduler.background.submit(logger.error, _OUTLIVED, worker.pid, KILL_PATIENCE)
         if not self._abandoned:
             self._stop_watching(worker)
             self._abandoned = True
@@ -444,12 +448,12 @@ class LocalHost:
                 if not self._read_stderr():
                     break
             if lines := self._stderr.end():
-                self._log.lines(self._scheduler.side, worker.pid, lines)
+                self._log.lines(self._scheduler.background, worker.pid, lines)
         code = worker.reap()
         if code is None:  # the pidfd spoke, so this is a matter of microseconds
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
             return False
-        progress = cursor.read(worker.cursor) if not self._abandoned else None
+        progress = cursor_page.read(worker.cursor) if not self._abandoned else None
         if not self._abandoned:
             self._stop_watching(worker)
         worker.orphans.add(worker.pid)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from slither_actors.wire.log_lines import MARK, MOST, unpack
 
 if TYPE_CHECKING:
-    from supervisors import SideThread
+    from supervisors import BackgroundThread
 
 logger = logging.getLogger("slither_actors.worker")
 
@@ -82,7 +82,7 @@ class StderrLog:
         self._given = self._left_out = 0
         self._taken = self._told = 0
 
-    def lines(self, side: SideThread, pid: int, whole: bytes) -> None:
+    def lines(self, side: BackgroundThread, pid: int, whole: bytes) -> None:
         """Have these lines of a worker logged, if anybody wants to know. Scheduler's thread only.
 
         Args:
@@ -101,13 +101,13 @@ class StderrLog:
         if not self._asked:
             self._ask(side)
 
-    def _ask(self, side: SideThread) -> None:
+    def _ask(self, side: BackgroundThread) -> None:
         # One job at a time, so that a worker that prints many short lines does not fill the queue of the side thread.
         self._asked = True
         if not side.submit(self._write, side):
             self._asked = False  # what waits goes with what comes next
 
-    def _write(self, side: SideThread) -> None:
+    def _write(self, side: BackgroundThread) -> None:
         self._asked = False  # first: what is added from here on may be too late for this time
         for _ in range(len(self._waiting)):
             pid, whole = self._waiting.popleft()

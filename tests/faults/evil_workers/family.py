@@ -43,4 +43,3 @@ def hangs_in_c(payloads):
     """With the interpreter lock, so that no thread of the worker's could do anything."""
     _found_a_family(payloads[0])
     ctypes.PyDLL(None).sleep(3600)
-

@@ -327,9 +327,13 @@ def test_many_streams_closed_at_random_moments(system: System) -> None:
     async def one(number: int) -> None:
         count = 0
         async with system.dispatch.astream(
-            kinds[number % 4](), module="tasks", function="naps", batch_size=1 + number % 5,
-            max_in_flight=1 + number % 3, ordering=("preserve", "as_completed")[number % 2],
-        ) as stream:  # fmt: skip
+            kinds[number % 4](),
+            module="tasks",
+            function="naps",
+            batch_size=1 + number % 5,
+            max_in_flight=1 + number % 3,
+            ordering=("preserve", "as_completed")[number % 2],
+        ) as stream:
             while count < number * 3 % 17:
                 await anext(stream)
                 count += 1

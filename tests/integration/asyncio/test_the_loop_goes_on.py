@@ -15,7 +15,8 @@ from support.gates import Gates
 from support.loops import AsyncSource, Heart, until
 
 from slither_actors import DispatchError, Item, System
-from slither_actors.pipeline import async_pieces, async_producer
+from slither_actors.runs.input import async_producer
+from slither_actors.runs.output import asyncio_driver
 from slither_actors.strategies import Strategy
 
 DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
@@ -70,19 +71,19 @@ def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(
     system: System, source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 5  # at the clock, until a turn is over
-    ticks = itertools.count(0.0, async_pieces.TURN / looks)
-    monkeypatch.setattr(async_pieces, "monotonic", lambda: next(ticks))
+    ticks = itertools.count(0.0, asyncio_driver.TURN / looks)
+    monkeypatch.setattr(asyncio_driver, "monotonic", lambda: next(ticks))
     pieces: Counter[int] = Counter()
     pulled: Counter[int] = Counter()
-    original = async_pieces.AsyncPieces.next
+    original = asyncio_driver.AsyncioDriver.next
     heart = Heart()
 
-    async def counted(self: async_pieces.AsyncPieces) -> Any:
+    async def counted(self: asyncio_driver.AsyncioDriver) -> Any:
         piece = await original(self)
         pieces[heart.beats] += 1
         return piece
 
-    monkeypatch.setattr(async_pieces.AsyncPieces, "next", counted)
+    monkeypatch.setattr(asyncio_driver.AsyncioDriver, "next", counted)
 
     async def counting(items: AsyncSource) -> AsyncIterator[Any]:
         async for item in items:

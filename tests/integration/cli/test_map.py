@@ -95,9 +95,16 @@ def test_halt_delivers_what_came_before_and_fails(cli: Cli) -> None:
 
 def test_skip_leaves_out_the_batch_and_says_why(cli: Cli, here: Path) -> None:
     done = cli(
-        "map", "work:no_negatives", "--batch-size", "2", "--on-error", "skip", "--errors", "bad.jsonl",
+        "map",
+        "work:no_negatives",
+        "--batch-size",
+        "2",
+        "--on-error",
+        "skip",
+        "--errors",
+        "bad.jsonl",
         given="1\n2\n3\n-4\n5\n6\n",
-    )  # fmt: skip
+    )
     assert (done.code, done.out) == (3, "1\n2\n5\n6\n")
     assert done.summary.startswith("slither-actors: 4 results, 2 failed")
     records = [json.loads(line) for line in (here / "bad.jsonl").read_text().splitlines()]

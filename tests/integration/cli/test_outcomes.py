@@ -189,8 +189,12 @@ def test_where_a_worker_hung_is_told(cli: Cli, here: Path, policy: list[str]) ->
 def test_the_package_itself_is_the_command(here: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "slither_actors", "map", "operator:neg", "--each"],
-        cwd=here, input=b"1\n", capture_output=True, check=True, timeout=60,
-    )  # fmt: skip
+        cwd=here,
+        input=b"1\n",
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
     assert done.stdout == b"-1\n"
 
 
@@ -218,9 +222,19 @@ def test_options_have_the_names_of_the_command_line(cli: Cli) -> None:
 
 def test_a_pool_that_gives_up_says_why_once(cli: Cli) -> None:
     done = cli(
-        "map", "more:dies", "--each", "--on-error", "skip", "--batch-size", "1", "--workers", "1",
-        "--max-restarts", "2", given=numbers(100),
-    )  # fmt: skip
+        "map",
+        "more:dies",
+        "--each",
+        "--on-error",
+        "skip",
+        "--batch-size",
+        "1",
+        "--workers",
+        "1",
+        "--max-restarts",
+        "2",
+        given=numbers(100),
+    )
     assert done.code == 1
     said = done.err.splitlines()[0]
     assert said.count("the worker exited with code 3") == 1

@@ -19,8 +19,12 @@ PROGRAM = str(Path(sys.executable).with_name("slither-actors"))
 def test_what_a_function_says_is_on_stderr(function: str, said: list[str]) -> None:
     done = subprocess.run(
         [PROGRAM, "map", f"talkers:{function}", "--each", "--workers", "1", "--path", FUNCTIONS],
-        input="1\n", capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        input="1\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
     for line in said:
         assert any(each.endswith(line) for each in done.stderr.splitlines()), done.stderr

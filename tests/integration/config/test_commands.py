@@ -54,8 +54,13 @@ slither.yaml:19:68: tree[1].children[0].significant: a permanent child cannot be
 def run(module: str, *argv: object, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, argv)],
-        cwd=cwd, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env},
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **env},
+    )
 
 
 @pytest.mark.parametrize("module", ["supervisors", "slither_actors.cli"])
@@ -77,7 +82,9 @@ def test_the_example_is_in_order(module: str, flags: list[str]) -> None:
 @pytest.mark.parametrize("module", ["supervisors", "slither_actors.cli"])
 def test_the_example_is_drawn(module: str) -> None:
     done = run(module, "show", EXAMPLE, PYTHONIOENCODING="utf-8")
-    assert done.stdout == """\
+    assert (
+        done.stdout
+        == """\
 reviews (System)
 ├─ pools (Supervisor)
 │  ├─ scoring (Pool) size=2 path=[models] adapter=scorer:Scorer affinity=strict
@@ -90,6 +97,7 @@ reviews (System)
          ├─ news (Feed) restart=transient significant=true
          └─ forum (Feed) restart=transient significant=true
 """
+    )
     plain = run(module, "show", EXAMPLE, PYTHONIOENCODING="ascii")
     assert "|- pools (Supervisor)" in plain.stdout
     assert plain.stdout.isascii()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.config_docs import PAGE, SCHEMA, TABLE, keys, page_text, schema_text
 from support.imports import ROOT
 
-from slither_actors.config import SYSTEM
+from slither_actors.system.config import SYSTEM
 
 WRITE = "run: python tests/support/config_docs.py"
 

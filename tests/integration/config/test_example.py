@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from support.imports import ROOT
 
-from slither_actors import Retry, System, config
+from slither_actors import Retry, System
+from slither_actors.system import config
 from supervisors import Scheduler, Supervisor, TreeNode, stop, tree, wait_started, which_children
-from supervisors.life import life_of
+from supervisors.actors.lifecycle import lifecycle_of
 
 FOLDER = ROOT / "docs" / "examples" / "service"
 
@@ -75,9 +76,9 @@ def test_its_tree_runs_and_a_nested_child_that_dies_comes_back(
         assert child(intake, "archive").ask("a text") == 1
         feeds = child(intake, "feeds")
         news = child(feeds, "news")
-        life = life_of(news)
-        assert life is not None
-        life.kill()
+        lifecycle = lifecycle_of(news)
+        assert lifecycle is not None
+        lifecycle.kill()
         eventually(lambda: child(feeds, "news") is not news and states(tree(root)) == expected)
         assert stop(root, timeout=15)
     finally:

@@ -19,14 +19,19 @@ def routed(item: Item, reason: Exception) -> Item:
 STRATEGIES: dict[str, Any] = {
     "fixed": lambda size: {"batch_size": size},
     "weighted": lambda size: {
-        "strategy": WeightedBatch, "weight_fn": lambda item: abs(item.payload) % 5, "max_weight": 2 * size,
+        "strategy": WeightedBatch,
+        "weight_fn": lambda item: abs(item.payload) % 5,
+        "max_weight": 2 * size,
     },
     "weighted and counted": lambda size: {
-        "strategy": WeightedBatch, "weight_fn": lambda item: abs(item.payload) % 5, "max_weight": 9, "batch_size": size,
+        "strategy": WeightedBatch,
+        "weight_fn": lambda item: abs(item.payload) % 5,
+        "max_weight": 9,
+        "batch_size": size,
     },
     "keyed": lambda size: {"strategy": KeyPartition, "key_fn": lambda item: abs(item.payload) % 4, "batch_size": size},
     "many keys": lambda size: {"strategy": KeyPartition, "key_fn": lambda item: item.id, "batch_size": size},
-}  # fmt: skip
+}
 POLICIES: dict[str, Any] = {
     "halt": "halt",
     "skip": "skip",

@@ -251,9 +251,13 @@ def test_many_streams_closed_at_random_moments(system: System) -> None:
     def one(number: int) -> None:
         count = 0
         with system.dispatch.stream(
-            itertools.count() if number % 2 else (i for i in itertools.count()), module="tasks", function="naps",
-            batch_size=1 + number % 5, max_in_flight=1 + number % 3, ordering=("preserve", "as_completed")[number % 2],
-        ) as stream:  # fmt: skip
+            itertools.count() if number % 2 else (i for i in itertools.count()),
+            module="tasks",
+            function="naps",
+            batch_size=1 + number % 5,
+            max_in_flight=1 + number % 3,
+            ordering=("preserve", "as_completed")[number % 2],
+        ) as stream:
             for _ in itertools.islice(stream, number * 3 % 17):
                 count += 1
         assert count == number * 3 % 17
@@ -266,7 +270,10 @@ def test_many_streams_closed_at_random_moments(system: System) -> None:
 def test_a_halted_run_frees_workers_that_are_still_busy_with_it(system: System, gates: Gates) -> None:
     with pytest.raises(DispatchError):
         system.dispatch.run(
-            [-1, (1, gates["busy"]), *range(20)], module="tasks", function="negative_ones_fail", batch_size=1,
+            [-1, (1, gates["busy"]), *range(20)],
+            module="tasks",
+            function="negative_ones_fail",
+            batch_size=1,
             max_in_flight=2,
-        )  # fmt: skip
+        )
     gates.open("busy")

@@ -10,7 +10,7 @@ from support.victims import beside
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
-from slither_actors.options import parse_options
+from slither_actors.run_options import parse_options
 
 GATED: dict[str, Any] = {"module": "tasks", "function": "through_gates", "batch_size": 1}
 
@@ -48,8 +48,11 @@ def test_the_window_follows_the_pool_from_eight_workers_on(size: int, window: in
 def test_what_is_given_stays() -> None:
     with System({"default": PoolSpec(size=2, path=[FUNCTIONS])}) as system:
         for given, expected in [
-            ({}, (2, 30)), ({"max_in_flight": 5}, (5, 15)), ({"prefetch": 0}, (2, 0)), ({"max_in_flight": 1}, (1, 3)),
-        ]:  # fmt: skip
+            ({}, (2, 30)),
+            ({"max_in_flight": 5}, (5, 15)),
+            ({"prefetch": 0}, (2, 0)),
+            ({"max_in_flight": 1}, (1, 3)),
+        ]:
             options = parse_options({"module": "tasks", "function": "double", **given})
             system.open_run([1], options)
             assert (options.max_in_flight, options.prefetch) == expected

@@ -48,9 +48,17 @@ def test_batches_that_fail_have_their_time_as_well(
     system: System, eventually: Eventually, function: str, each: bool
 ) -> None:
     took = durations(
-        system, telemetry.BATCH_EXCEPTION, 100, eventually, [-1] * 100, module="tasks", function=function, each=each,
-        batch_size=1, on_error="skip",
-    )  # fmt: skip
+        system,
+        telemetry.BATCH_EXCEPTION,
+        100,
+        eventually,
+        [-1] * 100,
+        module="tasks",
+        function=function,
+        each=each,
+        batch_size=1,
+        on_error="skip",
+    )
     assert min(took) > 0
     assert statistics.median(took) < 0.01
 
@@ -67,9 +75,16 @@ def test_an_inline_executors_batches_have_theirs(system: System, eventually: Eve
 def test_a_batch_that_was_killed_has_the_time_that_it_was_waited_for(eventually: Eventually) -> None:
     with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}) as system:
         (took,) = durations(
-            system, telemetry.BATCH_EXCEPTION, 1, eventually, [60.0], module="tasks", function="sleeps", timeout=0.3,
+            system,
+            telemetry.BATCH_EXCEPTION,
+            1,
+            eventually,
+            [60.0],
+            module="tasks",
+            function="sleeps",
+            timeout=0.3,
             on_error="skip",
-        )  # fmt: skip
+        )
     assert 0.3 <= took < 30
 
 

@@ -255,9 +255,12 @@ def test_retry_gives_up_after_max_attempts_executions(
     log = tmp_path / "log"
     with pytest.raises(DispatchError, match="attempt 3") as caught:
         system.dispatch.run(
-            source([(str(log), 99)]), module="tasks", function="log_and_fail_all", on_error=Retry(3, backoff=0.001),
+            source([(str(log), 99)]),
+            module="tasks",
+            function="log_and_fail_all",
+            on_error=Retry(3, backoff=0.001),
             ordering=ordering,
-        )  # fmt: skip
+        )
     assert caught.value.unfinished == [0]
     assert len(log.read_text().splitlines()) == 3
 
@@ -271,9 +274,11 @@ def test_what_follows_the_last_attempt_may_be_skip_or_a_route(system: System, tm
     ]:
         log.unlink(missing_ok=True)
         (item,) = system.dispatch.run(
-            source([(str(log), 99)]), module="tasks", function="log_and_fail_all",
+            source([(str(log), 99)]),
+            module="tasks",
+            function="log_and_fail_all",
             on_error=Retry(2, backoff=0, then=then),
-        )  # fmt: skip
+        )
         assert item.payload == payload
         assert len(log.read_text().splitlines()) == 2
 
@@ -285,9 +290,13 @@ def test_batches_that_are_retried_keep_the_order_and_nothing_is_lost(
 ) -> None:
     given = [(str(tmp_path / f"log{i}"), i % 3) for i in range(60)]
     results = system.dispatch.run(
-        source(given), module="tasks", function="log_and_fail_all", batch_size=1, ordering=ordering,
+        source(given),
+        module="tasks",
+        function="log_and_fail_all",
+        batch_size=1,
+        ordering=ordering,
         on_error=Retry(3, backoff=0.001, max_backoff=0.002),
-    )  # fmt: skip
+    )
     assert sorted((item.id, item.payload) for item in results) == [(i, i % 3 + 1) for i in range(60)]
     if ordering == "preserve":
         assert ids(results) == list(range(60))
@@ -386,9 +395,13 @@ def test_a_batch_of_which_every_item_fails_alone_is_skipped_item_by_item(
 def test_items_that_fail_alone_may_be_routed(system: System, source: Any, ordering: str, options: Any) -> None:
     given = [-i if i % 4 == 1 else i for i in range(50)]
     results = system.dispatch.run(
-        source(given), module="tasks", **options, batch_size=8, ordering=ordering,
+        source(given),
+        module="tasks",
+        **options,
+        batch_size=8,
+        ordering=ordering,
         on_error=Route(lambda item, reason: item.update_payload(("routed", reason.message))),  # type: ignore[attr-defined]
-    )  # fmt: skip
+    )
     assert sorted((item.id, item.payload) for item in results if item.id % 4 == 1) == [
         (i, ("routed", f"negative: {given[i]}")) for i in range(1, 50, 4)
     ]
@@ -426,9 +439,14 @@ def test_only_the_items_that_failed_alone_are_executed_again(
     if not each:  # whole batches: a failing one takes its siblings with it
         given = [given[3], given[0]]
     results = system.dispatch.run(
-        source(given), module="tasks", function="log_and_fail" if each else "log_and_fail_all", each=each, batch_size=6,
-        ordering=ordering, on_error=Retry(4, backoff=0.001, split=split),
-    )  # fmt: skip
+        source(given),
+        module="tasks",
+        function="log_and_fail" if each else "log_and_fail_all",
+        each=each,
+        batch_size=6,
+        ordering=ordering,
+        on_error=Retry(4, backoff=0.001, split=split),
+    )
     assert sorted(ids(results)) == list(range(len(given)))
     if ordering == "preserve":
         assert ids(results) == list(range(len(given)))

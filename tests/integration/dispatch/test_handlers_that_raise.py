@@ -40,7 +40,7 @@ def test_it_is_called_once_and_logged_once(
     handle = telemetry.attach(BATCH_STOP, raises.handle)
     with telemetry.attach(BATCH_STOP, heard.append), caplog.at_level(logging.ERROR):
         system.dispatch.run(range(300), **DOUBLE)
-        assert system._scheduler.side.flush()
+        assert system._scheduler.background.flush()
     assert raises.calls == 1
     assert len(heard) == 300
     (record,) = [record for record in caplog.records if record.name == "slither_actors.telemetry"]
@@ -57,7 +57,7 @@ def test_health_shows_it_and_stays_good(system: System) -> None:
     for event in (BATCH_START, BATCH_STOP):
         telemetry.attach(event, raises.handle)
     system.dispatch.run([1], **DOUBLE)
-    assert system._scheduler.side.flush()
+    assert system._scheduler.background.flush()
     health = system.health()
     assert (health.live, health.ready, health.reasons) == (True, True, ())
     assert set(health.detached_handlers) == {
@@ -69,7 +69,7 @@ def test_attaching_it_again_takes_it_off_the_list(system: System) -> None:
     raises = Raises(ValueError("no disk"))
     telemetry.attach(BATCH_STOP, raises.handle)
     system.dispatch.run([1], **DOUBLE)
-    assert system._scheduler.side.flush()
+    assert system._scheduler.background.flush()
     assert len(system.health().detached_handlers) == 1
     with telemetry.attach(BATCH_STOP, raises.handle):
         assert system.health().detached_handlers == ()
@@ -83,7 +83,7 @@ def test_what_it_raises_may_be_unprintable(system: System) -> None:
     raises = Raises(Odd())
     telemetry.attach(BATCH_STOP, raises.handle)
     system.dispatch.run(range(10), **DOUBLE)
-    assert system._scheduler.side.flush()
+    assert system._scheduler.background.flush()
     assert raises.calls == 1
     (found,) = system.health().detached_handlers
     assert found.reason == "Odd"
@@ -94,7 +94,7 @@ def test_handlers_of_actors_events_are_detached_as_well(system: System) -> None:
     telemetry.attach(telemetry.ACTOR_EXIT, raises.handle)
     for _ in range(5):
         system.dispatch.run([1], **DOUBLE)  # each run has an actor that ends
-    assert system._scheduler.side.flush()
+    assert system._scheduler.background.flush()
     assert raises.calls == 1
 
 
@@ -112,5 +112,5 @@ def test_what_waits_for_a_detached_handler_is_dropped(system: System, eventually
     assert began.wait(30)
     assert handle.detach()
     let_go.set()
-    assert system._scheduler.side.flush()
+    assert system._scheduler.background.flush()
     assert len(calls) == 1

@@ -87,9 +87,12 @@ def test_up_to_max_in_flight_batches_are_executed_at_a_time(system: System, lazy
 @pytest.mark.parametrize("on_error", ["skip", Retry(2, split=True, then="skip", backoff=0)], ids=["skip", "split"])
 def test_policies_apply(system: System, lazy: bool, ordering: str, on_error: Any) -> None:
     results = system.dispatch.run(
-        given(lazy, [-1 if i == 9 else i for i in range(40)]), executor=Inline(fails_on_negative), batch_size=8,
-        on_error=on_error, ordering=ordering,
-    )  # fmt: skip
+        given(lazy, [-1 if i == 9 else i for i in range(40)]),
+        executor=Inline(fails_on_negative),
+        batch_size=8,
+        on_error=on_error,
+        ordering=ordering,
+    )
     assert sorted(item.id for item in results) == list(range(40))
     skipped = sorted(item.id for item in results if "skipped" in item.meta)
     assert skipped == ([9] if on_error != "skip" else list(range(8, 16)))
@@ -104,9 +107,11 @@ def test_halt_and_route(system: System, lazy: bool) -> None:
     assert [item.id for item in caught.value.partial_results] == list(range(9))
     assert caught.value.unfinished[:3] == [9, 10, 11]
     results = system.dispatch.run(
-        given(lazy, payloads), executor=Inline(fails_on_negative), batch_size=1,
+        given(lazy, payloads),
+        executor=Inline(fails_on_negative),
+        batch_size=1,
         on_error=Route(lambda item, reason: item.update_payload(type(reason).__name__)),
-    )  # fmt: skip
+    )
     assert [item.payload for item in results][8:11] == [8, "ValueError", 10]
 
 

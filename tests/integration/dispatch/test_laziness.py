@@ -93,9 +93,14 @@ def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_firs
     window = (max_in_flight + (3 * max_in_flight if prefetch is None else prefetch)) * batch_size
     source = Source(itertools.chain([(0, gates["slow"])], itertools.count(1)))
     with system.dispatch.stream(
-        source, module="tasks", function="through_gates", batch_size=batch_size, max_in_flight=max_in_flight,
-        prefetch=prefetch, ordering=ordering,
-    ) as stream:  # fmt: skip
+        source,
+        module="tasks",
+        function="through_gates",
+        batch_size=batch_size,
+        max_in_flight=max_in_flight,
+        prefetch=prefetch,
+        ordering=ordering,
+    ) as stream:
         opener = threading.Timer(0.08, gates.open, ["slow"])  # whatever could be pulled meanwhile is
         opener.start()
         results = [item.id for item in itertools.islice(source.consume(stream), 6 * window)]
@@ -264,9 +269,12 @@ def test_an_endless_iterator_is_not_closed_but_a_generator_that_the_run_made_is(
 def test_the_byte_budget_holds_back_and_nothing_stalls(system: System, ordering: str, lazy: bool, limit: int) -> None:
     given = [bytes([i % 256]) * 5_000 for i in range(80)]
     results = system.dispatch.run(
-        iter(given) if not lazy else (x for x in given), **DOUBLE, batch_size=2, max_in_flight_bytes=limit,
+        iter(given) if not lazy else (x for x in given),
+        **DOUBLE,
+        batch_size=2,
+        max_in_flight_bytes=limit,
         ordering=ordering,
-    )  # fmt: skip
+    )
     assert {item.id: item.payload for item in results} == {i: given[i] * 2 for i in range(80)}
 
 
@@ -285,8 +293,12 @@ def test_pulling_stops_at_the_byte_budget_also_far_below_the_window(
     size, limit = 10_000, 100_000
     gate = gates["shut"]
     options: dict[str, Any] = {
-        "module": "tasks", "function": "through_gates", "max_in_flight_bytes": limit, "prefetch": 500, **strategy,
-    }  # fmt: skip
+        "module": "tasks",
+        "function": "through_gates",
+        "max_in_flight_bytes": limit,
+        "prefetch": 500,
+        **strategy,
+    }
     pulled = 0
 
     def source() -> Iterator[Any]:
@@ -326,9 +338,13 @@ def test_pulling_stops_at_the_byte_budget_also_far_below_the_window(
 def test_with_a_byte_budget_of_one_batch_one_batch_is_under_way_at_a_time(system: System, gates: Gates) -> None:
     given = [(b"x" * 1000, gates[i]) for i in range(4)]
     with system.dispatch.stream(
-        (entry for entry in given), module="tasks", function="through_gates", batch_size=1,
-        max_in_flight=2, max_in_flight_bytes=500,
-    ) as stream:  # fmt: skip
+        (entry for entry in given),
+        module="tasks",
+        function="through_gates",
+        batch_size=1,
+        max_in_flight=2,
+        max_in_flight_bytes=500,
+    ) as stream:
         gates.open(0)
         first = next(stream)
         gates.wait_begun(1)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from slither_actors import DispatchError, Item, Route, System
-from slither_actors.pipeline.run import Run
+from slither_actors.runs.run import Run
 
 DOUBLE: dict[str, Any] = {"module": "tasks", "function": "double"}
 Eventually = Callable[..., None]

@@ -148,9 +148,13 @@ def test_weighted_batches_are_closed_by_weight(system: System, source: Any, orde
     if ordering == "preserve":
         assert ids(results) == list(range(200))
     sizes = system.dispatch.run(
-        source([3, 3, 3, 3, 30, 1]), module="tasks", function="sizes", strategy=WeightedBatch, max_weight=9,
+        source([3, 3, 3, 3, 30, 1]),
+        module="tasks",
+        function="sizes",
+        strategy=WeightedBatch,
+        max_weight=9,
         weight_fn=lambda item: item.payload,
-    )  # fmt: skip
+    )
     assert payloads(sizes) == [3, 3, 3, 1, 1, 1]
 
 
@@ -170,9 +174,15 @@ def test_key_partition_of_the_whole_input_gives_results_by_key_then_input_order(
 @pytest.mark.parametrize("ordering", ORDERINGS)
 def test_key_partition_with_a_batch_size_gives_each_item_once(system: System, source: Any, ordering: str) -> None:
     results = system.dispatch.run(
-        source(range(500)), module="tasks", function="double", strategy=KeyPartition, key_fn=lambda item: item.id % 5,
-        batch_size=8, max_in_flight=2, ordering=ordering,
-    )  # fmt: skip
+        source(range(500)),
+        module="tasks",
+        function="double",
+        strategy=KeyPartition,
+        key_fn=lambda item: item.id % 5,
+        batch_size=8,
+        max_in_flight=2,
+        ordering=ordering,
+    )
     assert sorted(ids(results)) == list(range(500))
     if ordering == "preserve":
         assert ids(results) == list(range(500))
@@ -186,9 +196,16 @@ def test_key_partition_with_a_batch_size_works_on_endless_input(
 ) -> None:
     # With more keys than the window has items no batch is ever full: the oldest is released, and nothing stalls.
     with system.dispatch.stream(
-        source(), module="tasks", function="double", strategy=KeyPartition, key_fn=lambda item: item.id % keys,
-        batch_size=4, max_in_flight=2, prefetch=2, ordering=ordering,
-    ) as stream:  # fmt: skip
+        source(),
+        module="tasks",
+        function="double",
+        strategy=KeyPartition,
+        key_fn=lambda item: item.id % keys,
+        batch_size=4,
+        max_in_flight=2,
+        prefetch=2,
+        ordering=ordering,
+    ) as stream:
         got = ids(itertools.islice(stream, 300))
     assert len(set(got)) == 300
     if ordering == "preserve":
@@ -197,9 +214,15 @@ def test_key_partition_with_a_batch_size_works_on_endless_input(
 
 def test_key_partition_with_prefetch_0_and_more_keys_than_places_does_not_stall(system: System) -> None:
     results = system.dispatch.run(
-        lazily(range(50)), module="tasks", function="double", strategy=KeyPartition, key_fn=lambda item: item.id,
-        batch_size=4, max_in_flight=1, prefetch=0,
-    )  # fmt: skip
+        lazily(range(50)),
+        module="tasks",
+        function="double",
+        strategy=KeyPartition,
+        key_fn=lambda item: item.id,
+        batch_size=4,
+        max_in_flight=1,
+        prefetch=0,
+    )
     assert ids(results) == list(range(50))
 
 
@@ -352,9 +375,12 @@ def test_runs_from_several_threads_get_the_workers_in_turn(system: System, gates
 def test_many_runs_at_once_each_get_their_own_results(system: System) -> None:
     def one(number: int) -> None:
         results = system.dispatch.run(
-            (lazily if number % 2 else list)(range(number, number + 200)), module="tasks", function="double",
-            batch_size=1 + number, max_in_flight=1 + number % 3,
-        )  # fmt: skip
+            (lazily if number % 2 else list)(range(number, number + 200)),
+            module="tasks",
+            function="double",
+            batch_size=1 + number,
+            max_in_flight=1 + number % 3,
+        )
         assert payloads(results) == [2 * i for i in range(number, number + 200)]
 
     with ThreadPoolExecutor(12) as threads:

@@ -128,9 +128,12 @@ def test_stop_from_another_thread_ends_a_run_with_system_stopped(lazy: bool, gat
     given = [1, (2, gates["never"]), 3, 4]
     with one_worker(shutdown=1.0) as system, ThreadPoolExecutor(2) as threads:
         run = threads.submit(
-            system.dispatch.run, (x for x in given) if lazy else given, module="tasks", function="through_gates",
+            system.dispatch.run,
+            (x for x in given) if lazy else given,
+            module="tasks",
+            function="through_gates",
             batch_size=1,
-        )  # fmt: skip
+        )
         gates.wait_begun("never")
         assert threads.submit(system.stop).result(20)
         with pytest.raises(DispatchError) as caught:
@@ -343,8 +346,12 @@ def test_iterating_a_parents_stream_in_a_forked_child_is_refused_at_once(tmp_pat
         """,
     )
     assert done.stdout.split("\n")[:-1] == [
-        "ForkedSystemError", "ForkedSystemError", "ForkedSystemError", "child ended with 0", "9999 9999",
-    ], done  # fmt: skip
+        "ForkedSystemError",
+        "ForkedSystemError",
+        "ForkedSystemError",
+        "child ended with 0",
+        "9999 9999",
+    ], done
 
 
 def test_a_forked_child_gets_a_default_system_of_its_own(tmp_path: Path) -> None:

@@ -64,13 +64,17 @@ def test_each_attempt_that_fails_is_an_exception_event_with_what_the_policy_made
     events: list[telemetry.Event] = []
     with telemetry.attach(telemetry.BATCH_EXCEPTION, events.append):
         system.dispatch.run(
-            given(lazy, [1, -1]), module="tasks", function="negative_ones_fail",
+            given(lazy, [1, -1]),
+            module="tasks",
+            function="negative_ones_fail",
             on_error=Retry(2, backoff=0, split=True, then="skip"),
-        )  # fmt: skip
+        )
         eventually(lambda: len(events) == 3)
     assert [(event.metadata["outcome"], event.metadata["attempt"], event.measurements["size"]) for event in events] == [
-        ("split", 1, 2), ("again", 1, 1), ("skip", 2, 1),
-    ]  # fmt: skip
+        ("split", 1, 2),
+        ("again", 1, 1),
+        ("skip", 2, 1),
+    ]
     for event in events:
         assert "negative: -1" in str(event.metadata["reason"])
         assert event.metadata["cause"] == "ValueError"
@@ -208,9 +212,12 @@ def test_what_was_skipped_routed_and_retried_is_counted(system: System, lazy: bo
 
 def test_items_that_wait_for_their_back_off_are_counted_apart(system: System, eventually: Callable[..., None]) -> None:
     stream = system.dispatch.stream(
-        [-1, -2, 3, 4], module="tasks", function="negative_ones_fail", batch_size=2,
+        [-1, -2, 3, 4],
+        module="tasks",
+        function="negative_ones_fail",
+        batch_size=2,
         on_error=Retry(5, backoff=20, max_backoff=20),
-    )  # fmt: skip
+    )
     with stream, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(next, stream)
         eventually(lambda: (stream.statistics().awaiting_retry, stream.statistics().held) == (2, 2), 20)

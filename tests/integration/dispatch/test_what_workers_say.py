@@ -33,10 +33,14 @@ PRINTED = ["pool[0]: a print of 1", "pool[0]: on stderr 1"]
 
 @pytest.mark.parametrize(
     "setup",
-    ["", "logging.basicConfig()", "logging.getLogger('other').addHandler(logging.StreamHandler())",
-     "logging.basicConfig(level='INFO'); logging.root.handlers[0].setLevel('ERROR')",
-     "logging.root.addHandler(logging.NullHandler()); logging.root.setLevel('INFO')"],
-)  # fmt: skip
+    [
+        "",
+        "logging.basicConfig()",
+        "logging.getLogger('other').addHandler(logging.StreamHandler())",
+        "logging.basicConfig(level='INFO'); logging.root.handlers[0].setLevel('ERROR')",
+        "logging.root.addHandler(logging.NullHandler()); logging.root.setLevel('INFO')",
+    ],
+)
 def test_a_print_that_no_handler_takes_is_seen_on_stderr(tmp_path: Path, setup: str) -> None:
     assert said(tmp_path, "prints", setup) == ([], PRINTED)
 
@@ -50,12 +54,16 @@ def test_with_logging_configured_prints_are_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "setup",
-    ["logging.getLogger('slither_actors.worker').addHandler(logging.NullHandler())",
-     "logging.getLogger('slither_actors.worker').setLevel('WARNING')",
-     "logging.getLogger('slither_actors').setLevel('ERROR')",
-     "logging.getLogger('slither_actors.worker').propagate = False",
-     "logging.disable()", "sys.stderr = None", "sys.stderr = open(os.devnull, 'w'); sys.stderr.close()"],
-)  # fmt: skip
+    [
+        "logging.getLogger('slither_actors.worker').addHandler(logging.NullHandler())",
+        "logging.getLogger('slither_actors.worker').setLevel('WARNING')",
+        "logging.getLogger('slither_actors').setLevel('ERROR')",
+        "logging.getLogger('slither_actors.worker').propagate = False",
+        "logging.disable()",
+        "sys.stderr = None",
+        "sys.stderr = open(os.devnull, 'w'); sys.stderr.close()",
+    ],
+)
 def test_prints_are_silenced_as_any_logger_is(tmp_path: Path, setup: str) -> None:
     assert said(tmp_path, "prints", setup, "sys.stderr = sys.__stderr__") == ([], [])
 
@@ -87,12 +95,16 @@ def test_records_of_workers_keep_level_name_lines_and_traceback(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("setup", "first"),
-    [(f"logging.basicConfig(level='DEBUG', format={FORMAT})", "DEBUG|my.app|pool[0]|logs|a detail"),
-     (f"logging.basicConfig(format={FORMAT}); logging.getLogger('my').setLevel('DEBUG')",
-      "DEBUG|my.app|pool[0]|logs|a detail"),
-     (f"logging.basicConfig(format={FORMAT})", "ERROR|my.app|pool[0]|logs|it failed: 100%% \u00fc"),
-     ("", "it failed: 100%% \u00fc")],
-)  # fmt: skip
+    [
+        (f"logging.basicConfig(level='DEBUG', format={FORMAT})", "DEBUG|my.app|pool[0]|logs|a detail"),
+        (
+            f"logging.basicConfig(format={FORMAT}); logging.getLogger('my').setLevel('DEBUG')",
+            "DEBUG|my.app|pool[0]|logs|a detail",
+        ),
+        (f"logging.basicConfig(format={FORMAT})", "ERROR|my.app|pool[0]|logs|it failed: 100%% \u00fc"),
+        ("", "it failed: 100%% \u00fc"),
+    ],
+)
 def test_the_levels_of_the_host_are_those_of_its_workers(tmp_path: Path, setup: str, first: str) -> None:
     assert said(tmp_path, "logs", setup)[1][0] == first
 

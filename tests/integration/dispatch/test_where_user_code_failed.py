@@ -65,12 +65,13 @@ class Holding(Strategy):
 STRATEGIES: dict[str, tuple[dict[str, Any], str]] = {
     "key": ({"strategy": KeyPartition, "key_fn": fail}, "the strategy KeyPartition failed in key_fn for item 'a'"),
     "weight": (
-        {"strategy": WeightedBatch, "weight_fn": fail}, "the strategy WeightedBatch failed in weight_fn for item 'a'"
+        {"strategy": WeightedBatch, "weight_fn": fail},
+        "the strategy WeightedBatch failed in weight_fn for item 'a'",
     ),
     "add": ({"strategy": Holding, "fails_in": "add"}, "the strategy Holding failed in add for item 'c'"),
     "extend": ({"strategy": Holding, "fails_in": "extend"}, "the strategy Holding failed in extend"),
     "flush": ({"strategy": Holding, "fails_in": "flush"}, "the strategy Holding failed in flush"),
-}  # fmt: skip
+}
 
 
 @LAZY
@@ -223,6 +224,6 @@ def test_memory_that_runs_out_while_a_batch_is_encoded_is_not_the_strategys_faul
         def encode(self, value: Any) -> Any:
             raise MemoryError
 
-    monkeypatch.setattr("slither_actors.pipeline.encoding.Encoder", Full)
+    monkeypatch.setattr("slither_actors.runs.input.request_encoder.Encoder", Full)
     error = failure(system, range(3))
     assert str(error) == "encoding batch 1 (3 items, 0 to 2) failed: MemoryError"

@@ -25,10 +25,10 @@ from slither_actors import (
     System,
     SystemStopped,
     current_system,
-    running,
     telemetry,
 )
 from slither_actors.strategies import Strategy
+from slither_actors.system import registry
 from supervisors import (
     ChildSpec,
     DaemonActor,
@@ -43,9 +43,9 @@ from supervisors import (
     start_child,
     supervise_threading,
 )
-from supervisors.children import Child
+from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.exits import Draining
-from supervisors.life import life_of
+from supervisors.supervision.child import Child
 
 THREADED = ["Daemon", "Plain"]
 
@@ -58,7 +58,7 @@ def take(count: int) -> list[tuple[str, Any, System | None]]:
 def no_default_system() -> Iterator[None]:
     """No test starts a second System in silence, and what its actors said was looked at."""
     yield
-    assert running._default is None
+    assert registry._default is None
     left = [dispatching.seen.get() for _ in range(dispatching.seen.qsize())]
     assert left == []
 
@@ -242,9 +242,9 @@ def test_an_actor_that_was_restarted_dispatches(eventually: Callable[..., None])
 def test_actors_restarted_with_the_spawner_dispatch() -> None:
     """rest_for_one: pools and tree are started anew with it; runs wait for the new workers."""
     with one_worker(daemon("mine", "start")) as system:
-        life = life_of(system._tree._spawner)
-        assert life is not None
-        life.kill()
+        lifecycle = lifecycle_of(system._tree._spawner)
+        assert lifecycle is not None
+        lifecycle.kill()
         assert take(2) == [("start", [2, 4], system)] * 2
 
 
@@ -341,9 +341,7 @@ def with_handler(system: System, finder: Finder) -> None:
 
 THREADS_OF_RUNS: dict[str, Callable[[System, Finder], Any]] = {
     "source": lambda system, finder: system.dispatch.run(lazily(finder, 1, 2), **DOUBLE),
-    "strategy": lambda system, finder: system.dispatch.run(
-        (x for x in [1, 2]), strategy=Looking(finder), **DOUBLE
-    ),
+    "strategy": lambda system, finder: system.dispatch.run((x for x in [1, 2]), strategy=Looking(finder), **DOUBLE),
     "route": lambda system, finder: system.dispatch.run(
         (x for x in [1, -1]), module="tasks", function="negative_fails", each=True, on_error=routed(finder)
     ),

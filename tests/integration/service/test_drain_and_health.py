@@ -12,7 +12,7 @@ from support.gates import SECONDS, Gates
 from support.worker import FUNCTIONS
 
 from slither_actors import DispatchError, PoolSpec, System, SystemStopped
-from slither_actors.health import judge
+from slither_actors.system.health import judge
 
 
 @pytest.fixture

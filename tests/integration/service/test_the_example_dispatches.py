@@ -11,7 +11,8 @@ import pytest
 from support.gates import SECONDS
 from support.imports import ROOT
 
-from slither_actors import System, running
+from slither_actors import System
+from slither_actors.system import registry
 
 EXAMPLE = ROOT / "docs" / "examples" / "service"
 
@@ -33,7 +34,7 @@ def archived(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[s
 
     monkeypatch.setattr(service_actors.Archive, "on_receive", on_receive)
     yield told
-    assert running._default is None
+    assert registry._default is None
     sys.modules.pop("service_actors", None)
 
 

@@ -13,7 +13,7 @@ from support.imports import ROOT
 
 from slither_actors import Context, System
 from supervisors import TreeNode
-from supervisors.life import life_of
+from supervisors.actors.lifecycle import lifecycle_of
 
 EXAMPLE = ROOT / "docs" / "examples" / "service"
 
@@ -58,9 +58,9 @@ def test_two_runs_on_two_pools_a_killed_worker_and_a_crashed_child(
     archive = system.actor("intake", "archive")
     news = system.actor("intake", "feeds", "news")
     assert archive.ask("a text") == 1
-    life = life_of(archive)
-    assert life is not None
-    life.kill()
+    lifecycle = lifecycle_of(archive)
+    assert lifecycle is not None
+    lifecycle.kill()
 
     eventually(lambda: system.statistics().pools["scoring"].restarts == 1)
     eventually(lambda: system.health().ready)

@@ -7,9 +7,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slither_actors.pools.blame import MOST_SPARED, SPARED, WHOLE, Charge, Watch, charge
+from slither_actors.pools.assignment.job import Job, RunQueue, Target
 from slither_actors.pools.hosts.base import Progress
-from slither_actors.pools.job import Job, Lane, Target
+from slither_actors.pools.worker.blame import MOST_SPARED, SPARED, WHOLE, Charge, Watch, charge
 
 INDEXES = st.none() | st.integers(-2, 12)
 
@@ -71,8 +71,8 @@ said = st.builds(
 def test_whatever_it_says_a_worker_lives_no_longer_than_its_items_may(
     looks: list[tuple[float, Progress | None]], count: int
 ) -> None:
-    lane = Lane(max_in_flight=1, ahead=False, timeout=10.0)
-    job = Job(lane, 1, count, Target("m", "f", each=True))
+    run_queue = RunQueue(max_in_flight=1, ahead=False, timeout=10.0)
+    job = Job(run_queue, 1, count, Target("m", "f", each=True))
     job.request_id, job.began = 1, 100.0
     watch, now = Watch(), 100.0
     index, since = -1, 100.0
@@ -95,15 +95,15 @@ def test_whatever_it_says_a_worker_lives_no_longer_than_its_items_may(
 
 @given(st.integers(1, 8), st.integers(0, 8))
 def test_what_is_said_of_another_batch_is_not_heard(count: int, index: int) -> None:
-    lane = Lane(max_in_flight=1, ahead=False, timeout=10.0)
-    job = Job(lane, 1, count)
+    run_queue = RunQueue(max_in_flight=1, ahead=False, timeout=10.0)
+    job = Job(run_queue, 1, count)
     job.request_id, job.began = 7, 100.0
     watch = Watch()
     watch.look(job, Progress(6, index, 0.0), 101.0)
     assert (watch.index, watch.deadline(job)) == (None, None)
     watch.look(job, Progress(7, 0, 0.5), 102.0)
     assert (watch.index, watch.since, watch.deadline(job)) == (0, 101.5, 111.5)
-    other = Job(lane, 2, count)
+    other = Job(run_queue, 2, count)
     other.request_id, other.began = 8, 103.0
     watch.look(other, Progress(7, 0, 0.5), 104.0)
     assert watch.index is None

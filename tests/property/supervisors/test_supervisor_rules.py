@@ -31,7 +31,7 @@ from supervisors import (
     WhichChildren,
     monitor,
 )
-from supervisors.life import Started, life_of
+from supervisors.actors.lifecycle import Started, lifecycle_of
 from supervisors.testing import ManualScheduler
 
 BACKOFF = Backoff(base=0.5, factor=2.0, maximum=5.0, reset_after=3.0)
@@ -111,7 +111,7 @@ class Rules(RuleBasedStateMachine):
             scheduler=self.scheduler,
         )
         self.outcomes: list[Any] = []
-        life_of(self.ref).start.listen(self.outcomes.append)  # type: ignore[union-attr]
+        lifecycle_of(self.ref).start.listen(self.outcomes.append)  # type: ignore[union-attr]
         monitor(self.ref, lambda down: self.reasons.append(down.reason))
         self.scheduler.run_until_idle()
         self.model.start_all()
@@ -193,7 +193,7 @@ class Rules(RuleBasedStateMachine):
     @precondition(running)
     @rule()
     def shut_down(self) -> None:
-        life_of(self.ref).ask_shutdown(Shutdown("asked"))  # type: ignore[union-attr]
+        lifecycle_of(self.ref).ask_shutdown(Shutdown("asked"))  # type: ignore[union-attr]
         self.scheduler.run_until_idle()
         self.model.finish("asked")
 

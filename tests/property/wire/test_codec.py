@@ -21,12 +21,23 @@ zones = st.one_of(
 )
 path_text = st.text(st.characters(exclude_characters="\0"), max_size=20)
 hashable_leaves = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.integers(-(2**200), 2**200), st.floats(), st.complex_numbers(),
-    st.text(st.characters()), st.binary(), st.decimals(), st.dates(),
-    st.times(timezones=zones), st.datetimes(timezones=zones), st.timedeltas(), st.uuids(),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(-(2**200), 2**200),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(st.characters()),
+    st.binary(),
+    st.decimals(),
+    st.dates(),
+    st.times(timezones=zones),
+    st.datetimes(timezones=zones),
+    st.timedeltas(),
+    st.uuids(),
     st.one_of(path_text.map(pathlib.PurePosixPath), path_text.map(pathlib.PosixPath)),
     st.timedeltas(dt.timedelta(hours=-23), dt.timedelta(hours=23)).map(dt.timezone),
-)  # fmt: skip
+)
 # Not every hashable value may be a key: a NaN is no key that could be found again, a signalling one has no hash.
 keys = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(st.characters()), st.dates()),
@@ -84,11 +95,13 @@ def test_a_damaged_body_is_a_value_or_a_decode_error(value: object, data: st.Dat
 
 arrays = hnp.arrays(
     st.one_of(
-        hnp.scalar_dtypes(), hnp.unicode_string_dtypes(max_len=3), hnp.byte_string_dtypes(max_len=3),
+        hnp.scalar_dtypes(),
+        hnp.unicode_string_dtypes(max_len=3),
+        hnp.byte_string_dtypes(max_len=3),
         hnp.array_dtypes(allow_subarrays=False),
     ),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
-)  # fmt: skip
+)
 
 
 @given(arrays, st.sampled_from(["C", "F"]), st.integers(1, 300))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from slither_actors.wire.extents import PAGE, Extents, rounded
+from slither_actors.wire.page_allocator import PAGE, Extents, rounded
 
 SIZE = 12 * PAGE
 sizes = st.integers(0, 5 * PAGE)

@@ -46,9 +46,16 @@ frame_values = st.builds(
 
 def packed(frame: Frame) -> bytes:
     header = pack_header(
-        frame.kind, frame.request_id, attempt=frame.attempt, flags=frame.flags, count=frame.count, failed=frame.failed,
-        side_len=len(frame.side), body_len=len(frame.body), buffers_len=len(frame.buffers),
-    )  # fmt: skip
+        frame.kind,
+        frame.request_id,
+        attempt=frame.attempt,
+        flags=frame.flags,
+        count=frame.count,
+        failed=frame.failed,
+        side_len=len(frame.side),
+        body_len=len(frame.body),
+        buffers_len=len(frame.buffers),
+    )
     return b"".join((header, frame.side, frame.body, frame.buffers))
 
 
@@ -73,9 +80,16 @@ def test_of_shared_buffers_only_the_offset_is_in_the_stream(
         frame.flags, frame.buffers = frame.flags | SHARED, memoryview(offset.to_bytes(8, "little"))
         frame.shared_size = size
         header = pack_header(
-            frame.kind, frame.request_id, attempt=frame.attempt, flags=frame.flags, count=frame.count,
-            failed=frame.failed, side_len=len(frame.side), body_len=len(frame.body), buffers_len=size,
-        )  # fmt: skip
+            frame.kind,
+            frame.request_id,
+            attempt=frame.attempt,
+            flags=frame.flags,
+            count=frame.count,
+            failed=frame.failed,
+            side_len=len(frame.side),
+            body_len=len(frame.body),
+            buffers_len=size,
+        )
         data += b"".join((header, frame.side, frame.body, frame.buffers))
     parser = FrameParser()
     step = max(step, len(data) // 50)

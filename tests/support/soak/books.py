@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slither_actors import DispatchError, LoadError
-from slither_actors.pipeline.statistics import RunStatistics
+from slither_actors.runs.statistics import RunStatistics
 
 PATIENCE = 20.0
 """Seconds that the books of a run get to balance after it was closed."""
@@ -79,9 +79,12 @@ class Books:
 
     def _sums(self, ledger: RunStatistics) -> None:
         self.add(
-            retries=ledger.retries, skipped=ledger.skipped, routed=ledger.routed, failures=ledger.failed,
+            retries=ledger.retries,
+            skipped=ledger.skipped,
+            routed=ledger.routed,
+            failures=ledger.failed,
             pulled=ledger.pulled,
-        )  # fmt: skip
+        )
 
     def _balanced(self, ledger: RunStatistics) -> None:
         if ledger.pulled != ledger.accounted:

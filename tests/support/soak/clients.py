@@ -58,9 +58,16 @@ class Client:
         self.books = books
         self.rng = random.Random(seed)
         self.kinds: list[Callable[[], None]] = [
-            self.retried, self.split, self.skipped, self.sent_elsewhere, self.halting, self.session, self.closing,
-            self.dropped, self.one_batch,
-        ]  # fmt: skip
+            self.retried,
+            self.split,
+            self.skipped,
+            self.sent_elsewhere,
+            self.halting,
+            self.session,
+            self.closing,
+            self.dropped,
+            self.one_batch,
+        ]
 
     def work(self, over: Callable[[], bool]) -> None:
         """Run after run, until it is over."""
@@ -120,9 +127,10 @@ class Client:
 
     def split(self) -> None:
         self.through(
-            payloads_of(self.rng, ["fails", "dies", "exits"], 200), (*HARM, WorkerError),
+            payloads_of(self.rng, ["fails", "dies", "exits"], 200),
+            (*HARM, WorkerError),
             on_error=Retry(5, split=True, then="skip", **RETRY),
-        )  # fmt: skip
+        )
 
     def skipped(self) -> None:
         function = self.rng.choice(["all_at_once", "alone"])
@@ -143,9 +151,14 @@ class Client:
         if bad:
             payloads[len(payloads) // 2] = ("dies", len(payloads) // 2)
         stream = self.system.dispatch.stream(
-            payloads, pool="sessions", command="count", batch_size=1, on_error="skip", timeout=TIMEOUT,
+            payloads,
+            pool="sessions",
+            command="count",
+            batch_size=1,
+            on_error="skip",
+            timeout=TIMEOUT,
             context=Context.new(session_id=f"session {self.rng.randrange(1 << 60)}"),
-        )  # fmt: skip
+        )
         before, told = 0, False
         got: list[Item] = []
         try:

@@ -59,11 +59,16 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
 @pytest.mark.parametrize(
     ("sense", "figure", "unit", "reached"),
     [
-        ("at most", 0.9, "", True), ("at most", 0.904, "", True), ("at most", 0.906, "", False),
-        ("below", 0.894, "", True), ("below", 0.896, "", False),
-        ("at least", 0.9, "share", True), ("at least", 0.8994, "share", False), ("at least", 0.8996, "share", True),
+        ("at most", 0.9, "", True),
+        ("at most", 0.904, "", True),
+        ("at most", 0.906, "", False),
+        ("below", 0.894, "", True),
+        ("below", 0.896, "", False),
+        ("at least", 0.9, "share", True),
+        ("at least", 0.8994, "share", False),
+        ("at least", 0.8996, "share", True),
     ],
-)  # fmt: skip
+)
 def test_a_figure_is_judged_as_it_is_shown(sense: str, figure: float, unit: str, reached: bool) -> None:
     goal = Goal("A", "a figure", sense, 0.9, lambda book: None, unit)  # type: ignore[arg-type]
     assert Judged(goal, Finding(figure)).reached is reached
@@ -89,20 +94,29 @@ def test_heavy_tails_are_judged_against_the_best_peer_in_each_ordering() -> None
     in_order = Figures("J", "time in order", "", "s", {OURS: [1.5], IMAP: [1.6], "mpire": [1.4]})
     completed = Figures("J", "time as completed", "", "s", {OURS: [1.5], IMAP: [1.6], "mpire": [1.5]})
     assert [(of, reached) for _, of, reached in judged(in_order, completed).values()] == [
-        ("mpire", False), ("mpire", True),
-    ]  # fmt: skip
+        ("mpire", False),
+        ("mpire", True),
+    ]
 
 
 def test_the_first_result_is_judged_by_the_slowest_source_and_the_one_that_length_costs_most() -> None:
-    milliseconds = {"range of 10,000,000": 3.0, "range of 10,000": 1.5, "list of 10,000,000": 4.0,
-                    "list of 10,000": 3.5}  # fmt: skip
+    milliseconds = {
+        "range of 10,000,000": 3.0,
+        "range of 10,000": 1.5,
+        "list of 10,000,000": 4.0,
+        "list of 10,000": 3.5,
+    }
     found = judged(Figures("K", "first result", "", "ms", {name: [each] for name, each in milliseconds.items()}))
     assert list(found.values()) == [(4.0, "list of 10,000,000", True), (1.5, "range", False)]
 
 
 def test_memory_is_judged_by_how_much_more_the_longer_input_takes() -> None:
-    megabytes = {"range of 1,000,000": 26.0, "range of 5,000,000": 27.0, "generator of 1,000,000": 26.0,
-                 "generator of 5,000,000": 29.0}  # fmt: skip
+    megabytes = {
+        "range of 1,000,000": 26.0,
+        "range of 5,000,000": 27.0,
+        "generator of 1,000,000": 26.0,
+        "generator of 5,000,000": 29.0,
+    }
     found = judged(Figures("L", "peak memory", "", "MB", {name: [each] for name, each in megabytes.items()}))
     assert list(found.values()) == [(3.0, "generator", False)]
 

@@ -10,14 +10,21 @@ from benchmarks.report import cell, json_text, lines, markdown, table
 from benchmarks.settings import Settings
 
 MACHINE = {
-    "cpus": 2, "cpu": "a processor", "python": "CPython 3.11.7", "platform": "Linux 6 x86_64",
-    "versions": {"slither-actors": "0.1.0", "loky": "3.7.0"}, "load": [0.5, 1.0, 2.25],
-}  # fmt: skip
+    "cpus": 2,
+    "cpu": "a processor",
+    "python": "CPython 3.11.7",
+    "platform": "Linux 6 x86_64",
+    "versions": {"slither-actors": "0.1.0", "loky": "3.7.0"},
+    "load": [0.5, 1.0, 2.25],
+}
 A = Figures(
-    "A", "time", "ints", "s",
+    "A",
+    "time",
+    "ints",
+    "s",
     {OURS: [0.09, 0.12, 0.06], IMAP: [0.1, 0.1, 0.1], RAW: [0.03, 0.06, 0.03], IN_PROCESS: [0.01, 0.01, 0.01]},
     {"loky": "not installed"},
-)  # fmt: skip
+)
 D = Figures("D", "time", "bytes", "s", {OURS: [0.5] * 3, IMAP: [1.0] * 3, IN_PROCESS: [0.0] * 3})
 G_TIME = Figures("G", "time", "computing", "s", {OURS: [2.0], IMAP: [4.0]}, note="A note.")
 G_SHARE = Figures("G", "efficiency", "computing", "share", {OURS: [0.975], IMAP: [0.95]}, note="A note.")
@@ -120,6 +127,8 @@ def test_the_json_has_the_values_of_each_round_and_the_goals() -> None:
     assert told["settings"] == {"rounds": 3, "peers": [IMAP], "scale": 1.0}
     assert told["figures"][0]["values"][OURS] == [0.09, 0.12, 0.06]
     assert [(goal["workload"], goal["limit"], goal["reached"]) for goal in told["goals"]] == [
-        ("A", 0.9, True), ("A", 1.0, None), ("A", 1.5, False),
-    ]  # fmt: skip
+        ("A", 0.9, True),
+        ("A", 1.0, None),
+        ("A", 1.5, False),
+    ]
     assert told["failed"] == {"B": "did not end"}

@@ -35,11 +35,19 @@ class Fake(Pool):
 
 def test_each_has_its_turn_once_a_round_and_another_one_begins() -> None:
     assert list(in_turn("abc", 4)) == [
-        (0, "a"), (0, "b"), (0, "c"),
-        (1, "b"), (1, "c"), (1, "a"),
-        (2, "c"), (2, "a"), (2, "b"),
-        (3, "a"), (3, "b"), (3, "c"),
-    ]  # fmt: skip
+        (0, "a"),
+        (0, "b"),
+        (0, "c"),
+        (1, "b"),
+        (1, "c"),
+        (1, "a"),
+        (2, "c"),
+        (2, "a"),
+        (2, "b"),
+        (3, "a"),
+        (3, "b"),
+        (3, "c"),
+    ]
 
 
 def test_the_first_round_is_not_counted_and_values_keep_the_order_of_the_rounds() -> None:

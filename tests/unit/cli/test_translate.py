@@ -15,11 +15,11 @@ from slither_actors import (
     SlitherError,
     StartTimeout,
     WorkerError,
-    checks,
 )
 from slither_actors.cli.arguments import parse
 from slither_actors.cli.translate import FLAGS, told
-from slither_actors.options import RunOptions, parse_options
+from slither_actors.run_options import RunOptions, parse_options
+from slither_actors.validation import checks
 
 RUN = {"module": "m", "function": "f"}
 

@@ -129,9 +129,13 @@ def conditions(*argv: str) -> subprocess.CompletedProcess[str]:
     others = (SWITCH_INTERVAL, WARNINGS, "PYTHONDEVMODE", "PYTHONWARNINGS")
     return subprocess.run(
         [sys.executable, "-m", "tests.conditions", *argv],
-        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
         env={name: value for name, value in os.environ.items() if name not in others},
-    )  # fmt: skip
+    )
 
 
 @pins

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisors.scheduler import Scheduler
+from supervisors.runtime.scheduler import Scheduler
 
-ACTORS = '''
+ACTORS = """
 import threading
 import pykka
 from supervisors import DaemonActor, LightActor
@@ -67,7 +67,7 @@ class NoActor:
 
 def function():
     pass
-'''
+"""
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slither_actors import OptionError, PoolSpec, Retry
-from slither_actors.config import load
+from slither_actors.system.config import load
 from supervisors import Backoff, ConfigError
 
 

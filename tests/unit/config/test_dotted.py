@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from supervisors.dotted import absent, absent_module, resolve
+from supervisors.config.import_paths import absent, absent_module, resolve
 
 Modules = Callable[[str, str], None]
 

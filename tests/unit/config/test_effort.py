@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from fuzz.hostile_yaml import DOCUMENTS
 
-from slither_actors import config
-from slither_actors.config import SYSTEM
-from supervisors import findings as findings_module
-from supervisors.findings import Findings
-from supervisors.loader import parse_document
-from supervisors.problems import MAX_PROBLEMS, ConfigError
-from supervisors.validation import validate
+from slither_actors.system import config
+from slither_actors.system.config import SYSTEM
+from supervisors.config import cursor as findings_module
+from supervisors.config.cursor import Findings
+from supervisors.config.errors import MAX_PROBLEMS, ConfigError
+from supervisors.config.loader import parse_document
+from supervisors.config.validator import validate
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> Counter[Any]:

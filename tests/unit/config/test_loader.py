@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from supervisors import loader
-from supervisors.loader import MAX_BYTES, MAX_DEPTH, MAX_VALUES, parse_document, scan_document
-from supervisors.problems import MAX_PROBLEMS, ConfigError
+from supervisors.config import loader
+from supervisors.config.errors import MAX_PROBLEMS, ConfigError
+from supervisors.config.loader import MAX_BYTES, MAX_DEPTH, MAX_VALUES, parse_document, scan_document
 
 
 @pytest.fixture(params=["libyaml", "pure Python"], autouse=True)

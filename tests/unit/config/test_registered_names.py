@@ -16,8 +16,7 @@ pytestmark = pytest.mark.usefixtures("modules")
 def test_a_systems_registry_has_the_names_of_its_file(tmp_path: Path, eventually: Callable[..., None]) -> None:
     path = tmp_path / "slither.yaml"
     path.write_text(
-        "pools: {default: {size: 1}}\ntree:\n"
-        "  - {kind: actor, id: a, class: 'trial_actors:Light', register: clerk}\n"
+        "pools: {default: {size: 1}}\ntree:\n  - {kind: actor, id: a, class: 'trial_actors:Light', register: clerk}\n"
     )
     with System.from_yaml(path) as system:
         first = system.registry.lookup("clerk")

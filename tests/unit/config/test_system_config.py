@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slither_actors import PoolSpec, Retry, config
-from slither_actors.options import parse_options
+from slither_actors import PoolSpec, Retry
+from slither_actors.run_options import parse_options
+from slither_actors.system import config
 from supervisors import ConfigError
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import supervisors
 from supervisors import ConfigError, LightActor, Scheduler, StartFailed, SupervisorSpec, stop, tree, wait_started
-from supervisors.config import KINDS
+from supervisors.config.child_kinds import Kind, Kinds
+from supervisors.config.tree_config import KINDS
 from supervisors.exits import SpecError
-from supervisors.kinds import Kind, Kinds
 
 pytestmark = pytest.mark.usefixtures("modules")
 
@@ -57,9 +57,10 @@ def test_a_tree_of_every_kind_of_actor_runs_and_restarts(
             + actor("light", "Light", ", args: [[1]], kwargs: {a: 2}")
             + actor("daemon", "Daemon", ", args: [dd], shutdown: 2")
             + "  - kind: supervisor\n    id: inner\n    shutdown: infinity\n    children:\n"
-            + "    " + actor("plain", "Plain", ", kwargs: {name: pp}, restart: transient").lstrip(" -").join(["- ", ""])
+            + "    "
+            + actor("plain", "Plain", ", kwargs: {name: pp}, restart: transient").lstrip(" -").join(["- ", ""])
         )
-    )  # fmt: skip
+    )
     assert isinstance(spec, SupervisorSpec)
     assert (spec.name, spec.strategy, spec.max_restarts, spec.max_seconds) == ("app", "rest_for_one", 9, 5.0)
     root = spec.start(scheduler)
@@ -83,9 +84,7 @@ def test_a_registered_name_survives_the_childs_restart(
 ) -> None:
     spec = supervisors.load(
         write(
-            "children:\n"
-            + actor("a", "Light", ", register: first")
-            + actor("b", "Plain", ", args: [x], register: b")
+            "children:\n" + actor("a", "Light", ", register: first") + actor("b", "Plain", ", args: [x], register: b")
         )
     )
     root = spec.start(scheduler)
@@ -154,33 +153,57 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
         ("children: []\nmax_seconds: 1e9", ["2:14: max_seconds: must be at most 100,000,000, not 1000000000.0"]),
         ("children: []\nmax_seconds: inf", ["2:14: max_seconds: must be a number, not the text 'inf'"]),
         ("children: []\nmax_seconds:", ["2:13: max_seconds: must be a number, not null; give a value"]),
-        ("children: []\nstrategy: one_for_non",
-         ["2:11: strategy: must be one of one_for_one, one_for_all, rest_for_one, not 'one_for_non', did you mean"]),
+        (
+            "children: []\nstrategy: one_for_non",
+            ["2:11: strategy: must be one of one_for_one, one_for_all, rest_for_one, not 'one_for_non', did you mean"],
+        ),
         ("children: []\nStrategy: one_for_all", ["2:1: Strategy: unknown key, did you mean strategy?"]),
         ("children: []\nrestart_backoff: {jitter: 2}", ["2:27: restart_backoff.jitter: must be at most 1, not 2"]),
         ("children:\n  - id: a", ["2:5: children[0]: the key kind is missing; it is one of actor, supervisor"]),
-        ("children:\n  - {kind: actr, id: a}",
-         ["2:12: children[0].kind: must be one of actor, supervisor, not 'actr', did you mean actor?"]),
-        ("children:\n  - {kind: actor, id: 5, class: 'os:x'}",
-         ['2:23: children[0].id: must be text, not 5; put it in quotes: "5"', "2:33: children[0].class: module os"]),
+        (
+            "children:\n  - {kind: actr, id: a}",
+            ["2:12: children[0].kind: must be one of actor, supervisor, not 'actr', did you mean actor?"],
+        ),
+        (
+            "children:\n  - {kind: actor, id: 5, class: 'os:x'}",
+            ['2:23: children[0].id: must be text, not 5; put it in quotes: "5"', "2:33: children[0].class: module os"],
+        ),
         ("children:\n" + actor("a", "Light") * 2, ["3:23: children[1].id: the child on line 2 has this id already"]),
         ("children:\n" + actor("a", "Lihgt"), ["2:33: children[0].class: module trial_actors has no Lihgt, did"]),
         ("children:\n" + actor("a", "NoActor"), ["2:33: children[0].class: trial_actors:NoActor is no actor"]),
         ("children:\n" + actor("a", "function"), ["2:33: children[0].class: trial_actors:function is no actor"]),
-        ("children:\n" + actor("a", "Light", ", register: x") + actor("b", "Light", ", register: x"),
-         ["3:65: children[1].register: the child 'a' registers this name already, on line 2; give the child 'b' an"]),
-        ("children: [{kind: supervisor, id: s, children: [" + IN_FLOW.format("a") + "]}, " + IN_FLOW.format("b") + "]",
-         ["1:175: children[1].register: the child 'a' registers this name already, on line 1; give the child 'b' an"]),
+        (
+            "children:\n" + actor("a", "Light", ", register: x") + actor("b", "Light", ", register: x"),
+            ["3:65: children[1].register: the child 'a' registers this name already, on line 2; give the child 'b' an"],
+        ),
+        (
+            "children: [{kind: supervisor, id: s, children: ["
+            + IN_FLOW.format("a")
+            + "]}, "
+            + IN_FLOW.format("b")
+            + "]",
+            [
+                "1:175: children[1].register: the child 'a' registers this name already, on line 1; "
+                "give the child 'b' an"
+            ],
+        ),
         ("children:\n" + actor("a", "Light", ", register: ''"), ["2:65: children[0].register: must not be empty"]),
         ("children:\n" + actor("a", "Light", ", register: 5"), ["2:65: children[0].register: must be text, not 5"]),
         ("children:\n" + actor("a", "Light", ", significant: true"), ["2:68: children[0].significant: a permanent"]),
-        ("children:\n" + actor("a", "Light", ", restart: temporary, significant: true"),
-         ["2:88: children[0].significant: a significant child needs a supervisor that heeds it"]),
-        ("children:\n" + actor("a", "Light", ", shutdown: brutal"),
-         ["2:65: children[0].shutdown: must be seconds from 0 to 100,000,000, or one of brutal_kill, infinity, not "]),
+        (
+            "children:\n" + actor("a", "Light", ", restart: temporary, significant: true"),
+            ["2:88: children[0].significant: a significant child needs a supervisor that heeds it"],
+        ),
+        (
+            "children:\n" + actor("a", "Light", ", shutdown: brutal"),
+            [
+                "2:65: children[0].shutdown: must be seconds from 0 to 100,000,000, "
+                "or one of brutal_kill, infinity, not "
+            ],
+        ),
         ("children:\n" + actor("a", "Light", ", kwargs: [1]"), ["2:63: children[0].kwargs: must be a mapping (key: v"]),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_told_with_place_path_and_remedy(
     write: Callable[[str], Path], text: str, expected: list[str]
 ) -> None:

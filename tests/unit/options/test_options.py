@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnknownOption
 from slither_actors.executors import SnakeBridge, Snakepit
-from slither_actors.options import RunOptions, parse_options
 from slither_actors.policies import HALT, SKIP, Retry
+from slither_actors.run_options import RunOptions, parse_options
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 
 WORK = {"module": "m", "function": "f"}
@@ -63,19 +63,41 @@ def test_the_defaults_are_these():
     for name in ("executor", "strategy", "context"):
         del values[name]
     assert values == {
-        "max_in_flight": None, "prefetch": None, "max_in_flight_bytes": None, "ordering": "preserve", "on_error": HALT,
-        "timeout": 30.0, "timeout_given": False, "batch_timeout": None, "batch_timeout_given": False, "linger": None,
-        "pool": None, "affinity": None, "inline": False, "prefetch_given": False,
-    }  # fmt: skip
+        "max_in_flight": None,
+        "prefetch": None,
+        "max_in_flight_bytes": None,
+        "ordering": "preserve",
+        "on_error": HALT,
+        "timeout": 30.0,
+        "timeout_given": False,
+        "batch_timeout": None,
+        "batch_timeout_given": False,
+        "linger": None,
+        "pool": None,
+        "affinity": None,
+        "inline": False,
+        "prefetch_given": False,
+    }
     assert options.batch_size == 64
 
 
 def test_what_is_given_is_taken():
     context = Context.new(session_id="s")
     options = parse(
-        **WORK, each=True, pool="gpu", affinity="strict", batch_size=32, max_in_flight=2, prefetch=0,
-        max_in_flight_bytes=10**9, ordering="as_completed", on_error="skip", timeout=5, linger=0.5, context=context,
-    )  # fmt: skip
+        **WORK,
+        each=True,
+        pool="gpu",
+        affinity="strict",
+        batch_size=32,
+        max_in_flight=2,
+        prefetch=0,
+        max_in_flight_bytes=10**9,
+        ordering="as_completed",
+        on_error="skip",
+        timeout=5,
+        linger=0.5,
+        context=context,
+    )
     assert options.executor.target == ("m", "f", True)
     assert (options.executor.pool, options.pool, options.affinity) == ("gpu", "gpu", "strict")
     assert (options.batch_size, options.max_in_flight, options.prefetch) == (32, 2, 0)
@@ -178,9 +200,24 @@ def test_an_unknown_option_has_the_known_ones_as_attribute():
         parse(**WORK, colour=1)
     assert caught.value.name == "colour"
     assert set(caught.value.known) == {
-        "executor", "module", "function", "each", "pool", "affinity", "strategy", "batch_size", "max_in_flight",
-        "prefetch", "max_in_flight_bytes", "ordering", "on_error", "timeout", "batch_timeout", "linger", "context",
-    }  # fmt: skip
+        "executor",
+        "module",
+        "function",
+        "each",
+        "pool",
+        "affinity",
+        "strategy",
+        "batch_size",
+        "max_in_flight",
+        "prefetch",
+        "max_in_flight_bytes",
+        "ordering",
+        "on_error",
+        "timeout",
+        "batch_timeout",
+        "linger",
+        "context",
+    }
 
 
 @pytest.mark.parametrize(
@@ -292,9 +329,20 @@ def test_numbers_of_other_libraries_are_taken_as_pythons():
 
 
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=3), st.just([]),
-    st.just({}), st.just(len), st.just(object), st.just(object()), st.complex_numbers(), st.just(Retry),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=3),
+    st.just([]),
+    st.just({}),
+    st.just(len),
+    st.just(object),
+    st.just(object()),
+    st.complex_numbers(),
+    st.just(Retry),
+)
 
 
 @given(

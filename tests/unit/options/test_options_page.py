@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from slither_actors import options
+from slither_actors import run_options
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "options.md"
 
@@ -17,7 +17,7 @@ def rows() -> list[str]:
 
 
 def test_each_option_of_a_run_has_a_row() -> None:
-    known = {"executor", "strategy", *options._RUN}
-    for parameters in options._OURS.values():
+    known = {"executor", "strategy", *run_options._RUN}
+    for parameters in run_options._OURS.values():
         known.update(parameters)
     assert sorted(rows()) == sorted(known)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from slither_actors import PoolSpec
-from slither_actors.pools import arena as arenas
-from slither_actors.pools.arena import Lease, ReplyArena, RequestArena, memory_file
+from slither_actors.pools import shared_memory as arenas
 from slither_actors.pools.hosts.local import LocalHost
-from slither_actors.wire import shared
+from slither_actors.pools.shared_memory import Lease, ReplyArena, RequestArena, memory_file
+from slither_actors.wire import shared_memory
 from slither_actors.wire.frames import REPLY, SHARED, Frame, ProtocolError, pack_header
-from slither_actors.wire.shared import Arena, Mapped, freed_body, freed_parts
+from slither_actors.wire.shared_memory import Arena, Mapped, freed_body, freed_parts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are no such files elsewhere")
 MIB = 1 << 20
@@ -120,7 +120,7 @@ def test_what_is_not_in_use_is_trimmed_between_what_is(worker_file: int) -> None
 
 
 def test_where_pages_are_larger_only_whole_ones_are_trimmed(worker_file: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "PAGESIZE", 4 * 4096)  # to the real one as one of 16 KiB is to ours
+    monkeypatch.setattr(shared_memory, "PAGESIZE", 4 * 4096)  # to the real one as one of 16 KiB is to ours
     arena = Arena(worker_file)
     places = [arena.put([bytes([number]) * 4096], 4096) for number in range(1, 17)]
     for place in places[1:14]:  # from the second page of the first large one to the second of the fourth
@@ -130,7 +130,7 @@ def test_where_pages_are_larger_only_whole_ones_are_trimmed(worker_file: int, mo
 
 
 def test_where_the_system_refuses_to_trim_nothing_happens(worker_file: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "_MADV_REMOVE", 12345)
+    monkeypatch.setattr(shared_memory, "_MADV_REMOVE", 12345)
     arena = Arena(worker_file)
     place = arena.put([b"abc"], 3)
     arena.extents.give(place or 0, 3)

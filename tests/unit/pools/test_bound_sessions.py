@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slither_actors.errors import WorkerCrashed
-from slither_actors.pools.affinity import Sessions
-from slither_actors.pools.slots import Slot
+from slither_actors.pools.assignment.sessions import Sessions
+from slither_actors.pools.assignment.slots import WorkerSlot
 
 
 def test_a_hint_moves_no_session_that_is_bound() -> None:
-    sessions, mine, other = Sessions(), Slot(0), Slot(1)
+    sessions, mine, other = Sessions(), WorkerSlot(0), WorkerSlot(1)
     sessions.taken("a", mine, "strict run", bound=True)
     sessions.taken("a", other, "hint run", bound=False)
     assert sessions.slot_of("a") is mine
@@ -18,7 +18,7 @@ def test_a_hint_moves_no_session_that_is_bound() -> None:
 
 
 def test_a_hint_moves_a_session_that_is_not_bound() -> None:
-    sessions, first, second = Sessions(), Slot(0), Slot(1)
+    sessions, first, second = Sessions(), WorkerSlot(0), WorkerSlot(1)
     sessions.taken("a", first, "run", bound=False)
     sessions.taken("a", second, "run", bound=False)
     assert sessions.slot_of("a") is second

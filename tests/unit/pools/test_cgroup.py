@@ -11,8 +11,8 @@ from support.pool_bench import Bench
 from support.worker import FUNCTIONS
 
 from slither_actors import DispatchError, PoolSpec, System, WorkerCrashed
-from slither_actors.pools import cgroup
-from slither_actors.pools.cgroup import OomKills
+from slither_actors.pools.processes import cgroup
+from slither_actors.pools.processes.cgroup import OomKills
 
 Make = Callable[..., Bench]
 
@@ -107,11 +107,11 @@ def test_a_sigkill_that_the_count_explains_is_named(bench: Make, tmp_path: Path)
     it = bench(max_restarts=None)
     it.link.oom_kills = group.kills()
     it.start()
-    lane = it.lane()
-    it.submit(lane, 1)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1)
     group.killed(1)
     it.do(it.host.die, None, 9)
-    error = lane.collector.of(1)
+    error = run_queue.collector.of(1)
     assert isinstance(error, WorkerCrashed)
     assert (error.signal, error.memory_limit) == (9, True)
     assert "was killed by the memory limit of its cgroup" in str(error)
@@ -124,12 +124,12 @@ def test_other_deaths_are_not(bench: Make, tmp_path: Path, signal: int) -> None:
     it = bench(max_restarts=None)
     it.link.oom_kills = group.kills()
     it.start()
-    lane = it.lane()
-    it.submit(lane, 1)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1)
     if signal != 9:
         group.killed(1)  # something else in the cgroup
     it.do(it.host.die, None, signal)
-    assert not lane.collector.of(1).memory_limit
+    assert not run_queue.collector.of(1).memory_limit
 
 
 def test_our_own_kill_is_not(bench: Make, tmp_path: Path) -> None:
@@ -138,10 +138,10 @@ def test_our_own_kill_is_not(bench: Make, tmp_path: Path) -> None:
     it.link.oom_kills = group.kills()
     it.start()
     group.killed(1)
-    lane = it.lane(timeout=1.0)
-    it.submit(lane, 1)
+    run_queue = it.run_queue(timeout=1.0)
+    it.submit(run_queue, 1)
     it.scheduler.advance(1.1)
-    assert not hasattr(lane.collector.of(1), "memory_limit")
+    assert not hasattr(run_queue.collector.of(1), "memory_limit")
 
 
 def test_a_real_worker_that_is_killed_so_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

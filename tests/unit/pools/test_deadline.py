@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slither_actors.pools.deadline import Deadline
+from slither_actors.pools.worker.deadline import Deadline
 from supervisors import LightActor, Normal
 from supervisors.testing import ManualScheduler
 

@@ -13,7 +13,7 @@ import pytest
 
 from slither_actors import PoolSpec
 from slither_actors.pools.hosts.local import LocalHost
-from slither_actors.pools.spawner import GuardianLink
+from slither_actors.pools.processes.spawner import GuardianLink
 from slither_actors.wire.ends import is_end
 from slither_actors.wire.header import ProtocolError
 
@@ -83,9 +83,17 @@ def test_stderr_that_the_program_has_closed_is_at_its_end() -> None:
 
 @pytest.mark.parametrize(
     ("code", "end"),
-    [(errno.EPIPE, True), (errno.ECONNRESET, True), (errno.ENOTCONN, True), (errno.ESHUTDOWN, True),
-     (errno.ECONNABORTED, True), (errno.EBADF, False), (errno.EIO, False), (errno.EAGAIN, False)],
-)  # fmt: skip
+    [
+        (errno.EPIPE, True),
+        (errno.ECONNRESET, True),
+        (errno.ENOTCONN, True),
+        (errno.ESHUTDOWN, True),
+        (errno.ECONNABORTED, True),
+        (errno.EBADF, False),
+        (errno.EIO, False),
+        (errno.EAGAIN, False),
+    ],
+)
 def test_which_errors_are_ends(code: int, end: bool) -> None:
     assert is_end(OSError(code, "")) is end
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from slither_actors import OptionError, PoolSpec
-from slither_actors.pools import interpreter
-from slither_actors.pools.environment import THREADS, of_host, of_worker
+from slither_actors.pools.processes import interpreter
+from slither_actors.pools.processes.environment import THREADS, of_host, of_worker
 from slither_actors.worker.boot import STARTED_AS
 
 # --- variables
@@ -62,9 +62,18 @@ def test_a_variable_that_another_thread_deletes_meanwhile(monkeypatch: pytest.Mo
 
 def flags(**given: Any) -> Any:
     names = [
-        "isolated", "ignore_environment", "no_user_site", "safe_path", "no_site", "debug", "dont_write_bytecode",
-        "optimize", "bytes_warning", "verbose", "dev_mode",
-    ]  # fmt: skip
+        "isolated",
+        "ignore_environment",
+        "no_user_site",
+        "safe_path",
+        "no_site",
+        "debug",
+        "dont_write_bytecode",
+        "optimize",
+        "bytes_warning",
+        "verbose",
+        "dev_mode",
+    ]
     return types.SimpleNamespace(**{**dict.fromkeys(names, 0), **given})
 
 
@@ -104,10 +113,15 @@ def test_options_and_warnings_of_the_host_too(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("attribute", "value", "said"),
-    [("frozen", True, "sys.frozen"), ("oxidized", True, "PyOxidizer"), ("executable", "", "''"),
-     ("executable", None, "None"), ("executable", "/no/such/python", "no such file"),
-     ("executable", __file__, "cannot be executed")],
-)  # fmt: skip
+    [
+        ("frozen", True, "sys.frozen"),
+        ("oxidized", True, "PyOxidizer"),
+        ("executable", "", "''"),
+        ("executable", None, "None"),
+        ("executable", "/no/such/python", "no such file"),
+        ("executable", __file__, "cannot be executed"),
+    ],
+)
 def test_what_can_run_no_worker_is_refused_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, attribute: str, value: object, said: str
 ) -> None:

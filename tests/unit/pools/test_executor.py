@@ -8,7 +8,7 @@ import pytest
 from support.pool_bench import Bench, busy, failure_of, frame_of, reply_to
 
 from slither_actors import BatchTimeout, LoadError, PoolUnavailable, ProtocolError, StartTimeout, WorkerCrashed
-from slither_actors.pools.job import Target
+from slither_actors.pools.assignment.job import Target
 from slither_actors.wire import frames as wire
 from slither_actors.wire.messages import Hello, Load
 
@@ -27,8 +27,8 @@ def test_the_worker_is_greeted_and_takes_jobs_once_it_is_ready(bench: Make) -> N
     told = Hello.from_body(hello.body)
     assert told.path[0] == "/somewhere"
     assert (told.adapter, told.name) == ("a:B", "p")
-    lane = it.lane()
-    it.submit(lane, 1)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1)
     assert it.host.calls() == []
     ready = it.when_ready()
     assert ready == []
@@ -37,7 +37,7 @@ def test_the_worker_is_greeted_and_takes_jobs_once_it_is_ready(bench: Make) -> N
     assert it.link.commands == ("score",)
     assert [call.body for call in it.host.calls()] == [b"body 1"]
     it.do(it.host.say, reply_to(it.host.calls()[0]))
-    assert lane.collector.refs == [1]
+    assert run_queue.collector.refs == [1]
 
 
 def test_a_worker_that_is_not_ready_in_time_is_killed_and_counted(bench: Make) -> None:
@@ -173,11 +173,11 @@ def test_our_own_kill_of_a_worker_that_does_not_get_ready_is_no_kill_from_outsid
 
 def test_replies_are_matched_with_requests_in_order(bench: Make) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2, 3)
+    run_queue, calls = busy(it, 1, 2, 3)
     it.do(it.host.say, reply_to(calls[0]), failure_of(calls[1].request_id))
     it.do(it.host.say, reply_to(calls[2]))
-    assert lane.collector.refs == [1, 2, 3]
-    assert [outcome.kind for _, outcome in lane.collector.ended] == [wire.REPLY, wire.FAILURE, wire.REPLY]
+    assert run_queue.collector.refs == [1, 2, 3]
+    assert [outcome.kind for _, outcome in run_queue.collector.ended] == [wire.REPLY, wire.FAILURE, wire.REPLY]
     assert it.link.executors[0].statistics().done == 3
 
 
@@ -190,11 +190,11 @@ def test_the_attempt_and_the_count_are_in_the_header(bench: Make) -> None:
 @pytest.mark.parametrize("which", [1, 99])
 def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(bench: Make, which: int) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2)
+    run_queue, calls = busy(it, 1, 2)
     wrong = reply_to(calls[which]) if which < 2 else frame_of(wire.REPLY, 987_654, count=1)
     it.do(it.hosts[0].say, wrong)
     assert "kill at 1000" in it.hosts[0].log
-    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert isinstance(run_queue.collector.of(1), ProtocolError)
     # The one behind it never began: the next worker has it.
     assert [call.body for call in it.host.calls()] == [b"body 2"]
 
@@ -202,10 +202,10 @@ def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(ben
 @pytest.mark.parametrize("kind", [wire.READY, wire.LOADED])
 def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2)
+    run_queue, calls = busy(it, 1, 2)
     it.do(it.hosts[0].say, frame_of(kind, calls[0].request_id))
     assert "kill at 1000" in it.hosts[0].log
-    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert isinstance(run_queue.collector.of(1), ProtocolError)
     assert [call.body for call in it.host.calls()] == [b"body 2"]
     assert it.counts.protocol_errors == {"unexpected": 1}
 
@@ -217,27 +217,27 @@ def test_what_is_no_answer_to_a_load_kills_the_worker_and_costs_the_batch_that_w
     it = bench()
     it.loads = False
     it.start()
-    lane = it.lane()
-    it.submit(lane, 1, target=Target("module", "function"))
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, target=Target("module", "function"))
     it.do(it.hosts[0].say, frame_of(kind, it.hosts[0].requests[1].request_id))
-    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert isinstance(run_queue.collector.of(1), ProtocolError)
     assert it.counts.protocol_errors == {"unexpected": 1}
 
 
 def test_what_was_answered_before_the_nonsense_counts(bench: Make) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2, 3)
+    run_queue, calls = busy(it, 1, 2, 3)
     it.do(it.hosts[0].say, reply_to(calls[0]), frame_of(wire.REPLY, 987_654))
-    assert lane.collector.of(1).kind == wire.REPLY
-    assert isinstance(lane.collector.of(2), ProtocolError)
+    assert run_queue.collector.of(1).kind == wire.REPLY
+    assert isinstance(run_queue.collector.of(2), ProtocolError)
     assert [call.body for call in it.host.calls()] == [b"body 3"]
 
 
 def test_a_pipe_that_breaks_kills_the_worker_with_that_reason(bench: Make) -> None:
     it = bench()
-    lane, _ = busy(it, 1)
+    run_queue, _ = busy(it, 1)
     it.do(it.hosts[0].sink.on_broken, ProtocolError("magic", "no frame"))
-    assert isinstance(lane.collector.of(1), ProtocolError)
+    assert isinstance(run_queue.collector.of(1), ProtocolError)
 
 
 # --- functions
@@ -247,15 +247,15 @@ def test_a_function_is_loaded_once_a_worker_ahead_of_its_first_batch(bench: Make
     it = bench()
     it.start()
     target = Target("module", "function", each=True)
-    lane = it.lane()
-    it.submit(lane, 1, target=target)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, target=target)
     (call,) = it.host.calls()
     hello, load, _ = it.host.requests
     told = Load.from_body(load.body)
     assert (told.module, told.function, told.each, told.target) == ("module", "function", True, target.id)
     assert call.kind == wire.CALL
     it.do(it.host.say, reply_to(call))
-    it.submit(lane, 2, target=target)
+    it.submit(run_queue, 2, target=target)
     assert [frame.kind for frame in it.host.requests] == [hello.kind, wire.LOAD, wire.CALL, wire.CALL]
 
 
@@ -263,19 +263,19 @@ def test_a_function_that_cannot_be_loaded_is_the_error_of_its_batches_and_the_wo
     it = bench()
     it.loads = False
     it.start()
-    lane = it.lane()
-    it.warm(lane)
+    run_queue = it.run_queue()
+    it.warm(run_queue)
     target = Target("module", "function")
-    it.submit(lane, 1, 2, target=target)
+    it.submit(run_queue, 1, 2, target=target)
     load = it.host.requests[1]
     it.do(it.host.say, failure_of(load.request_id, "load"))
     for call in it.host.calls():
         it.do(it.host.say, failure_of(call.request_id, "load"))
-    assert all(isinstance(lane.collector.of(ref), LoadError) for ref in (1, 2))
-    assert "ValueError: no" in str(lane.collector.of(1))
+    assert all(isinstance(run_queue.collector.of(ref), LoadError) for ref in (1, 2))
+    assert "ValueError: no" in str(run_queue.collector.of(1))
     assert len(it.hosts) == 1
     # A later run tries again.
-    it.submit(it.lane(), 3, target=target)
+    it.submit(it.run_queue(), 3, target=target)
     assert [frame.kind for frame in it.host.requests][-2:] == [wire.LOAD, wire.CALL]
 
 
@@ -283,46 +283,46 @@ def test_nothing_more_of_a_run_is_begun_once_its_function_cannot_be_loaded(bench
     it = bench()
     it.loads = False
     it.start()
-    lane = it.lane(ahead=False)
+    run_queue = it.run_queue(ahead=False)
     target = Target("module", "function")
-    it.submit(lane, 1, 2, target=target)
+    it.submit(run_queue, 1, 2, target=target)
     it.do(it.host.say, failure_of(it.host.requests[1].request_id, "load"))
     it.do(it.host.say, failure_of(it.host.calls()[0].request_id, "load"))
-    it.submit(lane, 3, target=target)
+    it.submit(run_queue, 3, target=target)
     assert [frame.kind for frame in it.host.requests[1:]] == [wire.LOAD, wire.CALL]
-    assert isinstance(lane.collector.of(1), LoadError)  # which ends the run: it waits for nothing else
+    assert isinstance(run_queue.collector.of(1), LoadError)  # which ends the run: it waits for nothing else
 
 
 def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
-    lane = it.lane(timeout=2.0)
-    it.submit(lane, 1, target=Target("module", "function"))
+    run_queue = it.run_queue(timeout=2.0)
+    it.submit(run_queue, 1, target=Target("module", "function"))
     it.scheduler.advance(9.0)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     it.do(it.host.say, frame_of(wire.LOADED, it.host.requests[1].request_id))
     it.scheduler.advance(1.9)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     it.scheduler.advance(0.2)
-    assert isinstance(lane.collector.of(1), BatchTimeout)
+    assert isinstance(run_queue.collector.of(1), BatchTimeout)
 
 
 def test_two_loads_over_their_time_end_every_batch_of_that_function_and_no_other(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
-    lane, other = it.lane(), it.lane()
-    it.warm(lane), it.warm(other)
-    it.submit(lane, 1, 2, target=Target("module", "slow"))
+    run_queue, other = it.run_queue(), it.run_queue()
+    it.warm(run_queue), it.warm(other)
+    it.submit(run_queue, 1, 2, target=Target("module", "slow"))
     it.submit(other, 3)
     it.scheduler.advance(10.1)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     it.scheduler.advance(0.1)
     it.scheduler.advance(10.1)
     for ref in (1, 2):
-        assert isinstance(lane.collector.of(ref), LoadError)
-        assert isinstance(lane.collector.of(ref).reason, StartTimeout)
+        assert isinstance(run_queue.collector.of(ref), LoadError)
+        assert isinstance(run_queue.collector.of(ref).reason, StartTimeout)
     assert [call.body for call in it.host.calls()] == [b"body 3"]
     assert other.collector.ended == []
     assert it.counts.deaths == 0
@@ -333,36 +333,36 @@ def test_two_loads_over_their_time_end_every_batch_of_that_function_and_no_other
 
 def test_the_clock_starts_when_the_batch_is_first_in_the_pipe(bench: Make) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2, 3, timeout=5.0)
+    run_queue, calls = busy(it, 1, 2, 3, timeout=5.0)
     it.scheduler.advance(4.0)
     it.do(it.host.say, reply_to(calls[0]))
     it.scheduler.advance(4.0)
     it.do(it.host.say, reply_to(calls[1]))
     it.scheduler.advance(4.9)
-    assert lane.collector.refs == [1, 2]
+    assert run_queue.collector.refs == [1, 2]
     it.scheduler.advance(0.2)
-    assert isinstance(lane.collector.of(3), BatchTimeout)
-    assert lane.collector.of(3).timeout == 5.0
+    assert isinstance(run_queue.collector.of(3), BatchTimeout)
+    assert run_queue.collector.of(3).timeout == 5.0
     assert "kill at 1013" in it.hosts[0].log
 
 
 def test_at_the_deadline_the_pipe_is_read_once_more(bench: Make) -> None:
     it = bench()
-    lane, calls = busy(it, 1, 2, timeout=5.0)
+    run_queue, calls = busy(it, 1, 2, timeout=5.0)
     it.host.late = [reply_to(calls[0])]
     it.scheduler.advance(5.0)
-    assert lane.collector.of(1).kind == wire.REPLY
+    assert run_queue.collector.of(1).kind == wire.REPLY
     it.scheduler.advance(4.9)  # the next one has its own five seconds
-    assert lane.collector.refs == [1]
+    assert run_queue.collector.refs == [1]
     it.scheduler.advance(0.2)
-    assert isinstance(lane.collector.of(2), BatchTimeout)
+    assert isinstance(run_queue.collector.of(2), BatchTimeout)
 
 
 def test_a_timeout_is_charged_to_the_first_batch_and_a_new_worker_serves_the_rest(bench: Make) -> None:
     it = bench(max_restarts=0)
-    lane, calls = busy(it, 1, 2, 3, timeout=5.0)
+    run_queue, calls = busy(it, 1, 2, 3, timeout=5.0)
     it.scheduler.advance(5.0)
-    assert lane.collector.refs == [1]
+    assert run_queue.collector.refs == [1]
     assert len(it.hosts) == 2
     again = it.host.calls()
     assert [call.body for call in again] == [b"body 2", b"body 3"]
@@ -374,23 +374,23 @@ def test_a_timeout_is_charged_to_the_first_batch_and_a_new_worker_serves_the_res
 
 def test_without_a_timeout_nothing_ever_rings(bench: Make) -> None:
     it = bench()
-    lane, (call,) = busy(it, 1, timeout=None)
+    run_queue, (call,) = busy(it, 1, timeout=None)
     it.scheduler.advance(100_000)
     it.do(it.host.say, reply_to(call))
-    assert lane.collector.of(1).kind == wire.REPLY
+    assert run_queue.collector.of(1).kind == wire.REPLY
 
 
 def test_a_late_reply_after_a_timeout_reaches_nobody(bench: Make) -> None:
     it = bench()
     it.start()
     it.killable = False
-    lane = it.lane(timeout=5.0)
-    it.submit(lane, 1)
+    run_queue = it.run_queue(timeout=5.0)
+    it.submit(run_queue, 1)
     (call,) = it.host.calls()
     it.scheduler.advance(5.0)
     it.do(it.host.say, reply_to(call))
     it.do(lambda: it.hosts[0].die(signal=9))
-    assert isinstance(lane.collector.of(1), BatchTimeout)
+    assert isinstance(run_queue.collector.of(1), BatchTimeout)
 
 
 # --- death
@@ -398,9 +398,9 @@ def test_a_late_reply_after_a_timeout_reaches_nobody(bench: Make) -> None:
 
 def test_a_crash_is_charged_to_the_first_batch_and_the_others_go_as_the_same_bytes_and_attempt(bench: Make) -> None:
     it = bench(max_restarts=None)
-    lane, calls = busy(it, 1, 2, 3)
+    run_queue, calls = busy(it, 1, 2, 3)
     it.do(it.hosts[0].die, None, 11, "Segmentation fault")
-    error = lane.collector.of(1)
+    error = run_queue.collector.of(1)
     assert isinstance(error, WorkerCrashed)
     assert (error.signal, error.exit_code, error.stderr_tail) == (11, None, "Segmentation fault")
     again = it.host.calls()
@@ -414,46 +414,46 @@ def test_a_crash_is_charged_to_the_first_batch_and_the_others_go_as_the_same_byt
 def test_what_was_sent_before_the_pool_heard_of_the_death_is_redelivered_too(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.start()
-    lane = it.lane()
+    run_queue = it.run_queue()
     it.hosts[0].die(signal=9)  # nobody has read that message yet
-    it.submit(lane, 1)
-    assert lane.collector.ended == []
+    it.submit(run_queue, 1)
+    assert run_queue.collector.ended == []
     assert [call.body for call in it.host.calls()] == [b"body 1"]
     it.do(it.host.say, reply_to(it.host.calls()[0]))
-    assert lane.collector.refs == [1]
+    assert run_queue.collector.refs == [1]
 
 
 def test_two_crashes_in_loads_in_a_row_are_of_the_function(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.loads = False
     it.start()
-    lane = it.lane()
-    it.submit(lane, 1, 2, target=Target("module", "crashes"))
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, 2, target=Target("module", "crashes"))
     it.do(it.hosts[0].die, 3)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     assert it.counts.deaths == 1
     it.do(it.hosts[1].die, 3)
     for ref in (1, 2):
-        error = lane.collector.of(ref)
+        error = run_queue.collector.of(ref)
         assert isinstance(error, LoadError)
         assert isinstance(error.reason, WorkerCrashed)
         assert error.reason.exit_code == 3
-    it.submit(lane, 3, target=Target("module", "crashes"))
-    assert isinstance(lane.collector.of(3), LoadError)  # what the order may wait for has an outcome, too
+    it.submit(run_queue, 3, target=Target("module", "crashes"))
+    assert isinstance(run_queue.collector.of(3), LoadError)  # what the order may wait for has an outcome, too
 
 
 def test_a_crash_in_a_load_is_of_the_worker_where_another_has_the_function(bench: Make) -> None:
     it = bench(size=2, max_restarts=None)
     it.loads = False
     it.start()
-    lane = it.lane(max_in_flight=2, ahead=False)
+    run_queue = it.run_queue(max_in_flight=2, ahead=False)
     target = Target("module", "function")
-    it.submit(lane, 1, 2, target=target)
+    it.submit(run_queue, 1, 2, target=target)
     good, bad = it.hosts
     it.do(good.say, frame_of(wire.LOADED, good.requests[1].request_id))
     for _ in range(3):
         it.do(bad.die, 3)
-        assert lane.collector.ended == []
+        assert run_queue.collector.ended == []
         bad = it.hosts[-1]
 
 
@@ -461,12 +461,12 @@ def test_a_load_error_is_the_outcome_of_what_waits_too(bench: Make) -> None:
     it = bench()
     it.loads = False
     it.start()
-    lane = it.lane(ahead=False)
-    it.submit(lane, 1, 2, target=Target("module", "function"))
+    run_queue = it.run_queue(ahead=False)
+    it.submit(run_queue, 1, 2, target=Target("module", "function"))
     it.do(it.host.say, failure_of(it.host.requests[1].request_id, "load"))
     it.do(it.host.say, failure_of(it.host.calls()[0].request_id, "load"))
-    assert isinstance(lane.collector.of(1), LoadError)
-    assert isinstance(lane.collector.of(2), LoadError)
+    assert isinstance(run_queue.collector.of(1), LoadError)
+    assert isinstance(run_queue.collector.of(2), LoadError)
 
 
 def test_an_idle_workers_death_is_charged_to_nobody(bench: Make) -> None:
@@ -481,8 +481,8 @@ def test_an_idle_workers_death_is_charged_to_nobody(bench: Make) -> None:
 def test_a_retry_goes_to_another_worker_if_one_is_ready(bench: Make) -> None:
     it = bench(size=2)
     it.start()
-    lane = it.lane()
-    (job,) = it.submit(lane, 1)
+    run_queue = it.run_queue()
+    (job,) = it.submit(run_queue, 1)
     (first,) = [host for host in it.hosts if host.calls()]
     it.do(first.say, failure_of(first.calls()[0].request_id))
     job.attempt += 1
@@ -494,8 +494,8 @@ def test_a_retry_goes_to_another_worker_if_one_is_ready(bench: Make) -> None:
 def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
     it = bench()
     it.start()
-    lane = it.lane()
-    (job,) = it.submit(lane, 1)
+    run_queue = it.run_queue()
+    (job,) = it.submit(run_queue, 1)
     assert job.began == it.scheduler.now()
     it.do(it.host.say, failure_of(it.host.calls()[0].request_id))
     it.greets = False
@@ -514,11 +514,11 @@ def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
 def test_what_waits_in_the_pipe_is_cancelled_with_the_workers_acknowledgement(bench: Make) -> None:
     it = bench()
     it.start()
-    lane = it.lane()
-    it.warm(lane)
-    jobs = it.submit(lane, 1, 2, 3)
+    run_queue = it.run_queue()
+    it.warm(run_queue)
+    jobs = it.submit(run_queue, 1, 2, 3)
     calls = it.host.calls()
-    it.cancel(lane, *jobs)
+    it.cancel(run_queue, *jobs)
     # The first one is in execution, as far as anyone knows.
     assert set(it.host.cancels()) == {calls[1].request_id, calls[2].request_id}
     assert it.pool.in_pipes == 3  # until the worker says so
@@ -526,18 +526,18 @@ def test_what_waits_in_the_pipe_is_cancelled_with_the_workers_acknowledgement(be
     assert it.pool.in_pipes == 2
     it.do(it.host.say, reply_to(calls[0]), reply_to(calls[1]))  # one was begun before the cancel came
     assert it.pool.in_pipes == 0
-    assert lane.collector.ended == []  # nobody wants to know
+    assert run_queue.collector.ended == []  # nobody wants to know
     assert len(it.hosts) == 1
 
 
 def test_cancelled_jobs_are_not_redelivered_when_the_worker_dies(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.start()
-    lane, other = it.lane(), it.lane()
-    it.warm(lane), it.warm(other)
-    jobs = it.submit(lane, 1, 2)
+    run_queue, other = it.run_queue(), it.run_queue()
+    it.warm(run_queue), it.warm(other)
+    jobs = it.submit(run_queue, 1, 2)
     it.submit(other, 3)
-    it.cancel(lane, *jobs)
+    it.cancel(run_queue, *jobs)
     it.do(it.hosts[0].die, None, 9)
     assert [call.body for call in it.host.calls()] == [b"body 3"]
 
@@ -552,12 +552,12 @@ def test_an_acknowledgement_of_a_cancel_that_was_never_asked_for_kills(bench: Ma
 def test_a_closed_runs_jobs_are_dropped_cancelled_or_run_out(bench: Make) -> None:
     it = bench()
     it.start()
-    lane = it.lane()
-    it.warm(lane)
-    it.submit(lane, *range(20))
+    run_queue = it.run_queue()
+    it.warm(run_queue)
+    it.submit(run_queue, *range(20))
     calls = it.host.calls()
     assert it.pool.waiting == 20 - len(calls)
-    it.close(lane)
+    it.close(run_queue)
     assert it.pool.waiting == 0
     assert it.pool.runs == 0
     assert set(it.host.cancels()) == {call.request_id for call in calls[1:]}
@@ -566,19 +566,19 @@ def test_a_closed_runs_jobs_are_dropped_cancelled_or_run_out(bench: Make) -> Non
     it.do(it.host.say, reply_to(calls[0]))
     assert it.pool.in_pipes == 0
     assert it.counts.late == 1  # the others were taken back in time
-    assert lane.collector.ended == []
-    it.submit(lane, 99)  # too late
+    assert run_queue.collector.ended == []
+    it.submit(run_queue, 99)  # too late
     assert it.pool.waiting == 0
 
 
 def test_a_batch_of_a_closed_run_still_has_its_timeout(bench: Make) -> None:
     it = bench()
-    lane, _ = busy(it, 1, timeout=5.0)
-    it.close(lane)
+    run_queue, _ = busy(it, 1, timeout=5.0)
+    it.close(run_queue)
     it.scheduler.advance(5.0)
     assert "kill at 1005" in it.hosts[0].log
     assert it.pool.ready == 1
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
 
 
 # --- stop
@@ -644,10 +644,10 @@ def test_a_worker_that_starts_or_hangs_is_killed_by_a_stop_without_a_ladder(benc
 
 def test_runs_hear_nothing_of_jobs_that_a_stop_ended(bench: Make) -> None:
     it = bench()
-    lane, _ = busy(it, 1, 2)
+    run_queue, _ = busy(it, 1, 2)
     it.stop()
     it.do(it.host.die, 0)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     assert isinstance(it.link.unavailable(), PoolUnavailable)
     assert it.link.ref is None
 
@@ -659,8 +659,8 @@ def test_deaths_over_the_budget_end_the_pool_and_it_comes_back(bench: Make) -> N
     it = bench(size=2, max_restarts=2, max_seconds=5.0)
     it.start()
     ref = it.link.ref
-    lane = it.lane()
-    it.submit(lane, 1)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1)
     for _ in range(3):
         it.do(it.host.die, None, 9)
         it.scheduler.advance(0.3)
@@ -708,7 +708,7 @@ def test_a_pool_that_is_gone_names_what_its_last_worker_died_of(bench: Make) -> 
 def test_waiting_runs_have_their_turns_one_batch_each(bench: Make) -> None:
     it = bench()
     it.start()
-    first, second, third = (it.lane(ahead=False) for _ in range(3))
+    first, second, third = (it.run_queue(ahead=False) for _ in range(3))
     it.submit(first, 10, 11, 12)
     it.submit(second, 20, 21, 22)
     it.submit(third, 30)
@@ -724,9 +724,9 @@ def test_waiting_runs_have_their_turns_one_batch_each(bench: Make) -> None:
 def test_batches_made_anew_go_before_those_that_wait(bench: Make) -> None:
     it = bench()
     it.start()
-    lane = it.lane(ahead=False)
-    it.submit(lane, 1, 2, 3)
-    it.submit(lane, 4, 5, front=True)
+    run_queue = it.run_queue(ahead=False)
+    it.submit(run_queue, 1, 2, 3)
+    it.submit(run_queue, 4, 5, front=True)
     served = []
     while it.pool.in_pipes:
         (call,) = it.host.calls()[len(served) :]
@@ -738,8 +738,8 @@ def test_batches_made_anew_go_before_those_that_wait(bench: Make) -> None:
 def test_a_run_occupies_no_more_workers_than_max_in_flight(bench: Make) -> None:
     it = bench(size=3)
     it.start()
-    lane = it.lane(max_in_flight=2, ahead=False)
-    it.submit(lane, *range(6))
+    run_queue = it.run_queue(max_in_flight=2, ahead=False)
+    it.submit(run_queue, *range(6))
     assert sum(len(host.calls()) for host in it.hosts) == 2
     assert it.pool.waiting == 4
 
@@ -748,12 +748,12 @@ def test_a_death_in_a_load_is_of_no_other_functions_batch(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.loads = False
     it.start()
-    lane, other = it.lane(), it.lane()
+    run_queue, other = it.run_queue(), it.run_queue()
     gone = Target("module", "gone")
     gone.stuck = 1  # another worker has died of it
-    it.submit(lane, 1, target=gone)
+    it.submit(run_queue, 1, target=gone)
     it.submit(other, 2, target=Target("module", "other"))
-    it.close(lane)  # its batch is cancelled, the load goes on
+    it.close(run_queue)  # its batch is cancelled, the load goes on
     for call in it.host.calls()[:1]:
         it.do(it.host.say, frame_of(wire.CANCELLED, call.request_id))
     assert [call.body for call in it.host.calls()] == [b"body 1", b"body 2"]

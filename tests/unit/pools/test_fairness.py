@@ -13,9 +13,9 @@ import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
 from slither_actors import SessionBusy
-from slither_actors.pools.job import Lane
-from slither_actors.pools.slots import Slot, Slots
-from slither_actors.pools.turns import Turns
+from slither_actors.pools.assignment.job import RunQueue
+from slither_actors.pools.assignment.slots import WorkerSlot, WorkerSlots
+from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.wire import frames as wire
 
 Make = Callable[..., Bench]
@@ -42,10 +42,10 @@ def numbers(served: list[bytes]) -> list[int]:
     return [int(body.split()[1]) for body in served]
 
 
-def lanes_of(it: Bench, count: int, average: float | None = None, **more: Any) -> list[Lane]:
-    made = [it.lane(**more) for _ in range(count)]
-    for lane in made:
-        lane.average = average
+def lanes_of(it: Bench, count: int, average: float | None = None, **more: Any) -> list[RunQueue]:
+    made = [it.run_queue(**more) for _ in range(count)]
+    for run_queue in made:
+        run_queue.average = average
     return made
 
 
@@ -60,8 +60,8 @@ AVERAGES = pytest.mark.parametrize("average", [None, 0.00001, 0.001, 0.05])
 def test_a_burst_of_one_item_runs_ends_in_its_order(bench: Make, average: float | None) -> None:
     it = bench()
     it.start()
-    for ref, lane in enumerate(lanes_of(it, 512, average)):
-        it.submit(lane, ref)
+    for ref, run_queue in enumerate(lanes_of(it, 512, average)):
+        it.submit(run_queue, ref)
     served: list[bytes] = []
     run_all(it, served)
     assert numbers(served) == list(range(512))
@@ -70,8 +70,8 @@ def test_a_burst_of_one_item_runs_ends_in_its_order(bench: Make, average: float 
 def test_no_run_is_overtaken_on_many_workers(bench: Make) -> None:
     it = bench(size=5)
     it.start()
-    for ref, lane in enumerate(lanes_of(it, 300)):
-        it.submit(lane, ref)
+    for ref, run_queue in enumerate(lanes_of(it, 300)):
+        it.submit(run_queue, ref)
     served: list[bytes] = []
     # The workers are of different speed: each call is begun in order all the same.
     sent = [numbers([bytes(call.body) for call in host.calls()]) for host in it.hosts]
@@ -93,27 +93,27 @@ def test_clients_that_come_back_at_once_are_served_in_turn(bench: Make) -> None:
     clients = 16
     following = iter(range(clients, 400))
     for ref in range(clients):
-        it.submit(it.lane(), ref)
+        it.submit(it.run_queue(), ref)
     served: list[bytes] = []
     while it.pool.in_pipes:
         answer_one(it, 0, served)
         if (ref := next(following, None)) is not None:
-            it.submit(it.lane(), ref)
+            it.submit(it.run_queue(), ref)
     assert numbers(served) == list(range(400))
 
 
 def test_bursts_of_runs_that_are_closed_leave_the_others_in_order(bench: Make) -> None:
     it = bench()
     it.start()
-    lanes = lanes_of(it, 100)
-    for ref, lane in enumerate(lanes):
-        it.submit(lane, ref)
-    for lane in lanes[1:90:2]:
-        it.close(lane)
+    run_queues = lanes_of(it, 100)
+    for ref, run_queue in enumerate(run_queues):
+        it.submit(run_queue, ref)
+    for run_queue in run_queues[1:90:2]:
+        it.close(run_queue)
     served: list[bytes] = []
     run_all(it, served)
     assert numbers(served) == [ref for ref in range(100) if ref % 2 == 0 or ref > 90]
-    assert len(it.link.pool._turns) == 0
+    assert len(it.link.pool._line_of_runs) == 0
 
 
 # --- beside long runs
@@ -125,11 +125,11 @@ def test_a_one_item_run_waits_for_pipes_and_one_batch_a_run(bench: Make, size: i
     it = bench(size=size)
     it.start()
     long = lanes_of(it, 12, average)
-    for number, lane in enumerate(long):
-        it.submit(lane, *range(1000 * number, 1000 * number + 400))
+    for number, run_queue in enumerate(long):
+        it.submit(run_queue, *range(1000 * number, 1000 * number + 400))
     served: list[bytes] = []
     run_all(it, served, lambda: len(served) >= 700)
-    short = it.lane()
+    short = it.run_queue()
     held = it.pool.in_pipes
     it.submit(short, 99_999)
     before = len(served)
@@ -147,15 +147,15 @@ def test_a_stream_of_one_item_runs_and_a_long_one_get_their_turns(bench: Make, a
     it.submit(long, *range(10_000, 10_500))
     served: list[bytes] = []
     for ref in range(8):
-        it.submit(it.lane(), ref)
+        it.submit(it.run_queue(), ref)
     run_all(it, served, lambda: numbers(served).count(7) == 1)
     served.clear()
     for ref in range(8, 16):
-        it.submit(it.lane(), ref)
+        it.submit(it.run_queue(), ref)
     for ref in range(16, 300):
         while ref - 8 not in numbers(served):
             answer_one(it, 0, served)
-        it.submit(it.lane(), ref)
+        it.submit(it.run_queue(), ref)
     order = numbers(served)
     short = [ref for ref in order if ref < 10_000]
     assert short == list(range(8, 8 + len(short)))
@@ -172,8 +172,8 @@ def test_runs_take_no_more_from_each_other_than_a_pipe_a_turn(bench: Make) -> No
     it = bench()
     it.start()
     long = lanes_of(it, 3, 0.01)
-    for number, lane in enumerate(long):
-        it.submit(lane, *range(1000 * number, 1000 * number + 60))
+    for number, run_queue in enumerate(long):
+        it.submit(run_queue, *range(1000 * number, 1000 * number + 60))
     served: list[bytes] = []
     while it.pool.in_pipes:
         it.scheduler.advance(0.01)  # so three or four of them are a pipe
@@ -193,10 +193,10 @@ def test_runs_at_their_max_in_flight_are_in_nobodys_way(bench: Make) -> None:
     it = bench(size=2)
     it.start()
     narrow = lanes_of(it, 40, max_in_flight=1)
-    for number, lane in enumerate(narrow):
-        it.submit(lane, *range(1000 * number, 1000 * number + 5))
+    for number, run_queue in enumerate(narrow):
+        it.submit(run_queue, *range(1000 * number, 1000 * number + 5))
     served: list[bytes] = []
-    short = it.lane()
+    short = it.run_queue()
     it.submit(short, 99_999)
     run_all(it, served, lambda: 99_999 in numbers(served))
     assert len(served) <= 40 + 2 + 1 + 1  # a batch each, the pipes, the other worker's, and its own
@@ -211,13 +211,13 @@ def test_runs_at_their_max_in_flight_are_in_nobodys_way(bench: Make) -> None:
 def test_sessions_on_one_worker_do_not_starve_a_run_without_one(bench: Make, affinity: str) -> None:
     it = bench()
     it.start()
-    bound = [it.lane(session=f"s{number}", affinity=affinity) for number in range(10)]
-    for number, lane in enumerate(bound):
-        it.submit(lane, *range(1000 * number, 1000 * number + 50))
+    bound = [it.run_queue(session=f"s{number}", affinity=affinity) for number in range(10)]
+    for number, run_queue in enumerate(bound):
+        it.submit(run_queue, *range(1000 * number, 1000 * number + 50))
     served: list[bytes] = []
     run_all(it, served, lambda: len(served) >= 60)
     held = it.pool.in_pipes
-    it.submit(it.lane(), 99_999)
+    it.submit(it.run_queue(), 99_999)
     before = len(served)
     run_all(it, served, lambda: 99_999 in numbers(served))
     assert len(served) - before <= held + 10 + 1
@@ -228,9 +228,9 @@ def test_sessions_on_one_worker_do_not_starve_a_run_without_one(bench: Make, aff
 def test_runs_of_one_strict_session_take_turns(bench: Make) -> None:
     it = bench(size=3)
     it.start()
-    same = [it.lane(session="s", affinity="strict") for _ in range(50)]
-    for number, lane in enumerate(same):
-        it.submit(lane, *range(100 * number, 100 * number + 3))
+    same = [it.run_queue(session="s", affinity="strict") for _ in range(50)]
+    for number, run_queue in enumerate(same):
+        it.submit(run_queue, *range(100 * number, 100 * number + 3))
     served: list[bytes] = []
     run_all(it, served)
     # The first run had its turn before the others came, and was next in line when they did.
@@ -246,11 +246,11 @@ def test_runs_of_one_strict_session_take_turns(bench: Make) -> None:
 def test_a_session_whose_turn_is_given_up_goes_to_the_next(bench: Make) -> None:
     it = bench()
     it.start()
-    same = [it.lane(session="s", affinity="strict") for _ in range(4)]
-    for number, lane in enumerate(same):
-        it.submit(lane, number)
+    same = [it.run_queue(session="s", affinity="strict") for _ in range(4)]
+    for number, run_queue in enumerate(same):
+        it.submit(run_queue, number)
     served: list[bytes] = []
-    long = it.lane()
+    long = it.run_queue()
     it.submit(long, 10, 11, 12)
     it.close(same[1])
     answer_one(it, 0, served)
@@ -263,7 +263,7 @@ def test_a_session_whose_turn_is_given_up_goes_to_the_next(bench: Make) -> None:
 def test_a_strict_session_behind_a_full_pipe_is_served(bench: Make) -> None:
     it = bench()
     it.start()
-    first = it.lane(session="s", affinity="strict")
+    first = it.run_queue(session="s", affinity="strict")
     it.submit(first, 1)
     served: list[bytes] = []
     answer_one(it, 0, served)
@@ -282,10 +282,10 @@ def test_a_strict_session_behind_a_full_pipe_is_served(bench: Make) -> None:
 def test_a_dead_workers_unbegun_batch_does_not_lose_its_turn(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.start()
-    lanes = lanes_of(it, 30)
+    run_queues = lanes_of(it, 30)
     it.hosts[0].die(signal=9)  # nobody has heard of it yet
-    for ref, lane in enumerate(lanes):
-        it.submit(lane, ref)
+    for ref, run_queue in enumerate(run_queues):
+        it.submit(run_queue, ref)
     served: list[bytes] = []
     it.scheduler.advance(10)
     run_all(it, served)
@@ -296,27 +296,31 @@ def test_a_dead_workers_unbegun_batch_does_not_lose_its_turn(bench: Make) -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", ["one item", "narrow", "strict", "one session", "long"],
-)  # fmt: skip
+    "kind",
+    ["one item", "narrow", "strict", "one session", "long"],
+)
 def test_hundreds_that_wait_cost_no_more_a_reply(bench: Make, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     it = bench(size=2)
     it.start()
     looks = 0
-    choose = Slots.choose
+    choose = WorkerSlots.choose
 
-    def counted(self: Slots, *arguments: Any) -> Any:
+    def counted(self: WorkerSlots, *arguments: Any) -> Any:
         nonlocal looks
         looks += 1
         return choose(self, *arguments)
 
-    monkeypatch.setattr(Slots, "choose", counted)
+    monkeypatch.setattr(WorkerSlots, "choose", counted)
     for number in range(500):
         options: dict[str, dict[str, Any]] = {
-            "one item": {}, "narrow": {"max_in_flight": 1}, "strict": {"session": f"s{number}", "affinity": "strict"},
-            "one session": {"session": "s", "affinity": "strict"}, "long": {},
-        }  # fmt: skip
-        lane = it.lane(**options[kind])
-        it.submit(lane, *range(10 * number, 10 * number + (1 if kind == "one item" else 3)))
+            "one item": {},
+            "narrow": {"max_in_flight": 1},
+            "strict": {"session": f"s{number}", "affinity": "strict"},
+            "one session": {"session": "s", "affinity": "strict"},
+            "long": {},
+        }
+        run_queue = it.run_queue(**options[kind])
+        it.submit(run_queue, *range(10 * number, 10 * number + (1 if kind == "one item" else 3)))
     looks = 0
     served: list[bytes] = []
     run_all(it, served)
@@ -328,7 +332,7 @@ def test_cancelled_frames_free_what_waits(bench: Make) -> None:
     """A cancelled batch of a strict session that was behind another frees the session for the next run."""
     it = bench()
     it.start()
-    other, first, second = it.lane(), *(it.lane(session="s", affinity="strict") for _ in range(2))
+    other, first, second = it.run_queue(), *(it.run_queue(session="s", affinity="strict") for _ in range(2))
     it.submit(first, 0)
     served: list[bytes] = []
     answer_one(it, 0, served)
@@ -345,7 +349,7 @@ def test_cancelled_frames_free_what_waits(bench: Make) -> None:
 def test_a_strict_session_at_the_head_of_the_line_waits_for_a_full_pipe(bench: Make) -> None:
     it = bench()
     it.start()
-    first = it.lane(session="s", affinity="strict")
+    first = it.run_queue(session="s", affinity="strict")
     it.submit(first, 1)
     served: list[bytes] = []
     answer_one(it, 0, served)
@@ -363,10 +367,10 @@ def test_a_strict_session_at_the_head_of_the_line_waits_for_a_full_pipe(bench: M
 def test_fail_fast_does_not_wait_for_its_turn_to_fail(bench: Make) -> None:
     it = bench()
     it.start()
-    first, second = (it.lane(session="s", affinity="fail_fast") for _ in range(2))
+    first, second = (it.run_queue(session="s", affinity="fail_fast") for _ in range(2))
     it.submit(first, 1)
-    for ref, lane in enumerate(lanes_of(it, 20)):
-        it.submit(lane, 100 + ref)
+    for ref, run_queue in enumerate(lanes_of(it, 20)):
+        it.submit(run_queue, 100 + ref)
     it.submit(second, 2, 3)
     assert [type(second.collector.of(ref)) for ref in (2, 3)] == [SessionBusy, SessionBusy]  # type: ignore[attr-defined]
     assert len(it.host.calls()) == 1
@@ -375,22 +379,22 @@ def test_fail_fast_does_not_wait_for_its_turn_to_fail(bench: Make) -> None:
 # --- the order itself
 
 
-def waiting(*jobs: object, **more: Any) -> Lane:
-    lane = Lane(max_in_flight=1, ahead=True, timeout=None, **more)
-    lane.queue.extend(jobs)  # type: ignore[arg-type]
-    return lane
+def waiting(*jobs: object, **more: Any) -> RunQueue:
+    run_queue = RunQueue(max_in_flight=1, ahead=True, timeout=None, **more)
+    run_queue.waiting.extend(jobs)  # type: ignore[arg-type]
+    return run_queue
 
 
 def test_what_one_run_was_woken_for_goes_on_to_the_next_if_it_leaves() -> None:
-    turns = Turns()
-    first, second, third = lanes = [waiting(1, session="s", affinity="strict") for _ in range(3)]
-    for lane in lanes:
-        turns.join(lane)
-        turns.set_aside(lane, "s")
+    turns = FairQueue()
+    first, second, third = run_queues = [waiting(1, session="s", affinity="strict") for _ in range(3)]
+    for run_queue in run_queues:
+        turns.join(run_queue)
+        turns.park(run_queue, "s")
     turns.wake("s")
     assert (turns.first(), len(turns)) == (first, 1)
-    slot = Slot(0)
-    turns.set_aside(first, slot)  # it has the session's turn, and not the place
+    slot = WorkerSlot(0)
+    turns.park(first, slot)  # it has the session's turn, and not the place
     turns.leave(first)
     assert turns.first() is second
     turns.serve(second)
@@ -402,12 +406,12 @@ def test_what_one_run_was_woken_for_goes_on_to_the_next_if_it_leaves() -> None:
 
 
 def test_who_is_due_goes_before_the_line_and_keeps_its_turn() -> None:
-    turns = Turns()
+    turns = FairQueue()
     limited, early, late = (waiting(1, 2) for _ in range(3))
-    for lane in (limited, early, late):
-        turns.join(lane)
+    for run_queue in (limited, early, late):
+        turns.join(run_queue)
     assert (turns.hungry, turns.new) == (3, 3)
-    turns.set_aside(limited, limited)
+    turns.park(limited, limited)
     assert (turns.first(), turns.hungry, turns.new) == (early, 2, 2)
     turns.wake(limited)
     assert (turns.first(), turns.hungry, turns.new) == (limited, 3, 3)
@@ -415,4 +419,4 @@ def test_who_is_due_goes_before_the_line_and_keeps_its_turn() -> None:
     assert (turns.first(), turns.hungry, turns.new) == (early, 2, 2)
     turns.rejoin(late)  # a death has brought back what it was served
     assert turns.first() is late
-    assert turns.aside == {}
+    assert turns.parked == {}

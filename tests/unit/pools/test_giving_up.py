@@ -25,8 +25,8 @@ def test_a_pool_that_gives_up_kills_its_workers_at_once(bench: Make) -> None:
     it = bench(size=3, max_restarts=0, shutdown=100.0)
     it.start()
     ref = it.link.ref
-    lane = it.lane()
-    it.submit(lane, 1, 2)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, 2)
     workers = list(it.hosts)
     it.do(workers[0].die, 1)
     assert not ref.is_alive()
@@ -46,8 +46,8 @@ def test_workers_that_start_retire_or_are_being_killed_go_with_it(bench: Make) -
     failing, starting, timing_out, retiring = it.hosts
     for host in (failing, timing_out, retiring):
         it.do(host.ready)
-    lane = it.lane(timeout=5.0)
-    it.submit(lane, 1, 2, 3)
+    run_queue = it.run_queue(timeout=5.0)
+    it.submit(run_queue, 1, 2, 3)
     for host in (failing, retiring):
         it.do(host.say, reply_to(host.calls()[0]))
     assert len(timing_out.calls()) == 1
@@ -71,11 +71,11 @@ def test_timeouts_and_recycling_are_no_matter_of_the_budget(bench: Make) -> None
     it.start()
     ref = it.link.ref
     for number in range(10):
-        lane = it.lane(timeout=5.0)
-        it.submit(lane, number)
+        run_queue = it.run_queue(timeout=5.0)
+        it.submit(run_queue, number)
         if number % 2:
             it.scheduler.advance(5.0)
-            assert isinstance(lane.collector.of(number), BatchTimeout)
+            assert isinstance(run_queue.collector.of(number), BatchTimeout)
         else:
             it.do(it.host.say, reply_to(it.host.calls()[0]), retire())
             it.do(it.host.die, 0)
@@ -188,27 +188,27 @@ def test_a_batch_whose_executor_failed_has_lost_an_attempt_to_a_crash_and_the_re
     failing: Bench,
 ) -> None:
     it = failing
-    lane = it.lane()
-    it.submit(lane, 2, 3)
-    error = lane.collector.of(2)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 2, 3)
+    error = run_queue.collector.of(2)
     # By the policy, as any crash: a run with Retry goes on.
     assert isinstance(error, WorkerCrashed)
     assert isinstance(error.__cause__, OverflowError)
     assert "a bug of ours" in error.__notes__[0]
     assert it.hosts[0].log[-1] == "abandon"
     it.do(it.host.say, reply_to(it.host.calls()[0]))
-    assert lane.collector.of(3).kind == wire.REPLY
+    assert run_queue.collector.of(3).kind == wire.REPLY
     assert it.counts.deaths == 1
     assert it.counts.kills == {"abandoned": 1}
 
 
 def test_sessions_of_a_worker_whose_executor_failed_are_lost(failing: Bench) -> None:
     it = failing
-    idle, lane = it.lane(session="idle", affinity="strict"), it.lane(session="s", affinity="strict")
+    idle, run_queue = it.run_queue(session="idle", affinity="strict"), it.run_queue(session="s", affinity="strict")
     it.submit(idle, 1)
     it.do(it.host.say, reply_to(it.host.calls()[0]))
-    it.submit(lane, 2)
-    assert isinstance(lane.collector.of(2), SessionLost)
-    assert isinstance(lane.collector.of(2).__cause__, WorkerCrashed)
+    it.submit(run_queue, 2)
+    assert isinstance(run_queue.collector.of(2), SessionLost)
+    assert isinstance(run_queue.collector.of(2).__cause__, WorkerCrashed)
     it.submit(idle, 4)
     assert isinstance(idle.collector.of(4), SessionLost)

@@ -9,11 +9,11 @@ import weakref
 import pytest
 
 from slither_actors import ProtocolError, SessionLost, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.affinity import TAIL, Sessions
-from slither_actors.pools.slots import Slot
+from slither_actors.pools.assignment.sessions import TAIL, Sessions
+from slither_actors.pools.assignment.slots import WorkerSlot
 
 
-def lost_with(sessions: Sessions, slot: Slot, *names: str, error: Exception) -> None:
+def lost_with(sessions: Sessions, slot: WorkerSlot, *names: str, error: Exception) -> None:
     for name in names:
         sessions.taken(name, slot, None, bound=True)
         sessions.given_back(name)
@@ -27,7 +27,7 @@ def cause_of(refusal: object) -> BaseException | None:
 
 @pytest.mark.parametrize("affinity", ["strict", "fail_fast"])
 def test_it_is_told_once_with_the_cause(affinity: str) -> None:
-    sessions, slot = Sessions(), Slot(0)
+    sessions, slot = Sessions(), WorkerSlot(0)
     lost_with(sessions, slot, "a", "b", error=WorkerRecycled("max_rss"))
     for name in ("a", "b"):
         cause = cause_of(sessions.refusal(name, affinity, None))
@@ -38,7 +38,7 @@ def test_it_is_told_once_with_the_cause(affinity: str) -> None:
 
 
 def test_of_a_crash_the_end_of_the_last_words_is_kept() -> None:
-    sessions, slot = Sessions(), Slot(0)
+    sessions, slot = Sessions(), WorkerSlot(0)
     lost_with(sessions, slot, "a", error=WorkerCrashed(signal=11, stderr_tail="x" * 80_000 + "the end"))
     cause = cause_of(sessions.refusal("a", "strict", None))
     assert isinstance(cause, WorkerCrashed)
@@ -62,7 +62,7 @@ def test_nothing_that_hangs_on_the_error_is_kept() -> None:
             return error
 
     held: list[weakref.ref[Host]] = []
-    sessions, slot = Sessions(), Slot(0)
+    sessions, slot = Sessions(), WorkerSlot(0)
     lost_with(sessions, slot, "a", error=read())
     gc.collect()
     assert held[0]() is None
@@ -72,7 +72,7 @@ def test_nothing_that_hangs_on_the_error_is_kept() -> None:
 
 
 def test_those_lost_longest_ago_are_forgotten_first() -> None:
-    sessions, slot = Sessions(limit=3), Slot(0)
+    sessions, slot = Sessions(limit=3), WorkerSlot(0)
     for name in ("a", "b", "c", "d"):
         lost_with(sessions, slot, name, error=WorkerRecycled("max_batches"))
     assert sessions.refusal("a", "strict", None) is None

@@ -19,7 +19,7 @@ class Isolation:
 
     def __init__(self, bench: Bench, poison: Collection[int], items: int, size: int, window: int) -> None:
         self.bench, self.poison = bench, poison
-        self.lane = bench.lane(timeout=None)
+        self.run_queue = bench.run_queue(timeout=None)
         self.parts: dict[int, range] = {}
         self.attempts: dict[int, int] = {}
         self.fresh = [range(first, min(first + size, items)) for first in range(0, items, size)]
@@ -53,7 +53,7 @@ class Isolation:
     def _submit(self, part: range, front: bool) -> None:
         number = len(self.attempts)
         self.parts[number], self.attempts[number] = part, 1
-        self.bench.submit(self.lane, number, front=front)
+        self.bench.submit(self.run_queue, number, front=front)
 
     def _let_one_work(self) -> None:
         """The worker with the oldest request takes it."""
@@ -81,7 +81,7 @@ class Isolation:
         return int(body.split()[1])
 
     def _hear(self) -> None:
-        ended = self.lane.collector.ended  # type: ignore[attr-defined]
+        ended = self.run_queue.collector.ended  # type: ignore[attr-defined]
         news, self.seen = ended[self.seen :], len(ended)
         for number, outcome in news:
             part = self.parts[number]
@@ -95,7 +95,7 @@ class Isolation:
                 self._submit_halves(part[:half], part[half:])
             elif self.attempts[number] < ATTEMPTS:
                 self.attempts[number] += 1
-                self.bench.submit(self.lane, number, front=True)
+                self.bench.submit(self.run_queue, number, front=True)
             else:
                 self.named.update(part)
                 del self.parts[number]
@@ -106,7 +106,7 @@ class Isolation:
             number = len(self.attempts)
             self.parts[number], self.attempts[number] = half, 1
             numbers.append(number)
-        self.bench.submit(self.lane, *numbers, front=True)
+        self.bench.submit(self.run_queue, *numbers, front=True)
 
 
 def isolate(bench: Bench, poison: Collection[int], items: int = 2000, size: int = 64) -> Isolation:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from slither_actors import PoolSpec
-from slither_actors.pools import processes
 from slither_actors.pools.hosts.local import LocalHost
-from slither_actors.pools.processes import Processes, WorkerProcess
+from slither_actors.pools.processes import table
+from slither_actors.pools.processes.table import Processes, WorkerProcess
 from slither_actors.wire.header import ProtocolError
 
 
@@ -43,7 +43,7 @@ def test_where_no_descriptor_is_left_it_may_be_ending(worker: WorkerProcess, mon
     def none_left(*_: Any) -> Any:
         raise OSError(24, "too many open files")
 
-    monkeypatch.setattr(processes, "open", none_left, raising=False)
+    monkeypatch.setattr(table, "open", none_left, raising=False)
     assert worker.is_ending()
 
 

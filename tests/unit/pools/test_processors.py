@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slither_actors.pools.processors import cgroup_quota, processors
+from slither_actors.pools.processes.processors import cgroup_quota, processors
 
 V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
 V1 = "33 25 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
@@ -26,9 +26,18 @@ def count(root: str, affinity: int = 64, **environ: str) -> int:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("100000 100000", 1), ("150000 100000", 2), ("10000 100000", 1), ("max 100000", 64), ("400000 50000", 8),
-     ("9900000 100000", 64), ("", 64), ("nonsense", 64), ("200000", 2)],
-)  # fmt: skip
+    [
+        ("100000 100000", 1),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("max 100000", 64),
+        ("400000 50000", 8),
+        ("9900000 100000", 64),
+        ("", 64),
+        ("nonsense", 64),
+        ("200000", 2),
+    ],
+)
 def test_the_quota_of_a_container_is_rounded_up(tmp_path: Path, text: str, expected: int) -> None:
     root = tree(tmp_path, "0::/\n", V2, **{"sys/fs/cgroup/cpu.max": text})
     assert count(root) == expected

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from slither_actors import OptionError, OptionTypeError, PoolSpec
-from slither_actors.pools.job import Job, Lane, Target, next_request_id
-from slither_actors.pools.requests import Requests
-from slither_actors.pools.slots import MAX_AHEAD, pipe_depth
+from slither_actors.pools.assignment.job import Job, RunQueue, Target, next_request_id
+from slither_actors.pools.assignment.slots import MAX_AHEAD, pipe_depth
+from slither_actors.pools.worker.request_queue import RequestQueue
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import FrameParser
 
@@ -113,10 +113,10 @@ def test_the_shorter_the_jobs_the_more_of_them_are_in_a_pipe() -> None:
 @pytest.mark.parametrize("buffers", [[], [b"b" * 70_000, memoryview(b"c" * 16)]])
 @pytest.mark.parametrize("module", [None, "m"])
 def test_a_jobs_frame_can_be_parsed_and_says_what_it_is(body: bytes, buffers: list[Any], module: str | None) -> None:
-    job = Job(Lane(max_in_flight=1, ahead=True, timeout=None), 3, 5)
+    job = Job(RunQueue(max_in_flight=1, ahead=True, timeout=None), 3, 5)
     job.target = Target(module, "f")
     job.body, job.buffers, job.side, job.attempt = body, buffers, b"side", 2
-    *loads, frame = FrameParser(accepts=wire.FROM_HOST).feed(b"".join(Requests().put([job])))
+    *loads, frame = FrameParser(accepts=wire.FROM_HOST).feed(b"".join(RequestQueue().put([job])))
     assert [load.kind for load in loads] == ([] if module is None else [wire.LOAD])
     assert frame.kind == (wire.COMMAND if module is None else wire.CALL)
     assert (frame.request_id, frame.attempt, frame.count) == (job.request_id, 2, 5)
@@ -124,18 +124,18 @@ def test_a_jobs_frame_can_be_parsed_and_says_what_it_is(body: bytes, buffers: li
 
 
 def test_large_payloads_are_not_copied_into_the_frame() -> None:
-    job = Job(Lane(max_in_flight=1, ahead=True, timeout=None), 3, 5)
+    job = Job(RunQueue(max_in_flight=1, ahead=True, timeout=None), 3, 5)
     job.body, job.buffers = b"x" * 10_000, [b"b" * 70_000]
-    parts = Requests().put([job])
+    parts = RequestQueue().put([job])
     assert parts[1] is job.body
     assert parts[2] is job.buffers[0]
 
 
 def test_a_function_is_loaded_before_its_first_batch_and_never_again() -> None:
-    lane = Lane(max_in_flight=1, ahead=True, timeout=None)
+    run_queue = RunQueue(max_in_flight=1, ahead=True, timeout=None)
     f, g = Target("m", "f"), Target("m", "g")
-    requests = Requests()
-    jobs = [Job(lane, number, 1, target, b"", b"x") for number, target in enumerate([f, f, g, f])]
+    requests = RequestQueue()
+    jobs = [Job(run_queue, number, 1, target, b"", b"x") for number, target in enumerate([f, f, g, f])]
     parse = FrameParser(accepts=wire.FROM_HOST).feed
     kinds = [frame.kind for frame in parse(b"".join(requests.put(jobs)))]
     assert kinds == [wire.LOAD, wire.CALL, wire.CALL, wire.LOAD, wire.CALL, wire.CALL]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from slither_actors.pools.restarts import FAILED_START, Ended, PoolRestarts
+from slither_actors.pools.worker.restart_budget import FAILED_START, PoolRestarts, WorkerEnd
 from supervisors import Backoff, Crashed
 
 REASON = Crashed(OSError("gone"))
-AT_WORK = Ended(at_work=True)
+AT_WORK = WorkerEnd(at_work=True)
 
 
 class Pool:
@@ -21,7 +21,7 @@ class Pool:
         self.done = 0
         self.restarts = PoolRestarts(max_restarts, max_seconds, backoff or Backoff(), lambda: self.done)
 
-    def ends(self, how: Ended | None = AT_WORK, child: Any = 0, completed: int = 0) -> float | None:
+    def ends(self, how: WorkerEnd | None = AT_WORK, child: Any = 0, completed: int = 0) -> float | None:
         self.done += completed
         if how is not None:
             self.restarts.ended(child, how)
@@ -94,20 +94,20 @@ def test_failed_starts_that_are_far_apart_do_not() -> None:
 def test_idle_workers_that_are_killed_now_and_then_end_nothing() -> None:
     pool = Pool(3)
     for _ in range(100):
-        assert pool.ends(Ended(from_outside=True, lived=10.0)) == 0.0
+        assert pool.ends(WorkerEnd(from_outside=True, lived=10.0)) == 0.0
         pool.now += 5.0
 
 
 def test_a_worker_that_lived_for_long_is_one_that_can_live() -> None:
     pool = Pool(3)
     for _ in range(100):
-        assert pool.ends(Ended(at_work=True, lived=6.0)) == 0.0
+        assert pool.ends(WorkerEnd(at_work=True, lived=6.0)) == 0.0
         pool.now += 6.0
 
 
 def test_an_idle_worker_that_ends_at_once_is_not_restarted_in_a_hot_loop() -> None:
     pool = Pool(3)
-    pauses = [pool.ends(Ended(), completed=1) for _ in range(10)]
+    pauses = [pool.ends(WorkerEnd(), completed=1) for _ in range(10)]
     assert pauses[-1] == 5.0
     assert pool.restarts.why is None
 
@@ -127,7 +127,7 @@ def test_a_longer_pause_that_the_user_asks_for_is_kept() -> None:
 
 def test_a_kill_from_outside_waits_for_nothing_and_counts() -> None:
     pool = Pool(3)
-    killed = Ended(at_work=True, from_outside=True)
+    killed = WorkerEnd(at_work=True, from_outside=True)
     assert [pool.ends(killed) for _ in range(4)] == [0.0, 0.0, 0.0, None]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from support.pool_bench import Bench, reply_to
 
-from slither_actors.pools import executor
 from slither_actors.pools.pool import TRIM_AFTER, TRIM_AGAIN
+from slither_actors.pools.worker import executor
 
 
 def trims(bench: Bench) -> list[str]:
@@ -16,7 +16,7 @@ def trims(bench: Bench) -> list[str]:
 
 def test_some_time_after_the_last_run_each_worker_gives_memory_back_and_once(bench: Callable[..., Bench]) -> None:
     it = bench(size=2).start()
-    first, second = it.lane(), it.lane()
+    first, second = it.run_queue(), it.run_queue()
     it.submit(first)
     it.submit(second)
     it.close(first)
@@ -34,9 +34,9 @@ def test_some_time_after_the_last_run_each_worker_gives_memory_back_and_once(ben
 def test_runs_that_come_and_go_keep_it(bench: Callable[..., Bench]) -> None:
     it = bench().start()
     for _ in range(10):
-        lane = it.lane()
-        it.submit(lane)
-        it.close(lane)
+        run_queue = it.run_queue()
+        it.submit(run_queue)
+        it.close(run_queue)
         it.scheduler.advance(0.9 * TRIM_AFTER)
     assert trims(it) == []
     it.scheduler.advance(0.1 * TRIM_AFTER)
@@ -45,7 +45,7 @@ def test_runs_that_come_and_go_keep_it(bench: Callable[..., Bench]) -> None:
 
 def test_a_run_that_is_there_when_the_time_is_over_keeps_it(bench: Callable[..., Bench]) -> None:
     it = bench().start()
-    first, second = it.lane(), it.lane()
+    first, second = it.run_queue(), it.run_queue()
     it.submit(first)
     it.close(first)
     it.scheduler.advance(TRIM_AFTER / 2)
@@ -59,9 +59,9 @@ def test_a_run_that_is_there_when_the_time_is_over_keeps_it(bench: Callable[...,
 
 def test_what_a_closed_run_has_left_at_a_worker_is_waited_for(bench: Callable[..., Bench]) -> None:
     it = bench().start()
-    lane = it.lane(timeout=None)
-    it.submit(lane, 1)
-    it.close(lane)
+    run_queue = it.run_queue(timeout=None)
+    it.submit(run_queue, 1)
+    it.close(run_queue)
     it.scheduler.advance(TRIM_AFTER)
     assert len(trims(it)) == 1
     it.scheduler.advance(TRIM_AGAIN)
@@ -75,9 +75,9 @@ def test_what_a_closed_run_has_left_at_a_worker_is_waited_for(bench: Callable[..
 
 def test_what_a_consumer_still_looks_at_is_asked_for_again(bench: Callable[..., Bench]) -> None:
     it = bench().start()
-    lane = it.lane()
-    it.submit(lane)
-    it.close(lane)
+    run_queue = it.run_queue()
+    it.submit(run_queue)
+    it.close(run_queue)
     it.host.still_used = 2
     it.scheduler.advance(TRIM_AFTER + 10 * executor.TRIM_AGAIN)
     assert len(trims(it)) == 3
@@ -87,9 +87,9 @@ def test_a_worker_that_is_not_there_yet_is_left_alone(bench: Callable[..., Bench
     it = bench()
     it.greets = False
     it.start()
-    lane = it.lane()
-    it.submit(lane)
-    it.close(lane)
+    run_queue = it.run_queue()
+    it.submit(run_queue)
+    it.close(run_queue)
     it.scheduler.advance(TRIM_AFTER)
     assert trims(it) == []
     assert it.pool.ready == 0

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.pool_bench import Bench, FakeHost, busy, reply_to
 
 from slither_actors import BatchTimeout, LoadError, ProtocolError, StartTimeout
+from slither_actors.pools.assignment.job import Target
 from slither_actors.pools.hosts import stack
 from slither_actors.pools.hosts.base import TellsStack
-from slither_actors.pools.job import Target
 
 Make = Callable[..., Bench]
 
@@ -91,21 +91,21 @@ def telling(bench: Make, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 def overdue(it: Bench) -> tuple[Any, Any, Any]:
     """A batch is over its time, and the worker has been asked: the lane, the call, the host."""
-    lane, (call,) = busy(it, 1, timeout=5.0)
+    run_queue, (call,) = busy(it, 1, timeout=5.0)
     it.scheduler.advance(5.0)
     host = it.hosts[0]
     assert isinstance(host, TellsStack)
     assert host.log == ["start", "read", "asked at 1005"]
-    return lane, call, host
+    return run_queue, call, host
 
 
 def test_it_is_killed_as_soon_as_it_has_told(telling: Make) -> None:
     it = telling()
-    lane, _, host = overdue(it)
+    run_queue, _, host = overdue(it)
     host.text = "in f"
     it.do(host.done)
     assert host.log[-1] == "kill at 1005"
-    error = lane.collector.of(1)
+    error = run_queue.collector.of(1)
     assert isinstance(error, BatchTimeout)
     assert (error.stack, error.__notes__) == ("in f", ["It was killed in f"])
     assert it.counts.kills == {"timeout": 1}
@@ -117,13 +117,13 @@ def test_it_is_killed_as_soon_as_it_has_told(telling: Make) -> None:
 
 def test_one_that_tells_nothing_is_killed_a_moment_later(telling: Make) -> None:
     it = telling()
-    lane, _, host = overdue(it)
+    run_queue, _, host = overdue(it)
     it.scheduler.advance(0.24)
     assert "kill" not in host.log[-1]
     it.scheduler.advance(0.02)
     assert host.log[-1] == "kill at 1005.25"
-    assert lane.collector.of(1).stack == ""
-    assert not hasattr(lane.collector.of(1), "__notes__")
+    assert run_queue.collector.of(1).stack == ""
+    assert not hasattr(run_queue.collector.of(1), "__notes__")
 
 
 def test_one_that_cannot_be_asked_is_killed_at_once(telling: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,29 +137,29 @@ def test_one_that_cannot_be_asked_is_killed_at_once(telling: Make, monkeypatch: 
 
 def test_an_answer_that_comes_meanwhile_is_too_late(telling: Make) -> None:
     it = telling()
-    lane, call, host = overdue(it)
+    run_queue, call, host = overdue(it)
     it.do(host.say, reply_to(call))
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     it.do(host.done)
-    assert isinstance(lane.collector.of(1), BatchTimeout)
+    assert isinstance(run_queue.collector.of(1), BatchTimeout)
 
 
 def test_nonsense_that_comes_meanwhile_is_no_protocol_error(telling: Make) -> None:
     it = telling()
-    lane, _, host = overdue(it)
+    run_queue, _, host = overdue(it)
     it.do(host.sink.on_broken, ProtocolError("magic", "no frame"))
     it.do(host.done)
-    assert isinstance(lane.collector.of(1), BatchTimeout)
+    assert isinstance(run_queue.collector.of(1), BatchTimeout)
     assert (it.counts.kills, it.counts.protocol_errors) == ({"timeout": 1}, {})
 
 
 def test_one_that_dies_of_being_asked_was_over_its_time(telling: Make) -> None:
     it = telling(max_restarts=0)
-    lane, _, host = overdue(it)
+    run_queue, _, host = overdue(it)
     host.text = "in f"
     it.do(host.die, None, 62)
-    assert isinstance(lane.collector.of(1), BatchTimeout)
-    assert lane.collector.of(1).stack == "in f"
+    assert isinstance(run_queue.collector.of(1), BatchTimeout)
+    assert run_queue.collector.of(1).stack == "in f"
     assert it.counts.deaths == 0
 
 
@@ -175,14 +175,14 @@ def test_loads_and_starts_are_asked_too(telling: Make) -> None:
     it = telling(start_timeout=10.0)
     it.loads = False
     it.start()
-    lane = it.lane()
-    it.submit(lane, 1, target=Target("module", "slow"))
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, target=Target("module", "slow"))
     for number in range(2):  # workers in a row: one says nothing of the function
         it.scheduler.advance(10.0)
         host = it.hosts[number]
         host.text = "in slow"  # type: ignore[attr-defined]
         it.do(host.done)  # type: ignore[attr-defined]
-    error = lane.collector.of(1)
+    error = run_queue.collector.of(1)
     assert isinstance(error, LoadError)
     assert isinstance(error.reason, StartTimeout)
     assert error.stack == error.reason.stack == "in slow"

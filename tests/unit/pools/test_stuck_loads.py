@@ -7,7 +7,7 @@ from collections.abc import Callable
 from support.pool_bench import Bench, FakeHost, frame_of, reply_to
 
 from slither_actors.errors import LoadError
-from slither_actors.pools.job import Target
+from slither_actors.pools.assignment.job import Target
 from slither_actors.wire import frames as wire
 
 Make = Callable[..., Bench]
@@ -28,9 +28,9 @@ def given(bench: Make, size: int) -> tuple[Bench, Target]:
 
 def test_its_batches_go_to_the_next_worker_as_the_same_attempt(bench: Make) -> None:
     it, target = given(bench, 1)
-    lane = it.lane()
-    it.warm(lane)
-    jobs = it.submit(lane, 1, 2, 3, target=target)
+    run_queue = it.run_queue()
+    it.warm(run_queue)
+    jobs = it.submit(run_queue, 1, 2, 3, target=target)
     it.scheduler.advance(10.1)
     assert len(it.hosts) == 2
     assert [call.body for call in it.host.calls()] == [b"body 1", b"body 2", b"body 3"]
@@ -38,15 +38,15 @@ def test_its_batches_go_to_the_next_worker_as_the_same_attempt(bench: Make) -> N
     loaded(it, it.host)
     for call in it.host.calls():
         it.do(it.host.say, reply_to(call))
-    assert lane.collector.refs == [1, 2, 3]
+    assert run_queue.collector.refs == [1, 2, 3]
     assert (it.counts.redelivered, it.counts.deaths, it.counts.kills) == (3, 0, {"load_timeout": 1})
     assert target.stuck == 0
 
 
 def test_another_worker_is_preferred_to_its_successor(bench: Make) -> None:
     it, target = given(bench, 2)
-    lane = it.lane()
-    it.submit(lane, 1, target=target)
+    run_queue = it.run_queue()
+    it.submit(run_queue, 1, target=target)
     stuck = next(host for host in it.hosts if host.calls())
     (well,) = [host for host in it.hosts if host is not stuck]
     it.scheduler.advance(10.1)
@@ -55,37 +55,37 @@ def test_another_worker_is_preferred_to_its_successor(bench: Make) -> None:
 
 def test_while_another_worker_has_the_function_it_is_no_error_of_the_function(bench: Make) -> None:
     it, target = given(bench, 2)
-    lane = it.lane(max_in_flight=2, ahead=False, timeout=None)
-    it.submit(lane, 1, 2, target=target)
+    run_queue = it.run_queue(max_in_flight=2, ahead=False, timeout=None)
+    it.submit(run_queue, 1, 2, target=target)
     well = it.hosts[0]
     loaded(it, well)
     for _ in range(5):  # whoever takes the other place is stuck
         it.scheduler.advance(10.1)
-    assert lane.collector.ended == []
+    assert run_queue.collector.ended == []
     assert it.counts.kills == {"load_timeout": 5}
     (first,) = well.calls()
     it.do(well.say, reply_to(first))
-    assert len(lane.collector.refs) == 1
+    assert len(run_queue.collector.refs) == 1
 
 
 def test_a_run_after_one_that_ended_so_may_try_it_twice_again(bench: Make) -> None:
     it, target = given(bench, 1)
     for ref in (1, 2):
-        lane = it.lane()
-        it.submit(lane, ref, target=target)
+        run_queue = it.run_queue()
+        it.submit(run_queue, ref, target=target)
         it.scheduler.advance(10.1)
-        assert lane.collector.ended == []
+        assert run_queue.collector.ended == []
         it.scheduler.advance(10.1)
-        assert isinstance(lane.collector.of(ref), LoadError)
+        assert isinstance(run_queue.collector.of(ref), LoadError)
 
 
 def test_a_load_in_time_between_two_that_are_stuck_starts_the_count_again(bench: Make) -> None:
     it, target = given(bench, 1)
-    lane = it.lane(timeout=None)
-    it.submit(lane, 1, target=target)
+    run_queue = it.run_queue(timeout=None)
+    it.submit(run_queue, 1, target=target)
     it.scheduler.advance(10.1)
     loaded(it, it.host)
     it.do(it.host.die, 1)
-    it.resubmit(it.submit(lane, 2, target=target)[0])
+    it.resubmit(it.submit(run_queue, 2, target=target)[0])
     it.scheduler.advance(10.1)
-    assert not any(isinstance(outcome, LoadError) for _, outcome in lane.collector.ended)
+    assert not any(isinstance(outcome, LoadError) for _, outcome in run_queue.collector.ended)

@@ -57,8 +57,9 @@ def test_items_without_weight_never_fill_a_batch_but_are_released():
 
 def test_without_a_weight_function_the_length_of_the_payload_counts_and_1_where_it_has_none():
     assert payloads(WeightedBatch(max_weight=5).batches(["abc", "de", "f", 7, [1, 2], {"a": 1}])) == [
-        ["abc", "de"], ["f", 7, [1, 2], {"a": 1}],
-    ]  # fmt: skip
+        ["abc", "de"],
+        ["f", 7, [1, 2], {"a": 1}],
+    ]
 
 
 def test_an_array_without_dimensions_weighs_1():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisors.scheduler import Scheduler
+from supervisors.runtime.scheduler import Scheduler
 from supervisors.testing import ManualScheduler
 
 

@@ -201,8 +201,9 @@ def requests_of_any_kind(scene: Scene, data: st.DataObject) -> None:
         reply = data.draw(st.sampled_from(["append", "append", "append", "none", "garbage"]))
         replies: dict[str, Any] = {"append": answers.append, "none": None}
         with_reply = replies[reply] if reply in replies else scene.value(data)
-        kind_of_message = data.draw(st.sampled_from(["start", "start", "terminate", "restart", "delete", "which",
-                                                     "count"]))  # fmt: skip
+        kind_of_message = data.draw(
+            st.sampled_from(["start", "start", "terminate", "restart", "delete", "which", "count"])
+        )
         message: Any
         if kind_of_message == "start":
             message = StartChild(scene.spec(data), with_reply)

@@ -28,10 +28,10 @@ from supervisors import (
     WhichChildren,
     monitor,
 )
-from supervisors.children import Child
+from supervisors.actors.lifecycle import lifecycle_of
+from supervisors.actors.light_ref import LightRef
 from supervisors.exits import ChildNotFound
-from supervisors.life import life_of
-from supervisors.light_ref import LightRef
+from supervisors.supervision.child import Child
 from supervisors.testing import ManualScheduler
 
 
@@ -80,7 +80,7 @@ class Harness:
         self.manual.run_until_idle()
 
     def shut_down(self) -> None:
-        life_of(self.ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
+        lifecycle_of(self.ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
         self.manual.run_until_idle()
 
     def refs(self) -> list[Any]:
@@ -225,7 +225,7 @@ def test_ending_during_a_restart_wait_hangs_nothing(manual: ManualScheduler) -> 
 def test_a_killed_dynamic_supervisor_takes_its_children_with_it(manual: ManualScheduler) -> None:
     harness = Harness(manual)
     refs = [harness.start(stop_after=None) for _ in range(3)]
-    life_of(harness.ref).kill()  # type: ignore[union-attr]
+    lifecycle_of(harness.ref).kill()  # type: ignore[union-attr]
     manual.run_until_idle()
     assert not any(ref.is_alive() for ref in refs)
 
@@ -262,7 +262,7 @@ def test_a_child_among_thousands_costs_what_it_costs_among_hundreds(
             counted: list[Any] = []
             ref.tell(CountChildren(counted.append))
             manual.run_until_idle()
-            life_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
+            lifecycle_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
             manual.run_until_idle()
         assert counted[0].active == count
         assert not ref.is_alive()

@@ -24,7 +24,7 @@ from supervisors import (
     monitor,
     supervise_threading,
 )
-from supervisors.life import life_of
+from supervisors.actors.lifecycle import lifecycle_of
 
 STEPS = 200
 
@@ -84,13 +84,13 @@ def gate() -> Iterator[Gate]:
 
 
 def kill(ref: Any) -> None:
-    life = life_of(ref)
-    assert life is not None
-    life.kill()
+    lifecycle = lifecycle_of(ref)
+    assert lifecycle is not None
+    lifecycle.kill()
 
 
 def gone(ref: Any) -> None:
-    assert life_of(ref).ended.wait(30)  # type: ignore[union-attr]
+    assert lifecycle_of(ref).ended.wait(30)  # type: ignore[union-attr]
 
 
 def dead(future: Any) -> bool:

@@ -26,8 +26,8 @@ from supervisors import (
     Supervisor,
     TerminateChild,
 )
+from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.exits import SpecError
-from supervisors.life import life_of
 from supervisors.testing import ManualScheduler
 
 KINDS = pytest.mark.parametrize("kind", [DynamicSupervisor, Supervisor])
@@ -180,12 +180,12 @@ def test_a_name_is_free_once_the_child_is_gone(manual: ManualScheduler, ask: Ask
 def test_a_supervisors_end_frees_the_names(manual: ManualScheduler, ask: Ask, kind: Any, end: str) -> None:
     ref = kind.start(scheduler=manual)
     ask(ref, StartChild, named())
-    life = life_of(ref)
-    assert life is not None
+    lifecycle = lifecycle_of(ref)
+    assert lifecycle is not None
     if end == "shutdown":
-        life.ask_shutdown(supervisors.Shutdown())
+        lifecycle.ask_shutdown(supervisors.Shutdown())
     elif end == "kill":
-        life.kill()
+        lifecycle.kill()
     else:
         manual.post(ref._actor.exit, supervisors.Crashed(ValueError("bug")))
     manual.run_until_idle()
@@ -206,9 +206,7 @@ def test_a_restarted_supervisor_gets_the_names_of_its_children_back(manual: Manu
 def test_siblings_that_wait_for_one_keep_their_names(manual: ManualScheduler, ask: Ask) -> None:
     plan: list[Any] = [None, ValueError("not yet")]
     specs = [named(), ChildSpec("loops", lambda: Kid.start(plan))]
-    ref = Supervisor.start(
-        specs, "one_for_all", restart_backoff=Backoff(base=1.0), name="sup", scheduler=manual
-    )
+    ref = Supervisor.start(specs, "one_for_all", restart_backoff=Backoff(base=1.0), name="sup", scheduler=manual)
     manual.run_until_idle()
     ask(ref, supervisors.WhichChildren)[1].ref.tell(ValueError("crash"))
     manual.run_until_idle()

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from supervisors import Scheduler
-from supervisors.descriptors import close, copied, raised
-from supervisors.poller import Poller
+from supervisors.runtime.descriptors import close, copied, raised
+from supervisors.runtime.poller import Poller
 
 
 def test_the_pollers_descriptors_have_high_numbers() -> None:
@@ -47,7 +47,7 @@ def test_a_descriptor_keeps_its_number_where_no_higher_one_is_free() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_scheduler_whose_descriptors_are_closed_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervisors.poller._LONGEST", 0.05)
+    monkeypatch.setattr("supervisors.runtime.poller._LONGEST", 0.05)
     ended = threading.Event()
     scheduler = Scheduler("closed")
     scheduler.on_end = ended.set

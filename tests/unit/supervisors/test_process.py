@@ -21,7 +21,7 @@ from supervisors import (
     WouldDeadlock,
     monitor,
 )
-from supervisors.life import Ignored, Started, life_of
+from supervisors.actors.lifecycle import Ignored, Started, lifecycle_of
 from supervisors.testing import ManualScheduler
 
 
@@ -59,7 +59,7 @@ def start(scheduler: Scheduler, answer: Any = None) -> tuple[Any, Any, list[Any]
     ref = Probe.start(answer, scheduler=scheduler)
     outcomes: list[Any] = []
     downs: list[Any] = []
-    life_of(ref).start.listen(outcomes.append)  # type: ignore[union-attr]
+    lifecycle_of(ref).start.listen(outcomes.append)  # type: ignore[union-attr]
     monitor(ref, downs.append)
     return ref, ref._actor, outcomes, downs
 
@@ -192,7 +192,7 @@ def test_exit_in_a_handler_is_at_once_and_only_the_first_counts(manual: ManualSc
 def test_a_killed_actor_releases_what_it_owns_without_being_asked(manual: ManualScheduler) -> None:
     ref, actor, _, downs = start(manual)
     manual.run_until_idle()
-    life_of(ref).kill()  # type: ignore[union-attr]
+    lifecycle_of(ref).kill()  # type: ignore[union-attr]
     manual.run_until_idle()
     assert downs == [Down(ref, Killed())]
     assert actor.calls == [Killed()]
@@ -204,7 +204,7 @@ def test_a_shutdown_may_be_finished_later(manual: ManualScheduler) -> None:
             self.call_later(1.0, self.exit, reason)
 
     ref = Slow.start(scheduler=manual)
-    life_of(ref).ask_shutdown(Shutdown("please"))  # type: ignore[union-attr]
+    lifecycle_of(ref).ask_shutdown(Shutdown("please"))  # type: ignore[union-attr]
     manual.run_until_idle()
     assert ref.is_alive()
     manual.advance(1.0)

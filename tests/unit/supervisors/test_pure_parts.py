@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from supervisors import Backoff, ChildSpec, Crashed, Killed, Normal, RestartBudgetExceeded, Shutdown, StartFailed
-from supervisors.decisions import ChildView, Decision, after_exit, restart_scope
 from supervisors.exits import AlreadyStarted, ChildNotFound
-from supervisors.intensity import BackoffState, RestartIntensity
+from supervisors.supervision.intensity import BackoffState, RestartIntensity
+from supervisors.supervision.restart_policy import ChildView, Decision, after_exit, restart_scope
 
 CRASH = Crashed(ValueError("bad"))
 

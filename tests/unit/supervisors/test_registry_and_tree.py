@@ -19,8 +19,8 @@ from supervisors import (
     tree,
     wait_started,
 )
+from supervisors.supervision.snapshot import draw, snapshot
 from supervisors.testing import ManualScheduler
-from supervisors.tree import draw, snapshot
 
 
 class Kid(LightActor):

@@ -6,7 +6,7 @@ from typing import Any
 
 from supervisors import ChildSpec, Crashed, DynamicSupervisor, ExitReason, LightActor, Shutdown, StartChild, monitor
 from supervisors.exits import RestartBudgetExceeded
-from supervisors.intensity import RestartIntensity
+from supervisors.supervision.intensity import RestartIntensity
 from supervisors.testing import ManualScheduler
 
 
@@ -27,8 +27,6 @@ class Policy:
         assert isinstance(reason, Crashed)
         self.asked.append((child_id, str(reason.exception), now))
         return self.pauses.pop(0) if self.pauses else None
-
-
 
 
 def test_it_decides_in_place_of_budget_and_back_off(manual: ManualScheduler) -> None:
@@ -57,5 +55,6 @@ def test_it_decides_in_place_of_budget_and_back_off(manual: ManualScheduler) -> 
     assert isinstance(reason, Shutdown)
     assert isinstance(reason.term, RestartBudgetExceeded)
     assert [(child, text) for child, text, _ in policy.asked] == [
-        *(("kid", f"end {number}") for number in range(5)), ("kid", "the last"),
-    ]  # fmt: skip
+        *(("kid", f"end {number}") for number in range(5)),
+        ("kid", "the last"),
+    ]

@@ -11,8 +11,8 @@ import pykka
 import pytest
 
 from supervisors import LightActor, Scheduler, WouldDeadlock
+from supervisors.actors.light_actor import monitor
 from supervisors.exits import Crashed, SchedulerStopped, Shutdown
-from supervisors.process import monitor
 from supervisors.testing import ManualScheduler
 
 
@@ -393,6 +393,6 @@ def test_a_thread_that_gets_the_number_of_one_that_has_ended_is_not_the_schedule
     scheduler.post(lambda: (number.append(threading.get_ident()), known.set()))
     assert known.wait(10)
     assert scheduler.stop(10)
-    monkeypatch.setattr("supervisors.scheduler.get_ident", lambda: number[0])
+    monkeypatch.setattr("supervisors.runtime.scheduler.get_ident", lambda: number[0])
     assert not scheduler.on_thread()
     assert not scheduler.owns_thread()

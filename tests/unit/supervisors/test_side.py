@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisors import SideThread
+from supervisors import BackgroundThread
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), SystemExit(1), KeyboardInterrupt()])
@@ -17,7 +17,7 @@ def test_a_job_that_raises_is_logged_and_the_next_one_runs(
         raise error
 
     ran: list[Any] = []
-    side = SideThread()
+    side = BackgroundThread()
     with caplog.at_level(logging.ERROR, "supervisors"):
         assert side.submit(fail)
         assert side.submit(ran.append, 1)
@@ -27,14 +27,14 @@ def test_a_job_that_raises_is_logged_and_the_next_one_runs(
 
 
 def test_what_was_dropped_before_it_came_here_is_counted_too() -> None:
-    side = SideThread()
+    side = BackgroundThread()
     side.refuse()
     assert side.dropped == 1
 
 
 def test_a_full_queue_drops_and_counts() -> None:
     inside, release = threading.Event(), threading.Event()
-    side = SideThread(maxsize=2)
+    side = BackgroundThread(maxsize=2)
 
     def block() -> None:
         inside.set()
@@ -50,7 +50,7 @@ def test_a_full_queue_drops_and_counts() -> None:
 
 def test_nothing_is_taken_after_close_and_what_waited_has_run() -> None:
     ran: list[int] = []
-    side = SideThread()
+    side = BackgroundThread()
     for number in range(100):
         side.submit(ran.append, number)
     assert side.close(10)
@@ -63,7 +63,7 @@ def test_nothing_is_taken_after_close_and_what_waited_has_run() -> None:
 def test_close_gives_up_on_a_job_that_does_not_return_and_drops_the_rest() -> None:
     release = threading.Event()
     ran: list[int] = []
-    side = SideThread()
+    side = BackgroundThread()
     side.submit(release.wait, 10)
     side.submit(ran.append, 1)
     assert not side.close(0.01)
@@ -74,7 +74,7 @@ def test_close_gives_up_on_a_job_that_does_not_return_and_drops_the_rest() -> No
 
 def test_flush_waits_for_what_was_queued() -> None:
     ran: list[int] = []
-    side = SideThread()
+    side = BackgroundThread()
     assert side.flush(10)
     side.submit(ran.append, 1)
     assert side.flush(10)
@@ -91,11 +91,11 @@ def test_no_thread_left_is_a_drop(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    side = SideThread()
+    side = BackgroundThread()
     assert not side.submit(print)
     assert side.dropped == 1
 
 
 def test_the_size_must_be_positive() -> None:
     with pytest.raises(ValueError, match="maxsize"):
-        SideThread(maxsize=0)
+        BackgroundThread(maxsize=0)

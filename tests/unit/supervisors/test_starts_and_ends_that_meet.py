@@ -26,7 +26,7 @@ from supervisors import (
     Supervisor,
     supervise_threading,
 )
-from supervisors.life import Started, life_of
+from supervisors.actors.lifecycle import Started, lifecycle_of
 from supervisors.testing import ManualScheduler
 
 KINDS = pytest.mark.parametrize("kind", [DynamicSupervisor, Supervisor])
@@ -74,9 +74,9 @@ class Once:
     def __call__(self) -> Any:
         self.count += 1
         ref = self.cls.start()
-        life = life_of(ref)
-        assert life is not None
-        ended = getattr(life, "ended", None)
+        lifecycle = lifecycle_of(ref)
+        assert lifecycle is not None
+        ended = getattr(lifecycle, "ended", None)
         if isinstance(ended, threading.Event):
             assert ended.wait(10)
         return ref
@@ -281,7 +281,7 @@ def test_each_stubborn_child_is_killed_at_its_own_time(manual: ManualScheduler) 
     manual.run_until_idle()
     ended: list[Any] = []
     supervisors.monitor(ref, ended.append)
-    life_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
+    lifecycle_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
     manual.run_until_idle()
     assert [child.is_alive() for child in children] == [True, False, True, True, False]
     manual.advance(0.1)
@@ -302,7 +302,7 @@ def test_a_terminated_child_keeps_its_earlier_time(manual: ManualScheduler) -> N
     manual.run_until_idle()
     ref.tell(supervisors.TerminateChild(children[0]))
     manual.advance(1.5)
-    life_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
+    lifecycle_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
     manual.advance(0.5)
     assert [child.is_alive() for child in children] == [False, True]
     manual.advance(1.5)
@@ -316,9 +316,9 @@ def test_a_start_reported_before_its_end_is_a_start(manual: ManualScheduler) -> 
 
     def start() -> Any:
         kid = Kid.start(scheduler=manual)
-        life = life_of(kid)
-        assert life is not None
-        life.start.set(Started())
+        lifecycle = lifecycle_of(kid)
+        assert lifecycle is not None
+        lifecycle.start.set(Started())
         kid._actor.exit(Normal())  # type: ignore[union-attr]
         return kid
 

@@ -35,8 +35,8 @@ from supervisors import (
     supervise_threading,
     wait_started,
 )
+from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.exits import AlreadyStarted, ChildNotFound, ChildRestarting, SpecError
-from supervisors.life import life_of
 from supervisors.testing import ManualScheduler
 
 
@@ -79,7 +79,7 @@ def launch(manual: ManualScheduler, children: list[ChildSpec], **options: Any) -
     ref = Supervisor.start(children, scheduler=manual, **options)
     outcomes: list[Any] = []
     reasons: list[Any] = []
-    life_of(ref).start.listen(outcomes.append)  # type: ignore[union-attr]
+    lifecycle_of(ref).start.listen(outcomes.append)  # type: ignore[union-attr]
     monitor(ref, lambda down: reasons.append(down.reason))
     manual.run_until_idle()
     return ref, outcomes, reasons
@@ -93,7 +93,7 @@ def children(manual: ManualScheduler, ref: Any) -> dict[Any, Any]:
 
 
 def shut_down(manual: ManualScheduler, ref: Any) -> None:
-    life_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
+    lifecycle_of(ref).ask_shutdown(Shutdown())  # type: ignore[union-attr]
     manual.run_until_idle()
 
 
@@ -215,7 +215,7 @@ def test_a_supervisor_that_is_killed_takes_its_tree_with_it(manual: ManualSchedu
     log: list[str] = []
     inner = ChildSpec("in", lambda: Supervisor.start([kid(log, "b"), kid(log, "c")]), type="supervisor")
     ref, _, reasons = launch(manual, [kid(log, "a"), inner])
-    life_of(ref).kill()  # type: ignore[union-attr]
+    lifecycle_of(ref).kill()  # type: ignore[union-attr]
     manual.run_until_idle()
     assert reasons == [Killed()]
     assert sorted(log[3:]) == ["killed a", "killed b", "killed c"]
@@ -302,7 +302,7 @@ def test_the_first_restart_is_at_once_and_the_second_waits(manual: ManualSchedul
 def test_a_child_that_has_proved_itself_is_restarted_at_once(manual: ManualScheduler) -> None:
     ref, _, _ = launch(manual, [kid([], "a")], restart_backoff=Backoff(base=1.0))
     for _ in range(3):
-        children(manual, ref)["a"].tell(lambda actor: actor.prove())
+        children(manual, ref)["a"].tell(lambda actor: actor.mark_healthy())
         children(manual, ref)["a"].tell(ValueError("bad"))
         manual.run_until_idle()
         assert children(manual, ref)["a"].is_alive()
@@ -463,7 +463,7 @@ def test_a_request_to_a_supervisor_that_dies_unread_is_answered(scheduler: Sched
 
     thread = threading.Thread(target=ask)
     thread.start()
-    life_of(ref).kill()  # type: ignore[union-attr]
+    lifecycle_of(ref).kill()  # type: ignore[union-attr]
     thread.join(10)
     assert len(failed) == 1
 

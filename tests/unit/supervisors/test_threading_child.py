@@ -23,10 +23,10 @@ from supervisors import (
     supervise_threading,
     wait_started,
 )
+from supervisors.actors.futures import GuardedFuture
+from supervisors.actors.lifecycle import lifecycle_of
+from supervisors.actors.thread_loop import Inbox
 from supervisors.exits import StartFailed
-from supervisors.futures import GuardedFuture
-from supervisors.life import life_of
-from supervisors.reporting import Inbox
 
 
 class Plain(pykka.ThreadingActor):
@@ -97,7 +97,7 @@ def watch(ref: Any) -> Callable[[], Any]:
 
 def finished(ref: Any) -> None:
     """Its thread has run its last line of the actor."""
-    assert life_of(ref).ended.wait(10)  # type: ignore[union-attr]
+    assert lifecycle_of(ref).ended.wait(10)  # type: ignore[union-attr]
 
 
 def test_the_generated_class_looks_like_the_users_and_is_made_once() -> None:
@@ -182,7 +182,7 @@ def test_asked_by_its_supervisor_it_ends_with_that_reason(cls: Any) -> None:
     ref = cls.start(calls)
     ended = watch(ref)
     ref.tell("before")
-    life_of(ref).ask_shutdown(Shutdown("please"))  # type: ignore[union-attr]
+    lifecycle_of(ref).ask_shutdown(Shutdown("please"))  # type: ignore[union-attr]
     assert ended() == Shutdown("please")
     assert calls[:2] == ["before", "on_stop"]
 
@@ -201,7 +201,7 @@ def test_a_killed_actor_is_dead_at_once_and_its_thread_abandoned_until_it_return
     ref.tell(block)
     assert inside.wait(10)
     future = ref.ask("unread", block=False)
-    life_of(ref).kill()  # type: ignore[union-attr]
+    lifecycle_of(ref).kill()  # type: ignore[union-attr]
     assert ended() == Killed()
     assert not ref.is_alive()
     assert len(abandoned_threads()) == 1

@@ -53,7 +53,7 @@ def test_its_own_thread_and_its_side_thread_work_for_it(scheduler: Scheduler) ->
         both.release()
 
     scheduler.post(look)
-    scheduler.side.submit(look)
+    scheduler.background.submit(look)
     assert both.acquire(timeout=SECONDS)
     assert both.acquire(timeout=SECONDS)
     assert found == [scheduler, scheduler]

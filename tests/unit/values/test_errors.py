@@ -45,7 +45,11 @@ EXAMPLES = [
     UnknownCommand("scor", ["score"], "gpu"),
     UnknownCommand("score", []),
     DispatchError(
-        "message", reason=BatchTimeout(3.0), batch_ref=4, partial_results=[Item(1, 2, {"a": 1})], unfinished=[5, 6],
+        "message",
+        reason=BatchTimeout(3.0),
+        batch_ref=4,
+        partial_results=[Item(1, 2, {"a": 1})],
+        unfinished=[5, 6],
         failed=[5],
     ),
     BatchTimeout(0.5),
@@ -140,8 +144,9 @@ def test_unknown_names_come_with_the_nearest_and_all_known_ones():
 def test_a_crash_says_how_the_worker_died_and_what_it_wrote_last():
     assert "killed by SIGSEGV (signal 11)" in str(WorkerCrashed(signal=int(signal.SIGSEGV)))
     assert "killed by signal 200" in str(WorkerCrashed(signal=200))
-    assert str(WorkerCrashed(exit_code=0, stderr_tail="one\ntwo\n")).endswith("code 0; its last words on "
-                                                                             "stderr:\none\ntwo")  # fmt: skip
+    assert str(WorkerCrashed(exit_code=0, stderr_tail="one\ntwo\n")).endswith(
+        "code 0; its last words on stderr:\none\ntwo"
+    )
 
 
 def test_a_workers_error_shows_type_message_and_traceback():

@@ -9,13 +9,41 @@ import pytest
 import slither_actors
 
 NAMES = {
-    "BatchTimeout", "Context", "Dispatch", "DispatchError", "ForkedSystemError", "Item", "LoadError", "OptionError",
-    "OptionTypeError", "PayloadError", "PoolSpec", "PoolUnavailable", "ProtocolError", "Retry", "Route", "SessionBusy",
-    "SessionLost", "SlitherError", "StartTimeout", "StrategyError", "StreamClosed", "System", "SystemStopped",
-    "UnexpectedResponse", "UnknownCommand", "UnknownOption", "UnknownPool", "WorkerCrashed", "WorkerError",
+    "BatchTimeout",
+    "Context",
+    "Dispatch",
+    "DispatchError",
+    "ForkedSystemError",
+    "Item",
+    "LoadError",
+    "OptionError",
+    "OptionTypeError",
+    "PayloadError",
+    "PoolSpec",
+    "PoolUnavailable",
+    "ProtocolError",
+    "Retry",
+    "Route",
+    "SessionBusy",
+    "SessionLost",
+    "SlitherError",
+    "StartTimeout",
+    "StrategyError",
+    "StreamClosed",
+    "System",
+    "SystemStopped",
+    "UnexpectedResponse",
+    "UnknownCommand",
+    "UnknownOption",
+    "UnknownPool",
+    "WorkerCrashed",
+    "WorkerError",
     "WorkerRecycled",
-    "EventLoopBlocked", "__version__", "current_system", "telemetry",
-}  # fmt: skip
+    "EventLoopBlocked",
+    "__version__",
+    "current_system",
+    "telemetry",
+}
 
 
 def test_the_public_names_are_these():
@@ -50,7 +78,8 @@ def test_importing_the_package_imports_nothing_else():
 
 def test_values_and_errors_need_neither_actors_nor_configuration():
     code = (
-        "import sys; from slither_actors import Item, Context, Retry, DispatchError; import slither_actors.options; "
+        "import sys; from slither_actors import Item, Context, Retry, DispatchError; "
+        "import slither_actors.run_options; "
         "print([name for name in ('pykka', 'yaml', 'msgpack', 'subprocess') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -12,13 +12,28 @@ from slither_actors.wire.codec import OUT_OF_BAND, DecodeError, EncodeError, Enc
 from slither_actors.wire.extensions import ARRAY_BESIDE, SCALAR
 
 ARRAYS = [
-    np.arange(10), np.array(3.5), np.zeros((3, 0)), np.zeros((0, 5), "S3"), np.arange(100)[::2], np.arange(5)[::-1],
-    np.asfortranarray(np.arange(12.0).reshape(3, 4)), np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
-    np.array(["a", "bcd"]), np.array([b"a"]), np.array(["2020-01-01"], "M8[D]"), np.zeros(3, "m8[ns]"),
-    np.zeros(3, [("a", "<i4"), ("b", "f8", (2,))]), np.arange(5, dtype=">i8"), np.array([1, 2], np.longlong),
-    np.array([True, False]), np.array([1 + 2j], "c8"), np.array([1.5], np.longdouble), np.float16([1.5]),
-    np.broadcast_to(np.arange(3), (4, 3)), np.zeros(2, np.dtype([("a", "u1"), ("b", "f8")], align=True)),
-]  # fmt: skip
+    np.arange(10),
+    np.array(3.5),
+    np.zeros((3, 0)),
+    np.zeros((0, 5), "S3"),
+    np.arange(100)[::2],
+    np.arange(5)[::-1],
+    np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+    np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2),
+    np.array(["a", "bcd"]),
+    np.array([b"a"]),
+    np.array(["2020-01-01"], "M8[D]"),
+    np.zeros(3, "m8[ns]"),
+    np.zeros(3, [("a", "<i4"), ("b", "f8", (2,))]),
+    np.arange(5, dtype=">i8"),
+    np.array([1, 2], np.longlong),
+    np.array([True, False]),
+    np.array([1 + 2j], "c8"),
+    np.array([1.5], np.longdouble),
+    np.float16([1.5]),
+    np.broadcast_to(np.arange(3), (4, 3)),
+    np.zeros(2, np.dtype([("a", "u1"), ("b", "f8")], align=True)),
+]
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -51,12 +66,24 @@ def test_an_array_comes_out_alike_and_writable(array: Any, times: int) -> None:
 @pytest.mark.parametrize(
     "scalar",
     [
-        np.float64(1.5), np.float32(1.5), np.int8(-1), np.uint64(2**64 - 1), np.longlong(3), np.bool_(True),
-        np.complex64(1j), np.longdouble(1.5), np.str_("abc"), np.str_(""), np.bytes_(b"x"), np.datetime64("2020-01-01"),
-        np.timedelta64(3, "ns"), np.void(b"ab"), np.zeros(1, [("a", "i4")])[0],
+        np.float64(1.5),
+        np.float32(1.5),
+        np.int8(-1),
+        np.uint64(2**64 - 1),
+        np.longlong(3),
+        np.bool_(True),
+        np.complex64(1j),
+        np.longdouble(1.5),
+        np.str_("abc"),
+        np.str_(""),
+        np.bytes_(b"x"),
+        np.datetime64("2020-01-01"),
+        np.timedelta64(3, "ns"),
+        np.void(b"ab"),
+        np.zeros(1, [("a", "i4")])[0],
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_scalar_keeps_its_type(scalar: Any) -> None:
     back = decode(encode([scalar]))[0]
     assert back == scalar

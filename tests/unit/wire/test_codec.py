@@ -31,17 +31,56 @@ from slither_actors.wire.extensions import MAX_NESTING
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 VALUES = [
-    None, True, 0, -1, 2**64 - 1, -(2**63), 2**64, -(2**63) - 1, 2**5000, 1.5, float("inf"), -0.0, "", "äöü\0", b"\xff",
-    [], {}, (), set(), frozenset(), (1,), ((),), [(1, [2, (3,)])], {1, "a", (2, 3)}, frozenset({frozenset({1})}),
-    {(1, 2): 3, None: 4, 1.5: 5, b"k": 6, True: 7, frozenset({1}): 8}, 1j, complex(-0.0, 2),
-    decimal.Decimal("1.50"), decimal.Decimal("-Infinity"), decimal.Decimal("1E+999999"),
-    dt.date.min, dt.datetime(9999, 12, 31, 23, 59, 59, 999999),  # noqa: DTZ001
-    dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN), dt.time(1, 2, 3, 4),
-    dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.time(1, tzinfo=dt.timezone(dt.timedelta(hours=-3), "x")),
-    dt.timedelta.min, dt.timedelta.max, dt.UTC, dt.timezone(dt.timedelta(seconds=1), ""), BERLIN,
-    uuid.UUID(int=7), pathlib.Path("/a/b"), pathlib.PurePosixPath("."), pathlib.PureWindowsPath("c:\\x\\y"),
-    pathlib.Path("not utf-8: \udcff"), msgpack.ExtType(5, b"users own"), msgpack.Timestamp(-1, 5),
-]  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    2**64 - 1,
+    -(2**63),
+    2**64,
+    -(2**63) - 1,
+    2**5000,
+    1.5,
+    float("inf"),
+    -0.0,
+    "",
+    "äöü\0",
+    b"\xff",
+    [],
+    {},
+    (),
+    set(),
+    frozenset(),
+    (1,),
+    ((),),
+    [(1, [2, (3,)])],
+    {1, "a", (2, 3)},
+    frozenset({frozenset({1})}),
+    {(1, 2): 3, None: 4, 1.5: 5, b"k": 6, True: 7, frozenset({1}): 8},
+    1j,
+    complex(-0.0, 2),
+    decimal.Decimal("1.50"),
+    decimal.Decimal("-Infinity"),
+    decimal.Decimal("1E+999999"),
+    dt.date.min,
+    dt.datetime(9999, 12, 31, 23, 59, 59, 999999),  # noqa: DTZ001
+    dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN),
+    dt.time(1, 2, 3, 4),
+    dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+    dt.time(1, tzinfo=dt.timezone(dt.timedelta(hours=-3), "x")),
+    dt.timedelta.min,
+    dt.timedelta.max,
+    dt.UTC,
+    dt.timezone(dt.timedelta(seconds=1), ""),
+    BERLIN,
+    uuid.UUID(int=7),
+    pathlib.Path("/a/b"),
+    pathlib.PurePosixPath("."),
+    pathlib.PureWindowsPath("c:\\x\\y"),
+    pathlib.Path("not utf-8: \udcff"),
+    msgpack.ExtType(5, b"users own"),
+    msgpack.Timestamp(-1, 5),
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
@@ -330,8 +369,13 @@ value = decode(data)
 assert decode(encode(value)) == value
 sys.stdout.buffer.write(encode(value))
 """
-    out = subprocess.run([sys.executable, "-c", code], input=encode(values), capture_output=True, check=True,
-                         env={"MSGPACK_PUREPYTHON": "1"})  # fmt: skip
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        input=encode(values),
+        capture_output=True,
+        check=True,
+        env={"MSGPACK_PUREPYTHON": "1"},
+    )
     back = decode(out.stdout)
     assert back == values
     assert [type(value) for value in back] == [type(value) for value in values]

@@ -9,7 +9,8 @@ import tracemalloc
 import pytest
 from support.parsing import read_in
 
-from slither_actors.wire import frames, memory
+from slither_actors.wire import buffer_pool, frames
+from slither_actors.wire.buffer_pool import AHEAD
 from slither_actors.wire.frames import (
     ALIGNMENT,
     BUFFER_SIZE,
@@ -25,23 +26,37 @@ from slither_actors.wire.frames import (
     pack_frame,
     pack_header,
 )
-from slither_actors.wire.memory import AHEAD
 
 
 def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: int = 7) -> bytes:
     header = pack_header(
-        REPLY, request_id, attempt=2, flags=6, count=3, failed=1,
-        side_len=len(side), body_len=len(body), buffers_len=len(buffers),
-    )  # fmt: skip
+        REPLY,
+        request_id,
+        attempt=2,
+        flags=6,
+        count=3,
+        failed=1,
+        side_len=len(side),
+        body_len=len(body),
+        buffers_len=len(buffers),
+    )
     return header + side + body + buffers
 
 
 def test_the_header_is_laid_out_as_the_protocol_says() -> None:
     assert HEADER_SIZE == 52
     packed = pack_header(
-        CALL, 1 << 63, attempt=2, flags=3, count=4, failed=5, side_len=6, body_len=1 << 40, buffers_len=8,
+        CALL,
+        1 << 63,
+        attempt=2,
+        flags=3,
+        count=4,
+        failed=5,
+        side_len=6,
+        body_len=1 << 40,
+        buffers_len=8,
         took=9,
-    )  # fmt: skip
+    )
     assert packed[:4] == b"SA\x02\x05"
     assert HEADER.unpack(packed)[3:] == (3, 2, 1 << 63, 6, 1 << 40, 8, 4, 5, 9)
 
@@ -193,7 +208,7 @@ def test_a_frame_that_there_is_no_memory_for_is_a_protocol_error(size: int, monk
         raise MemoryError
 
     parser = FrameParser()
-    monkeypatch.setattr(memory, "bytearray", no_memory, raising=False)
+    monkeypatch.setattr(buffer_pool, "bytearray", no_memory, raising=False)
     monkeypatch.setattr(mmap, "mmap", no_memory)
     with pytest.raises(ProtocolError) as caught:
         parser.feed(pack_header(CALL, 1, body_len=size))

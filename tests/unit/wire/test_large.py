@@ -11,7 +11,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from slither_actors.wire import large
+from slither_actors.wire import careful_decoder
 from slither_actors.wire.codec import DecodeError, decode, encode
 from slither_actors.wire.extensions import MAX_NESTING
 
@@ -19,16 +19,34 @@ NUMBERS = range(5000)
 MODULUS = (1 << 61) - 1  # of the hashes of numbers
 
 LARGE: list[Any] = [
-    {f"{n}": n for n in NUMBERS}, {n: n for n in NUMBERS}, {n / 2: n for n in NUMBERS},
-    {f"{n}".encode(): n for n in NUMBERS}, {(n, "x"): n for n in NUMBERS}, {uuid.UUID(int=n): n for n in NUMBERS},
-    {decimal.Decimal(n): n for n in NUMBERS}, {msgpack.Timestamp(n, n): n for n in NUMBERS}, {n: (n,) for n in NUMBERS},
-    {n: {n} for n in NUMBERS}, {n: msgpack.Timestamp(n) for n in NUMBERS}, {frozenset({n, -n}): n for n in NUMBERS},
-    {None: 0, "a": 1, b"b": 2, 1.5: 3, (4,): 4, **dict.fromkeys(NUMBERS, ())}, {-1: 0, -2: 1, **dict.fromkeys(NUMBERS)},
-    {"a": {n: {m: m for m in range(300)} for n in range(300)}}, set(NUMBERS), frozenset(NUMBERS),
-    {(n,) for n in NUMBERS}, tuple(NUMBERS),
-    ([*NUMBERS],), (tuple(NUMBERS),), ((tuple(NUMBERS),),), ({n: n for n in NUMBERS},),
-    {(frozenset(NUMBERS),)}, [[*NUMBERS]] * 3, ("id", [float(n) for n in NUMBERS]), {n: 2**n for n in range(300)},
-]  # fmt: skip
+    {f"{n}": n for n in NUMBERS},
+    {n: n for n in NUMBERS},
+    {n / 2: n for n in NUMBERS},
+    {f"{n}".encode(): n for n in NUMBERS},
+    {(n, "x"): n for n in NUMBERS},
+    {uuid.UUID(int=n): n for n in NUMBERS},
+    {decimal.Decimal(n): n for n in NUMBERS},
+    {msgpack.Timestamp(n, n): n for n in NUMBERS},
+    {n: (n,) for n in NUMBERS},
+    {n: {n} for n in NUMBERS},
+    {n: msgpack.Timestamp(n) for n in NUMBERS},
+    {frozenset({n, -n}): n for n in NUMBERS},
+    {None: 0, "a": 1, b"b": 2, 1.5: 3, (4,): 4, **dict.fromkeys(NUMBERS, ())},
+    {-1: 0, -2: 1, **dict.fromkeys(NUMBERS)},
+    {"a": {n: {m: m for m in range(300)} for n in range(300)}},
+    set(NUMBERS),
+    frozenset(NUMBERS),
+    {(n,) for n in NUMBERS},
+    tuple(NUMBERS),
+    ([*NUMBERS],),
+    (tuple(NUMBERS),),
+    ((tuple(NUMBERS),),),
+    ({n: n for n in NUMBERS},),
+    {(frozenset(NUMBERS),)},
+    [[*NUMBERS]] * 3,
+    ("id", [float(n) for n in NUMBERS]),
+    {n: 2**n for n in range(300)},
+]
 
 
 def nested(value: object, levels: int) -> object:
@@ -59,12 +77,17 @@ def test_what_is_ordinary_is_not_decoded_in_the_careful_way(monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(large, "decode_large", refuse)
+    monkeypatch.setattr(careful_decoder, "decode_large", refuse)
     for value in (
-        [*range(100_000)], [{"id": n, 2: "x" * 100} for n in range(64)], [[0.5] * 5000] * 64, [b"a" * (1 << 20)],
-        [(n, [0.5] * 4096) for n in range(64)], [{n: n for n in range(256)}], [(n, {"a"}) for n in range(10_000)],
+        [*range(100_000)],
+        [{"id": n, 2: "x" * 100} for n in range(64)],
+        [[0.5] * 5000] * 64,
+        [b"a" * (1 << 20)],
+        [(n, [0.5] * 4096) for n in range(64)],
+        [{n: n for n in range(256)}],
+        [(n, {"a"}) for n in range(10_000)],
         [set(range(4096))],
-    ):  # fmt: skip
+    ):
         assert decode(encode(value)) == value
 
 
@@ -86,11 +109,15 @@ def test_up_to_256_keys_may_have_one_hash_and_no_more(levels: int) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"\xde\x01\x01" + b"\xc0" * 600, b"\xde\x01\x01" + b"\xc0" * 100, b"\xde\x01\x01" + b"\x90\xc0" * 257,
-        b"\x92\xde\x01\x01" + b"\x01\xc0" * 257 + b"\xc1", b"\xde\x01\x01" + b"\xc7\x01\x40\xc0\xc0" * 257,
-        b"\xdd\xff\xff\xff\xff", b"\x91" * 1000 + b"\xdf\xff\xff\xff\xff",
+        b"\xde\x01\x01" + b"\xc0" * 600,
+        b"\xde\x01\x01" + b"\xc0" * 100,
+        b"\xde\x01\x01" + b"\x90\xc0" * 257,
+        b"\x92\xde\x01\x01" + b"\x01\xc0" * 257 + b"\xc1",
+        b"\xde\x01\x01" + b"\xc7\x01\x40\xc0\xc0" * 257,
+        b"\xdd\xff\xff\xff\xff",
+        b"\x91" * 1000 + b"\xdf\xff\xff\xff\xff",
     ],
-)  # fmt: skip
+)
 def test_what_is_large_and_wrong_is_a_decode_error(body: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(body)
@@ -119,8 +146,8 @@ def test_timestamps_are_extensions_to_the_careful_way_whatever_their_size(
 ) -> None:
     """msgpack makes them itself and asks no hook, and their comparison is slow."""
     hooks = []
-    careful = large.CarefulHook
-    monkeypatch.setattr(large, "CarefulHook", lambda *args: hooks.append(args) or careful(*args))
+    careful = careful_decoder.CarefulHook
+    monkeypatch.setattr(careful_decoder, "CarefulHook", lambda *args: hooks.append(args) or careful(*args))
     plain = [before, dict.fromkeys(NUMBERS)]
     assert decode(encode(plain)) == plain
     assert not hooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.parsing import read_in
 
-from slither_actors.wire import memory
+from slither_actors.wire import buffer_pool
 from slither_actors.wire.frames import (
     CALL,
     HEADER_SIZE,
@@ -26,7 +26,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(size: int) -> bytearray:
         raise MemoryError
 
-    monkeypatch.setattr(memory, "_memory", none)
+    monkeypatch.setattr(buffer_pool, "_memory", none)
 
 
 @pytest.mark.parametrize("step", [999, 65_536, 1 << 30])

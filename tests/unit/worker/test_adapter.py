@@ -8,8 +8,8 @@ import pytest
 
 from slither_actors.worker import Adapter, command, session
 from slither_actors.worker.adapter import commands_of
-from slither_actors.worker.failures import failure_of, shortened
-from slither_actors.worker.state import Sessions
+from slither_actors.worker.exception_record import failure_of, shortened
+from slither_actors.worker.state import SessionStores
 
 
 class Base(Adapter):
@@ -58,7 +58,7 @@ def test_a_command_takes_a_method_or_a_name(wrong: Any) -> None:
 
 
 def test_stores_are_made_on_first_touch_and_the_least_recent_goes_first() -> None:
-    sessions = Sessions(limit=2)
+    sessions = SessionStores(limit=2)
     for session_id in ("a", "b"):
         sessions.begin(session_id)
         assert len(sessions) == (0 if session_id == "a" else 1)

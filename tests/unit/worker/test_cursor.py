@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support import scripts
 
-from slither_actors.pools import cursor as host
+from slither_actors.pools.processes import cursor_page as host
 from slither_actors.worker import cursor as module
 from slither_actors.worker import progress
 from slither_actors.worker.cursor import INDEX, SINCE, SIZE, Cursor
@@ -123,7 +123,7 @@ def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """
-        from slither_actors.pools import cursor as host
+        from slither_actors.pools.processes import cursor_page as host
         from slither_actors.worker.cursor import INDEX, cursor, progress
         fd = host.make()
         cursor.use(fd)

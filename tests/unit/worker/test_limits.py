@@ -79,8 +79,11 @@ def test_a_cancelled_batch_was_not_executed_and_does_not_count() -> None:
         worker.send(b"".join(calls))
         told = {frame.request_id: frame.kind for frame in (worker.receive() for _ in range(4))}
         assert told == {
-            100: frames.LOADED, first: frames.REPLY, second: frames.CANCELLED, third: frames.REPLY,
-        }  # fmt: skip
+            100: frames.LOADED,
+            first: frames.REPLY,
+            second: frames.CANCELLED,
+            third: frames.REPLY,
+        }
         retires(worker, MAX_BATCHES)
 
 

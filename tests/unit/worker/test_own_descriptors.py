@@ -109,7 +109,7 @@ def script(folder: Path, text: str) -> str:
 
 
 SHELL = '#!/bin/sh\n"PYTHON" "$@"\nexit $?\n'
-CLOSES = '#!PYTHON\nimport subprocess, sys\nsys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)\n'
+CLOSES = "#!PYTHON\nimport subprocess, sys\nsys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)\n"
 EXEC_CLOSES = """#!PYTHON
 import os, sys
 os.closerange(3, 4096)

@@ -1,1 +1,0 @@
-"""One run: Producer, Batcher, Collector, and the consumer that reads what they make."""

@@ -1,0 +1,198 @@
+"""What travels through a pool: a Job is one encoded batch, a Lane is one run's place in the pool."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict, deque
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from slither_actors.pools.assignment.sessions import BINDING
+from slither_actors.wire.header import Frame
+
+if TYPE_CHECKING:
+    import pykka
+
+    from slither_actors.pools.assignment.slots import WorkerSlot
+    from slither_actors.pools.shared_memory import Lease
+
+PEAK_FADES = 0.98
+PEAK_COUNTS = 8
+"""The longest job lately counts for an eighth of its length, and is half forgotten after 34 others."""
+
+AVERAGE_WEIGHT = 0.25
+"""Weight of a new sample in a lane's average: quick to see that batches became slow, not thrown by one of them."""
+
+next_request_id = itertools.count(1).__next__
+"""Request ids are unique in the process, so that a late reply can match nothing but its own request."""
+
+
+class Target:
+    """What a batch calls: a function that the worker loads first, or a command of its adapter.
+
+    Args:
+        module: where a function lives; None for a command.
+        name: the function's dotted name, or the command's.
+        each: the function takes one payload at a time.
+    """
+
+    __slots__ = ("each", "id", "module", "name", "stuck")
+
+    _ids = itertools.count(1).__next__
+
+    def __init__(self, module: str | None, name: str, each: bool = False) -> None:
+        self.module = module
+        self.name = name
+        self.each = each
+        self.id = Target._ids()
+        self.stuck = 0
+        """Workers in a row that hung or died while they loaded it. Written on the scheduler's thread."""
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"
+
+
+class Job(msgspec.Struct, eq=False):
+    """One batch on its way through a pool. The pool reads these fields and leaves the rest to the run.
+
+    Its body is encoded once; the header is made when it is sent, so a redelivery or a retry sends the same bytes.
+    A Struct for what it costs to make one: 0.1 us, where a class with as many slots takes 0.8.
+
+    Args:
+        lane: its run's place in the pool.
+        ref: its number in the run.
+        count: items in it.
+        target: what it calls.
+        side: of its frame: target and session, encoded.
+        body: of its frame.
+        buffers: of its frame, beside the body; or where they are in the memory that the workers share.
+        attempt: which execution the next one is, from 1.
+        request_id: of the request that was sent last.
+        avoid: the index of the worker that failed it.
+        cancelled: its run does not want it any more.
+        queued: when it came to the pool.
+        began: when it was first in its worker's pipe.
+        took: nanoseconds that its function took, as the worker says; 0: it has not said.
+        worker: index of the worker that it went to last, while somebody wants events; else None.
+        closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
+        reply: the frame with all its results, once it has come.
+        spared: deaths of its worker that were charged to none of its items.
+    """
+
+    run_queue: RunQueue
+    ref: int
+    count: int
+    target: Target | None = None
+    side: bytes = b""
+    body: bytes | memoryview = b""
+    buffers: Sequence[Any] | Lease = ()
+    attempt: int = 1
+    request_id: int = 0
+    avoid: int | None = None
+    cancelled: bool = False
+    queued: float = 0.0
+    began: float = 0.0
+    took: int = 0
+    worker: int | None = None
+    closed_by: str = "full"
+    reply: Frame | None = None
+    spared: int = 0
+
+
+class RunQueue:
+    """A run's place in its pool: what it may use, what waits, where its jobs are.
+
+    Args:
+        max_in_flight: workers that the run may occupy at a time.
+        ahead: whether further jobs may wait in pipes of workers that it occupies.
+        timeout: seconds a job may take once it is first in its worker's pipe, or, where the worker says at which item
+            it is, an item; None for no bound.
+        batch_timeout: seconds a job may take in any case; None for no bound.
+        session: the session id that its jobs carry.
+        affinity: "none", "hint", "strict" or "fail_fast"; "none" also where the session id was not given by the caller.
+    """
+
+    __slots__ = (
+        "affinity",
+        "ahead",
+        "average",
+        "batch_timeout",
+        "binds",
+        "cancelling",
+        "closed",
+        "collector",
+        "deadline",
+        "describe",
+        "hungry",
+        "in_pipes",
+        "max_in_flight",
+        "new",
+        "occupied",
+        "open",
+        "over",
+        "peak",
+        "place",
+        "served_by",
+        "session",
+        "timeout",
+        "waiting",
+        "waits_for",
+        "woken",
+    )
+
+    def __init__(
+        self,
+        *,
+        max_in_flight: int,
+        ahead: bool,
+        timeout: float | None,
+        batch_timeout: float | None = None,
+        session: str | None = None,
+        affinity: str = "none",
+        describe: dict[str, Any] | None = None,
+    ) -> None:
+        self.collector: pykka.ActorRef[Any] = None  # type: ignore[assignment]  # set before anything is sent
+        self.max_in_flight = max_in_flight
+        self.ahead = ahead
+        self.timeout = timeout
+        self.batch_timeout = batch_timeout
+        self.deadline = min((each for each in (timeout, batch_timeout) if each is not None), default=None)
+        """Seconds after which a job is looked at first."""
+        self.session = session
+        self.affinity = affinity
+        self.binds = affinity in BINDING  # its session has one worker
+        self.describe = describe or {}
+        self.waiting: deque[Job] = deque()
+        self.occupied: dict[WorkerSlot, int] = {}  # how many of its jobs are where
+        self.in_pipes = 0  # the sum of these
+        self.open: dict[WorkerSlot, None] = {}  # of those, the ones that may have room for more of its jobs, in turn
+        self.served_by: set[WorkerSlot] = set()
+        self.average: float | None = None
+        self.peak = 0.0
+        self.cancelling = False  # jobs of it have been cancelled
+        self.over: Exception | None = None  # its function cannot be loaded: nothing more of it is begun
+        self.closed = False
+        # Kept by the pool's Turns:
+        self.place: OrderedDict[RunQueue, None] | None = None  # where it waits; None: it has nothing to be sent
+        self.waits_for: Hashable = None  # what it was set aside for
+        self.woken: Hashable = None  # what it was set aside for before it became due
+        self.hungry = 0  # 1 while counted as one that waits without a job at any worker
+        self.new = 0  # 1 if it had none when it joined, until it is served
+
+    def took(self, seconds: float, jobs: int = 1) -> None:
+        """So many jobs took `seconds` each: what decides how many of them are sent ahead."""
+        if self.average is None:
+            self.average = seconds
+        else:
+            self.average += (1.0 - (1.0 - AVERAGE_WEIGHT) ** jobs) * (seconds - self.average)
+        self.peak = max(seconds, self.peak * PEAK_FADES**jobs)
+
+    def likely(self) -> float | None:
+        """Seconds to reckon with for the next job; None: nothing is known.
+
+        Where now and then one takes much longer than the others, few are to wait behind the next such one.
+        """
+        average = self.average
+        return None if average is None else max(average, self.peak / PEAK_COUNTS)

@@ -1,0 +1,142 @@
+"""The way to a pool over its restarts, for those outside: runs, the System, statistics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from slither_actors.errors import PoolUnavailable
+from slither_actors.pools.counters import PoolCounters, PoolCounts
+from slither_actors.pools.processes.cgroup import OomKills
+from slither_actors.pools.shared_memory import RequestArena
+from slither_actors.pools.worker.executor import Executor, ExecutorStatistics
+from slither_actors.pools.worker.restart_budget import MENTIONS
+from slither_actors.wording import exception_text, shown
+from supervisors import Crashed, Killed, RestartBudgetExceeded, Shutdown, StartFailed, monitor
+
+if TYPE_CHECKING:
+    import pykka
+
+    from slither_actors.pools.pool import PoolStatistics
+    from slither_actors.pools.worker.restart_budget import PoolRestarts
+    from supervisors import ExitReason
+
+
+class PoolSnapshot(Struct, frozen=True):
+    """A pool with its executors, at one moment.
+
+    Args:
+        available: whether runs may use it now.
+        pool: what the Pool holds; None while it is not available.
+        executors: each worker's driver, by index.
+        counts: what has happened in the pool since its System was started.
+    """
+
+    available: bool
+    pool: PoolStatistics | None
+    executors: tuple[ExecutorStatistics, ...]
+    counts: PoolCounts
+
+    @property
+    def restarts(self) -> int:
+        """Executors started again after an unplanned end, in all."""
+        return sum(self.counts.restarts.values())
+
+
+class PoolHandle:
+    """The Pool actor that lives now, or why there is none. Written on the scheduler's thread, read from any.
+
+    Args:
+        name: of the pool.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ref: Any = None
+        self.pool: Any = None
+        self.arena: RequestArena | None = None
+        self.commands: tuple[str, ...] | None = None
+        self.executors: dict[int, Executor] = {}
+        self.last_error: Exception | None = None
+        self.oom_kills = OomKills()
+        self.counters = PoolCounters()
+        self.restarts: PoolRestarts | None = None
+        """The restart budget of the executors that live now."""
+        self._why = "it has not started yet"
+        self._mentions: dict[str, str] = {}
+
+    def share(self, workers: pykka.ActorRef[Any]) -> None:
+        """Make memory for workers to share, for as long as their supervisor lives.
+
+        No memory is used before there is a large payload.
+        """
+        arena = self.arena = RequestArena()
+
+        def close(down: object) -> None:
+            arena.close()
+            if self.arena is arena:
+                self.arena = None
+
+        monitor(workers, close)
+
+    def up(self, pool: Any) -> None:
+        """A Pool lives."""
+        self.pool = pool
+        self.ref = pool.actor_ref
+
+    def down(self, reason: ExitReason) -> PoolUnavailable:
+        """It ended, and this is what its users are told."""
+        self.ref = self.pool = None
+        given_up = self.restarts.why if self.restarts is not None else None
+        self._why, self._mentions = _why(reason) if given_up is None else (given_up, MENTIONS)
+        return self.unavailable()
+
+    def unavailable(self) -> PoolUnavailable:
+        """The error for one who wants to use it now."""
+        error = PoolUnavailable(self.name, self._why)
+        error.mentions = self._mentions
+        error.__cause__ = self.last_error
+        return error
+
+    def executor_up(self, index: int, executor: Executor) -> None:
+        """An Executor has been made for this index, the first one or one after a crash."""
+        self.counters.worker(index).executors += 1
+        self.executors[index] = executor
+
+    def snapshot(self) -> PoolSnapshot:
+        """What the pool holds now. Scheduler's thread only."""
+        return PoolSnapshot(
+            available=self.ref is not None,
+            pool=self.pool.statistics() if self.pool is not None else None,
+            executors=tuple(executor.statistics() for _, executor in sorted(self.executors.items())),
+            counts=self.counters.snapshot(),
+        )
+
+
+_LIFTED = "PoolSpec(max_restarts=None)"
+
+
+def _why(reason: ExitReason) -> tuple[str, dict[str, str]]:
+    """What a pool ended with in one sentence, and the options that this mentions.
+
+    Supervisors give up one inside the other, each with the reason of the one below: the innermost says it all.
+    """
+    gave_up = False
+    while True:
+        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+            gave_up, reason = True, reason.term.last_reason
+        elif isinstance(reason, Crashed) and isinstance(reason.exception, StartFailed):
+            reason = reason.exception.reason
+        else:
+            break
+    if isinstance(reason, Crashed):
+        last = exception_text(reason.exception)
+    elif isinstance(reason, Shutdown):
+        last = "it was stopped" if reason.term is None else f"it was stopped: {shown(reason.term)}"
+    else:
+        last = "it was killed" if isinstance(reason, Killed) else "it ended by itself"
+    if not gave_up:
+        return (f"it failed: {last}" if isinstance(reason, Crashed) else last), {}
+    text = f"its workers failed more often than its max_restarts allows ({_LIFTED} lifts that); the last time: {last}"
+    return text, {_LIFTED: "max_restarts=None", "its max_restarts": "max_restarts"}

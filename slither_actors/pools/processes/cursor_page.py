@@ -1,0 +1,53 @@
+"""The host's side of a worker's cursor; `slither_actors.worker.cursor` says what is in it.
+
+A file and not frames: a frame an item would cost more than many items do, and fewer frames could not say at which item
+a worker died. And a file that is read, not mapped: that is needed at deadlines and deaths only, and whatever the worker
+does to it, a read cannot fault.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+import time
+
+from slither_actors.pools.hosts.base import Progress
+from slither_actors.pools.shared_memory import memory_file
+from slither_actors.worker.cursor import SIZE
+from supervisors.runtime.descriptors import raised
+
+_WORDS = struct.Struct("=QQQ")
+
+
+def make() -> int:
+    """A cursor for a worker whose replies have no file: the descriptor of one without a name; -1 if there is no place.
+
+    Raises:
+        OSError: no descriptor is left.
+    """
+    fd = memory_file(SIZE)
+    if fd >= 0:
+        return fd
+    # No memfd (macOS), or no descriptor for one, which the next line then says.
+    try:
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+    except (FileNotFoundError, PermissionError):  # no folder for temporary files
+        return -1
+    with file:
+        os.ftruncate(file.fileno(), SIZE)
+        return raised(os.dup(file.fileno()))
+
+
+def read(fd: int) -> Progress | None:
+    """Where the worker is whose cursor is at the end of this file; None for -1: it has none."""
+    if fd < 0:
+        return None
+    try:
+        data = os.pread(fd, _WORDS.size, os.fstat(fd).st_size - SIZE)
+    except OSError:
+        return None
+    if len(data) < _WORDS.size:  # the worker has made it shorter
+        return None
+    request_id, index, since = _WORDS.unpack(data)
+    return Progress(request_id, index, (time.monotonic_ns() - since) / 1e9)

@@ -1,0 +1,603 @@
+"""The Executor: drives one worker, from its start over its requests to its death."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable
+from signal import SIGKILL
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.assignment.job import Job, Target
+from slither_actors.pools.hosts.base import (
+    Death,
+    FrameSink,
+    Progress,
+    Spawned,
+    SpawnFailed,
+    TellsStack,
+    WorkerHost,
+)
+from slither_actors.pools.messages import (
+    TRIM_AGAIN,
+    Cancel,
+    Forget,
+    Send,
+    Trim,
+    WorkerDone,
+    WorkerGone,
+    WorkerReplied,
+    WorkerUnstartable,
+    WorkerUp,
+)
+from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
+from slither_actors.pools.worker.deadline import Deadline
+from slither_actors.pools.worker.request_queue import LoadRequest, RequestQueue
+from slither_actors.pools.worker.restart_budget import FAILED_START, WorkerEnd
+from slither_actors.pools.worker_errors import worker_error
+from slither_actors.wire import messages as wire
+from slither_actors.wire.codec import encode
+from slither_actors.wire.frames import (
+    CANCEL,
+    CANCELLED,
+    FAILURE,
+    FORGET,
+    HELLO,
+    READY,
+    RETIRE,
+    STOP,
+    Frame,
+    ProtocolError,
+    pack_header,
+)
+from slither_actors.worker.guard import TORN
+from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
+
+if TYPE_CHECKING:
+    from slither_actors.pools.handle import PoolHandle
+    from slither_actors.pools.messages import Outcome
+
+
+STUCK_LOADS = 2
+"""Workers in a row that do not answer, or die, while they load a function before its runs end with LoadError."""
+STACK_PATIENCE = 0.25
+"""Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
+stopped, or blocks the signal, never does."""
+
+
+_logger = logging.getLogger("slither_actors.pools")
+
+
+class State(enum.Enum):
+    """Where an Executor is with its worker."""
+
+    SPAWNING = "spawning"
+    STARTING = "starting"
+    READY = "ready"
+    KILLING = "killing"
+    STOPPING = "stopping"
+    RETIRING = "retiring"
+    DEAD = "dead"
+
+
+class ExecutorStatistics(Struct, frozen=True):
+    """What an Executor is doing, at one moment.
+
+    Args:
+        state: "spawning", "starting", "ready", "killing", "stopping", "retiring" or "dead".
+        pid: of its worker, None while there is none.
+        in_pipe: batches in the worker's pipe, the one in execution included.
+        done: batches that the workers of this index have answered, over all its executors.
+        timeouts: workers of this index killed at a batch's deadline.
+        workers: workers of this index started so far.
+    """
+
+    state: str
+    pid: int | None
+    in_pipe: int
+    done: int
+    timeouts: int
+    workers: int
+
+
+class Executor(LightActor):
+    """Drives one worker: handshake, pipelined requests, timeout, crash, stop.
+
+    Runs in: the scheduler's thread. Owns: its host (process and pipes) and the order of requests in the pipe.
+    If it dies: its worker is killed with it, its supervisor starts another, the batch in execution has lost an attempt
+    (WorkerCrashed) and those that only waited in the pipe are redelivered by the Pool.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        spec: PoolSpec,
+        link: PoolHandle,
+        make_host: Callable[[LightActor, FrameSink], WorkerHost],
+        hello: bytes,
+    ) -> None:
+        super().__init__()
+        self._index = index
+        self._spec = spec
+        self._link = link
+        self._pool: Any = None
+        self._make_host = make_host
+        self._name = link.name
+        self._hello = hello
+        self._host: WorkerHost | None = None
+        self._state = State.SPAWNING
+        self._requests = RequestQueue()
+        self._head_since = 0.0
+        self._deadline = Deadline(self, self._overdue, self._stood)
+        self._watch = Watch()
+        self._why: Exception | None = None
+        self._charge = WHOLE
+        self._was_ready = False
+        self._ready_at = 0.0
+        self._oom_kills = 0  # of the cgroup, when the worker was made
+        self._answered = False
+        self._stop_reason: ExitReason | None = None
+        self._killed = False
+        self._told_stack: Callable[[], str] | None = None  # of a worker over a deadline
+        self._counters = link.counters
+        self._record = link.counters.worker(index)
+
+    # -- start
+
+    def on_start(self) -> object:  # type: ignore[override]  # as LightActor has it
+        """Have the worker made; started once its process exists, the handshake follows."""
+        link = self._link
+        link.executor_up(self._index, self)
+        self._pool = link.ref
+        self._new_worker()
+        return DEFERRED
+
+    def _new_worker(self) -> None:
+        self._state = State.SPAWNING
+        self._why = None
+        self._charge = WHOLE
+        self._was_ready = self._answered = self._killed = False
+        self._oom_kills = self._link.oom_kills.count()
+        self._told_stack = None
+        self._host = self._make_host(self, self)
+        self._host.start()
+
+    def _spawned(self, message: Spawned) -> None:
+        host = message.host
+        if self._state is State.STOPPING:
+            self._kill("shutdown")
+            return
+        self._state = State.STARTING
+        host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
+        host.flush()
+        self._deadline.set(self.scheduler.now() + self._spec.start_timeout, self._spec.start_timeout)
+        self.started()
+
+    def _spawn_failed(self, message: SpawnFailed) -> None:
+        self._host = None
+        self._pool.tell(WorkerUnstartable(self._index, message.error))
+        if self._state is State.STOPPING:
+            self.exit(self._stop_reason or Shutdown())
+            return
+        self._state = State.DEAD
+        # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
+        # back-off and counted, until descriptors or processes can be had again.
+        self.started()
+        self._ended(FAILED_START)
+        self.exit(Crashed(message.error))
+
+    # -- requests
+
+    def on_receive(self, message: Any) -> None:
+        """Serve the Pool and the host."""
+        kind = type(message)
+        if kind is Send:
+            self._send(message.jobs)
+        elif kind is Cancel:
+            self._cancel(message.jobs)
+        elif kind is Spawned:
+            self._spawned(message)
+        elif kind is SpawnFailed:
+            self._spawn_failed(message)
+        elif kind is Death:
+            self._died(message)
+        elif kind is Forget:
+            self._forget(message.session)
+        elif kind is Trim:
+            self._trim()
+        else:
+            super().on_receive(message)
+
+    def _send(self, jobs: list[Job]) -> None:
+        host, requests = self._host, self._requests
+        if self._state is not State.READY or host is None:
+            # Sent before the Pool heard of the death. It will, or is just about to: WorkerGone makes it redeliver all
+            # that it had given us and that has no outcome, these among them.
+            return
+        idle = not requests
+        host.send(requests.put(jobs))
+        if idle:
+            self._next_head(self.scheduler.now())
+        host.flush()
+
+    def _cancel(self, jobs: list[Job]) -> None:
+        if self._state is not State.READY or self._host is None:
+            return
+        for job in jobs:
+            # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
+            if self._requests.cancel(job):
+                self._host.send([pack_header(CANCEL, job.request_id)])
+        self._host.flush()
+
+    def _trim(self) -> None:
+        if self._state is State.READY and self._host is not None and self._host.trim():
+            self.call_later(TRIM_AGAIN, self._trim)
+
+    def _forget(self, session: str) -> None:
+        if self._state is State.READY and self._host is not None:
+            body = encode(session)
+            self._host.send([pack_header(FORGET, 0, body_len=len(body)), body])
+            self._host.flush()
+
+    # -- replies
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        """Match what the worker says with what it was asked."""
+        if self._state is not State.READY:
+            self._handshake(frames)
+            return
+        requests = self._requests
+        retire = frames.pop() if frames[-1].kind == RETIRE else None
+        head = requests.head
+        ended: list[tuple[Job, Outcome]] = []
+        wrong: ProtocolError | None = None
+        replied = requests.replies(frames)
+        if len(replied) < len(frames):
+            ended, wrong = requests.answer(frames[len(replied) :])
+        now = self.scheduler.now()
+        since = self._head_since
+        if requests.head is not head:
+            self._next_head(now)
+        if count := len(replied) + len(ended):
+            self._answered = True
+            # A cancelled batch was not executed, so that it is no progress for the restart budget.
+            self._record.done += count if not ended else len(replied) + sum(map(_executed, ended))
+            seconds = (now - since) / count
+            if replied:
+                self._pool.tell(WorkerReplied(self._index, replied, seconds))
+            if ended:
+                self._pool.tell(WorkerDone(self._index, ended, seconds))
+        if wrong is not None:
+            raise wrong
+        if retire is not None:
+            reason = wire.retire_reason(retire)
+            if not self._answered:  # so that a pool whose workers do nothing else gives up, and does not go on for ever
+                raise ProtocolError("unexpected", f"a worker retires ({reason}) that has executed nothing")
+            self._retire(reason)
+
+    def _retire(self, reason: str) -> None:
+        """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
+        self._counters.recycled[reason] += 1
+        self._state = State.RETIRING
+        self._deadline.set(None)
+        self._requests.clear()
+        self._pool.tell(WorkerGone(self._index, [], WorkerRecycled(reason), True))
+        self._ladder()
+
+    def _handshake(self, frames: list[Frame]) -> None:
+        for number, frame in enumerate(frames):
+            if self._state is not State.STARTING:
+                return  # while it is killed or stopped, or has failed to start, nothing it says counts any more
+            if frame.kind == READY:
+                ready = wire.Ready.from_body(frame.body)
+                self._state = State.READY
+                self._was_ready = True
+                self._ready_at = self.scheduler.now()
+                self._deadline.set(None)
+                pid = self._host.pid if self._host is not None else None
+                self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
+                if rest := frames[number + 1 :]:
+                    self.on_frames(rest)
+                return
+            if frame.kind != FAILURE:
+                raise ProtocolError("unexpected", f"kind {frame.kind} before ready")
+            self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
+            # It ends by itself, unless a thread that its imports have started keeps it from that.
+            self._state = State.KILLING
+            self._deadline.set(None)
+            self._ladder()
+
+    def on_broken(self, error: Exception) -> None:
+        """The worker's bytes make no sense: whatever they would have said is lost with it."""
+        if self._state in (State.SPAWNING, State.STARTING, State.READY):
+            self._why = error
+            if self._host is not None:
+                self._look(self._host.progress())
+                self._charge = self._charged(error)
+            self._state = State.KILLING
+            self._deadline.set(None)
+        elif self._told_stack is not None:
+            return  # it is about to be killed, for another reason
+        if isinstance(error, ProtocolError):
+            self._counters.protocol_errors[error.reason] += 1
+        self._kill("protocol")
+
+    # -- the clock of the first job in the pipe
+
+    def _next_head(self, now: float) -> None:
+        self._head_since = now
+        head = self._requests.head
+        if head is None:
+            self._deadline.at = None
+        elif isinstance(head, Job):
+            head.began = now
+            timeout = head.run_queue.deadline
+            if timeout is None:
+                self._deadline.at = None
+            else:
+                self._deadline.set(now + timeout, timeout)
+        else:
+            self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
+
+    def _stood(self, seconds: float) -> None:
+        """Take a standstill out of the time that the first batch, and the item that it is at, have had."""
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.stood(head, seconds, self.scheduler.now())
+
+    def _overdue(self, missed: float) -> None:
+        """The deadline has come."""
+        if self._host is not None:
+            # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
+            self._host.read()
+            if self._moved_on(missed) or self._goes_on(self._host):
+                return
+        self._deadline.at = None
+        if self._state is State.READY:
+            self._why = self._requests.overdue(self._spec.start_timeout, self._watch, self.scheduler.now())
+            self._charge = self._charged(self._why)
+            self._state = State.KILLING
+            if isinstance(self._why, BatchTimeout):
+                self._record.timeouts += 1
+                self._kill_after_stack("timeout")
+            else:
+                self._kill_after_stack("load_timeout")
+        elif self._state is State.STARTING:
+            self._why = StartTimeout(self._spec.start_timeout)
+            self._state = State.KILLING
+            self._kill_after_stack("start_timeout")
+
+    # -- where it was
+
+    def _kill_after_stack(self, reason: str) -> None:
+        """Kill the worker, which is over a deadline; before that ask it where it is, which takes a moment.
+
+        Nothing else that it says in that moment counts: what it was at has failed by its deadline, also should it be
+        done after all.
+        """
+        host: object = self._host
+        if isinstance(host, TellsStack):
+            self._told_stack = host.stack
+            if host.ask_stack(lambda: self._stack_came(host, reason)):
+                self.call_later(STACK_PATIENCE, self._stack_came, host, reason)
+                return
+        self._kill(reason)
+
+    def _stack_came(self, host: object, reason: str) -> None:
+        if host is self._host and not self._killed:
+            self._kill(reason)
+
+    def _with_stack(self, error: Exception) -> None:
+        """Add to the error of a deadline where the worker was at it."""
+        told, self._told_stack = self._told_stack, None
+        if told is not None and isinstance(error, (BatchTimeout, StartTimeout, LoadError)) and (stack := told()):
+            error.stack = stack
+            if isinstance(error, LoadError) and isinstance(error.reason, StartTimeout):
+                error.reason.stack = stack
+            error.add_note(f"It was killed {stack}")
+
+    def _goes_on(self, host: WorkerHost) -> bool:
+        """Whether the worker has come to another item since the last look, which has a timeout of its own."""
+        head = self._requests.head
+        if self._state is not State.READY or not isinstance(head, Job):
+            return False
+        now = self.scheduler.now()
+        self._watch.look(head, host.progress(), now)
+        bound = head.run_queue.batch_timeout
+        at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
+        if self._watch.index is None or not at or min(at) <= now:
+            return False
+        self._deadline.set(min(at), head.run_queue.deadline or 0.0)
+        return True
+
+    def _charged(self, error: Exception) -> Charge:
+        """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
+        head = self._requests.head
+        if not isinstance(head, Job):
+            return WHOLE
+        if isinstance(error, BatchTimeout) and (error.option == "batch_timeout" or self._watch.index == head.count):
+            return WHOLE  # all items were done, and the reply took too long: another attempt is as slow
+        return self._watch.charge(head)
+
+    def _look(self, progress: Progress | None) -> None:
+        head = self._requests.head
+        if isinstance(head, Job):
+            self._watch.look(head, progress, self.scheduler.now())
+
+    def _kill(self, reason: str) -> None:
+        """End the worker, unless that is done; its death is then told by the host."""
+        if self._host is not None:
+            if not self._killed:
+                self._killed = True
+                self._counters.kills[reason] += 1
+            self._host.kill()
+
+    def _moved_on(self, deadline: float) -> bool:
+        """Whether the last look at the pipe has answered the request with this deadline, or broken the worker off."""
+        return self._deadline.at != deadline or self._state is State.KILLING
+
+    # -- death
+
+    def _died(self, death: Death) -> None:
+        if death.host is not self._host:
+            return
+        self._host = None
+        self._deadline.at = None
+        if self._why is not None:
+            self._with_stack(self._why)
+        if self._state is State.STOPPING:
+            self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
+            self.exit(self._stop_reason or Shutdown())
+            return
+        if self._state is State.RETIRING:
+            self._new_worker()
+            return
+        from_outside = death.signal == SIGKILL and not self._killed
+        if not self._was_ready:
+            error = self._why or self._crash(death, from_outside)
+            if isinstance(error, StartTimeout) and death.stderr_tail:
+                error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
+            self._state = State.DEAD
+            self._pool.tell(WorkerUnstartable(self._index, error))
+            self._ended(WorkerEnd(started=False, from_outside=from_outside))
+            self.exit(Crashed(error))
+            return
+        error = self._why or self._crash(death, from_outside)
+        if self._why is None:
+            self._look(death.progress)
+            self._charge = self._charged(error)
+        # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
+        planned = isinstance(error, (BatchTimeout, LoadError))
+        head = self._requests.head
+        blamed = error
+        if self._why is None and not from_outside and isinstance(head, LoadRequest):
+            blamed = LoadError(str(head.target), error)  # the import has ended it, and no batch of that function
+        at_work = head is not None
+        if planned:
+            self._log_kill(error)
+        if (from_outside and isinstance(head, LoadRequest)) or self._is_only_this_worker(blamed):
+            ended: list[tuple[Job, Outcome]] = []
+            self._requests.clear()
+        else:
+            ended = self._requests.died(blamed, self._charge)
+        self._pool.tell(WorkerGone(self._index, ended, error, planned))
+        if planned:
+            self._new_worker()
+        else:
+            self._state = State.DEAD
+            lived = self.scheduler.now() - self._ready_at
+            self._ended(WorkerEnd(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived))
+            self.exit(Crashed(error))
+
+    def _log_kill(self, error: Exception) -> None:
+        """Log that a worker was killed at a deadline: with `skip` nothing else says so while the run goes on."""
+        if _logger.isEnabledFor(logging.WARNING):
+            text = "worker %s[%d] was killed and is replaced: %s"
+            self.scheduler.background.submit(
+                _logger.warning, text, self._name, self._index, str(error).partition("\n")[0]
+            )
+
+    def _is_only_this_worker(self, error: Exception) -> bool:
+        """Whether a load that took too long, or ended its worker, says something of this worker, not of the function.
+
+        Of the function only if the worker before it failed in the same way, and no other worker has it. Until then its
+        batches go to another worker; that is no attempt of theirs, as they never began.
+        """
+        head = self._requests.head
+        if not isinstance(head, LoadRequest) or not isinstance(error, LoadError):
+            return False
+        target = head.target
+        target.stuck += 1
+        if target.stuck < STUCK_LOADS or any(other.has_loaded(target) for other in self._link.executors.values()):
+            return True
+        target.stuck = 0  # the next run tries it again
+        return False
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker serves and has loaded this function."""
+        return self._state is State.READY and self._requests.has_loaded(target)
+
+    def _ended(self, how: WorkerEnd) -> None:
+        """Say how the worker ended, for the restart budget: this Executor is about to exit because of it."""
+        restarts = self._link.restarts
+        if restarts is not None:
+            # The results of the items before the one at fault are lost, yet they show that the worker could live.
+            restarts.completed_items(self._charge.index or 0)
+            restarts.ended(self._index, how)
+
+    def _crash(self, death: Death, from_outside: bool = False) -> WorkerCrashed:
+        """Return the error for a death; of a SIGKILL that was not ours it says whether the memory limit sent it."""
+        by_memory_limit = from_outside and self._link.oom_kills.explain(self._oom_kills, self.scheduler.now())
+        error = WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
+        if death.exit_code == TORN and not death.stderr_tail:
+            error.add_note("its code has closed descriptors that are not its own (os.closerange?), even its stderr")
+        return error
+
+    # -- stop
+
+    def on_shutdown(self, reason: ExitReason) -> None:
+        """A stop frame and the ladder; of a pool that gives up, whose batches are lost already, SIGKILL at once."""
+        if self._state is State.STOPPING:
+            return
+        self._stop_reason = reason
+        before, self._state = self._state, State.STOPPING
+        self._deadline.set(None)
+        host = self._host
+        if host is None:
+            self.exit(reason)
+            return
+        if isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
+            self._kill("budget")
+        elif before in (State.SPAWNING, State.KILLING):
+            self._kill("shutdown")
+        else:
+            host.send([pack_header(STOP, 0)])
+            host.flush()
+            self._ladder()
+
+    def _ladder(self) -> None:
+        """For a worker that is to end by itself: SIGTERM and SIGCONT at half of `shutdown`, SIGKILL at its end."""
+        patience = self._spec.shutdown
+        self.call_later(patience / 2, self._push, self._host, False)
+        self.call_later(patience, self._push, self._host, True)
+
+    def _push(self, host: WorkerHost, hard: bool) -> None:
+        if host is not self._host:
+            return
+        if hard:
+            self._kill("shutdown")
+        else:
+            host.terminate()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Whatever ended us, the worker does not outlive it."""
+        self._state = State.DEAD
+        if self._host is not None:
+            if not self._killed:
+                self._counters.kills["abandoned"] += 1
+            self._host.abandon()
+
+    def descriptors(self) -> list[int]:
+        """The descriptors of this worker's pipes, for a forked child to close."""
+        host: Any = self._host
+        return host.descriptors() if host is not None and hasattr(host, "descriptors") else []
+
+    def statistics(self) -> ExecutorStatistics:
+        """What it is doing now."""
+        return ExecutorStatistics(
+            state=self._state.value,
+            pid=self._host.pid if self._host is not None else None,
+            in_pipe=len(self._requests.jobs()),
+            done=self._record.done,
+            timeouts=self._record.timeouts,
+            workers=self._record.workers,
+        )
+
+
+def _executed(ended: tuple[Job, Outcome]) -> bool:
+    outcome = ended[1]
+    return type(outcome) is not Frame or outcome.kind != CANCELLED

@@ -1,0 +1,284 @@
+"""The requests in one worker's pipe, in order, and which of them an answer belongs to. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
+from slither_actors.pools.assignment.job import Job, Target, next_request_id
+from slither_actors.pools.messages import AtItem
+from slither_actors.pools.shared_memory import Lease
+from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
+from slither_actors.pools.worker_errors import worker_error
+from slither_actors.wire import messages as wire
+from slither_actors.wire.header import (
+    CALL,
+    CANCELLED,
+    COMMAND,
+    FAILURE,
+    HEADER,
+    KIND_NAMES,
+    LOAD,
+    LOADED,
+    MAGIC,
+    REPLY,
+    SHARED,
+    SHARED_SIZE,
+    VERSION,
+    Frame,
+    ProtocolError,
+    pack_frame,
+)
+
+if TYPE_CHECKING:
+    from slither_actors.pools.messages import Outcome
+
+SMALL = 4096
+"""Bytes of a body up to which it is copied behind its header: below that a part of its own costs more."""
+
+_OUTCOMES = frozenset({REPLY, FAILURE})
+"""The kinds of frames that answer a batch."""
+
+
+@final
+class LoadRequest:
+    """A request of its own ahead of the first batch of a function, with a clock of its own."""
+
+    __slots__ = ("request_id", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.request_id = next_request_id()
+
+
+class RequestQueue:
+    """What a worker was asked and has not answered; it answers in order, but for what it was told to cancel.
+
+    The first request is the one in execution, as far as anyone can know: it has the clock, and it is charged with the
+    worker's death. Those behind it have not begun.
+    """
+
+    __slots__ = ("_cancels", "_failed_loads", "_loaded", "_queue")
+
+    def __init__(self) -> None:
+        self._queue: deque[Job | LoadRequest] = deque()
+        self._loaded: set[int] = set()
+        self._failed_loads: dict[int, LoadError] = {}
+        self._cancels: set[int] = set()  # ids of requests that the worker was asked to cancel
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def head(self) -> Job | LoadRequest | None:
+        """The first request, None while the worker has none."""
+        return self._queue[0] if self._queue else None
+
+    def jobs(self) -> list[Job]:
+        """The batches among them, in order."""
+        return [entry for entry in self._queue if isinstance(entry, Job)]
+
+    def put(self, jobs: Iterable[Job]) -> list[Any]:
+        """Add batches, and before the first one of a function that is new to the worker a load of it.
+
+        Returns:
+            The parts of the frames to be sent, one after the other. Payloads that are not small are not copied.
+        """
+        queue, loaded, pack, next_id = self._queue, self._loaded, HEADER.pack, next_request_id
+        parts: list[Any] = []
+        last: Target | None = None
+        kind = COMMAND
+        for job in jobs:
+            target, side, body, buffers = job.target, job.side, job.body, job.buffers
+            if target is not last:
+                last = target
+                kind = COMMAND if target is None or target.module is None else CALL
+                if kind == CALL and target is not None and target.id not in loaded:
+                    loaded.add(target.id)
+                    load = LoadRequest(target)
+                    queue.append(load)
+                    parts.append(_load_frame(load))
+            request_id = job.request_id = next_id()
+            length = len(body)
+            flags = beside = 0
+            behind: Sequence[Any] = ()
+            if type(buffers) is Lease:
+                flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
+            elif buffers:
+                beside, behind = sum(map(len, buffers)), buffers
+            head = pack(
+                MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0
+            )
+            if length < SMALL and not behind:
+                parts.append(head + side + body)
+            else:
+                parts += (head + side, body, *behind)
+            queue.append(job)
+        return parts
+
+    def cancel(self, job: Job) -> bool:
+        """Note that the worker is asked to cancel a batch: only then may it say that it has.
+
+        Returns:
+            False if there is nothing to ask: the batch is not in the pipe, or it is first and may have begun, and is
+            not executed item by item.
+        """
+        queue = self._queue
+        if job not in queue or (job is queue[0] and not (job.target is not None and job.target.each)):
+            return False
+        if len(self._cancels) > len(queue):  # most of them came too late, and were answered
+            self._cancels &= {entry.request_id for entry in queue}
+        self._cancels.add(job.request_id)
+        return True
+
+    def replies(self, frames: list[Frame]) -> list[Job]:
+        """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
+
+        Each batch gets its `reply`. What stops this is left to `answer`: a failure, items that failed alone, a load, a
+        cancelled request, an answer to another request than the next one.
+        """
+        queue = self._queue
+        done: list[Job] = []
+        if self._failed_loads:
+            return done
+        for frame in frames:
+            if frame.kind != REPLY or frame.failed or not queue:
+                break
+            head = queue[0]
+            if type(head) is LoadRequest or head.request_id != frame.request_id:
+                break
+            head.reply = frame
+            queue.popleft()
+            done.append(head)
+        return done
+
+    def answer(self, frames: Iterable[Frame]) -> tuple[list[tuple[Job, Outcome]], ProtocolError | None]:
+        """The batches that these frames answer, each with its outcome, up to the first that cannot be.
+
+        Returns:
+            Them, and what is wrong with the frame after them: it answers something that was not next in line, so that
+            nothing that comes after it can be trusted either.
+        """
+        ended: list[tuple[Job, Outcome]] = []
+        try:
+            for frame in frames:
+                self._answered(frame, ended)
+        except ProtocolError as error:
+            return ended, error
+        return ended, None
+
+    def _answered(self, frame: Frame, ended: list[tuple[Job, Outcome]]) -> None:
+        queue = self._queue
+        if frame.kind == CANCELLED:
+            ended.append((self._cancelled(frame), frame))
+            return
+        if not queue or frame.request_id != queue[0].request_id:
+            raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+        head = queue[0]
+        if isinstance(head, LoadRequest):
+            self._load_answered(head, frame)
+        elif frame.kind not in _OUTCOMES:
+            raise ProtocolError("unexpected", f"a {KIND_NAMES[frame.kind]} frame in answer to a batch")
+        elif self._failed_loads and head.target is not None and head.target.id in self._failed_loads:
+            # The worker complains of an unknown function; why it is unknown says more.
+            ended.append((head, self._failed_loads[head.target.id]))
+        else:
+            ended.append((head, frame))
+        queue.popleft()
+
+    def _load_answered(self, load: LoadRequest, frame: Frame) -> None:
+        target = load.target
+        target.stuck = 0
+        if frame.kind == FAILURE:
+            self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
+            self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
+        elif frame.kind == LOADED:
+            self._failed_loads.pop(target.id, None)
+        else:
+            raise ProtocolError("unexpected", f"a frame of kind {frame.kind} in answer to a load")
+
+    def _cancelled(self, frame: Frame) -> Job:
+        """Remove the batch that the worker has cancelled.
+
+        It has no outcome and no deadline from here on, so only one may go that its run does not want any more.
+        """
+        if frame.request_id in self._cancels:
+            self._cancels.discard(frame.request_id)
+            for entry in self._queue:
+                if entry.request_id == frame.request_id and isinstance(entry, Job):
+                    self._queue.remove(entry)
+                    entry.cancelled = True
+                    return entry
+        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and nobody asked for that")
+
+    def overdue(self, start_timeout: float, watch: Watch, now: float) -> Exception:
+        """Why the worker is killed, now that the first request has had its time.
+
+        Args:
+            start_timeout: seconds that a load had.
+            watch: where the worker is in a batch.
+            now: by the clock of `Job.began`.
+        """
+        head = self._queue[0]
+        if isinstance(head, Job):
+            return _timeout_of(head, watch, now)
+        return LoadError(str(head.target), StartTimeout(start_timeout))
+
+    def clear(self) -> None:
+        """The worker is of no more use: nothing that is in its pipe will be begun, nothing that it loaded is left."""
+        self._queue.clear()
+        self._loaded.clear()
+        self._failed_loads.clear()
+        self._cancels.clear()
+
+    def has_loaded(self, target: Target) -> bool:
+        """Whether the worker has this function, as far as it has said."""
+        waiting = any(type(entry) is LoadRequest and entry.target is target for entry in self._queue)
+        return target.id in self._loaded and not waiting
+
+    def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
+        """The worker is dead: what that ends. Nothing is left here; what is not named is to be redelivered as it is.
+
+        Args:
+            error: why it died.
+            charge: what that costs the first batch, if it had begun.
+
+        Returns:
+            The first batch, with the error. After a death in a load, the first batch of that function, or that would go
+            on without end; where the load itself failed, all batches of it. Those of other functions never began.
+        """
+        first = self.head
+        jobs = self.jobs()
+        self.clear()
+        if isinstance(first, LoadRequest):
+            ended: list[tuple[Job, Outcome]] = [(job, error) for job in jobs if job.target is first.target]
+            return ended if isinstance(error, LoadError) else ended[:1]
+        if not jobs:
+            return []
+        head = jobs[0]
+        if charge.spared:
+            head.spared += 1
+            return []
+        return [(head, error if charge.index is None else AtItem(charge.index, error))]
+
+
+def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
+    """The error for a batch that has had its time, with what is known of how far it is."""
+    run_queue, index = job.run_queue, watch.index
+    average = run_queue.average / job.count if run_queue.average is not None else None
+    if index:
+        average = (watch.since - job.began) / index
+    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average}
+    if watch.is_over(job, now):
+        return BatchTimeout(run_queue.timeout or 0.0, of="item", **facts)
+    if run_queue.batch_timeout is not None and now >= job.began + run_queue.batch_timeout:
+        return BatchTimeout(run_queue.batch_timeout, option="batch_timeout", **facts)
+    return BatchTimeout(run_queue.timeout or 0.0, **facts)
+
+
+def _load_frame(load: LoadRequest) -> bytes:
+    target = load.target
+    body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
+    return pack_frame(LOAD, load.request_id, body)

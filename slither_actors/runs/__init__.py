@@ -1,0 +1,1 @@
+"""One run: its input, its ledger, its error policy, and its output."""

@@ -1,0 +1,1 @@
+"""What bounds a run: credit in items, bytes, order."""

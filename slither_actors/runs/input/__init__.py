@@ -1,0 +1,1 @@
+"""From the source of a run to encoded batches."""

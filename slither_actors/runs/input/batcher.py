@@ -1,0 +1,392 @@
+"""The Batcher: feeds items to the strategy, encodes what it gives, and makes batches anew (split, routed, retried).
+
+It is a role, not a thread. For a lazy source it is an actor with a thread of its own (`BatcherActor`); for one that is
+in memory already the consumer plays it between two results, which saves the hops between threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from slither_actors.errors import PayloadError, StrategyError
+from slither_actors.item import Item
+from slither_actors.runs.batch import Batch, wrap_bare
+from slither_actors.runs.flow.byte_budget import ByteBudget
+from slither_actors.runs.input.request_encoder import RequestEncoder
+from slither_actors.runs.input.unsendable import take_out
+from slither_actors.runs.messages import (
+    AskRoute,
+    BatchesReady,
+    InputEnded,
+    RebuildBatch,
+    Routed,
+    SourceEnded,
+    Split,
+)
+from slither_actors.runs.routing import ask_route
+from slither_actors.runs.run import Run
+from slither_actors.runs.statistics import BatcherStatistics
+from slither_actors.wording import shown
+
+CHUNK_BATCHES = 8
+"""Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
+
+
+class Batcher:
+    """The role. All its methods are called by one thread.
+
+    Args:
+        run: whose items these are.
+        encoder: None for an inline executor, which takes the items themselves.
+        clock: seconds, for `linger`.
+    """
+
+    def __init__(self, run: Run, encoder: RequestEncoder | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
+        self._encoder = encoder
+        self._clock = clock
+        strategy = self._strategy = run.options.strategy
+        self._bare = strategy.opaque
+        self._stumbles = encoder is not None and encoder.finds_items
+        if encoder is not None:
+            encoder.take_out = self._take_out
+        self._linger = run.options.linger
+        self._fed = 0
+        self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
+        # What the strategy holds, by item id: the items with their positions, the oldest first. Not kept for an opaque
+        # one: it gives what it got, in order.
+        self._inside: dict[Any, list[tuple[Item, int]]] = {}
+        self._since: dict[int, float] = {}
+        self._opened = 0.0
+        self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
+        self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
+        self._ended: SourceEnded | None = None
+        self._closed_by = "full"  # another reason while the strategy is asked for what is not
+
+    @property
+    def inside(self) -> int:
+        """Items inside the strategy."""
+        return self._fed - self._run.batched
+
+    def statistics(self) -> BatcherStatistics:
+        """What it holds now. From any thread."""
+        batched = self._run.batched  # first: it never exceeds what was fed
+        return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
+
+    def close(self) -> None:
+        """It makes no more batches. By the thread whose role this is."""
+        if self._encoder is not None:
+            self._encoder.close()
+
+    # -- items
+
+    def feed(self, entries: list[Any]) -> None:
+        """The next items of the source, in order; Items or bare payloads."""
+        if not entries:
+            return
+        strategy = self._strategy
+        if self._linger is not None and self._fed == self._run.batched:
+            self._opened = self._clock()
+        self._fed += len(entries)
+        if not self._bare:
+            entries = self._admit(entries)
+        try:
+            self._take(strategy.extend(entries))
+        except BaseException as error:
+            self._strategy_failed(error, "extend")
+            raise
+        self._run.fed = self._fed
+        self._starve()
+
+    def finish(self, ended: SourceEnded) -> None:
+        """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
+        self._closed_by = "end"
+        try:
+            self._take(self._strategy.flush())
+        except BaseException as error:
+            self._strategy_failed(error, "flush")
+            raise
+        if self._run.batched != self._fed:
+            raise StrategyError(
+                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items",
+                self.held_ids(),
+            )
+        self._ended = ended
+        self.look()
+
+    def look(self) -> None:
+        """Something changed outside: there may be room for bytes, or the strategy may be all that is left."""
+        self._encode()
+        if self._ended is not None and not self._todo:
+            ended, self._ended = self._ended, None
+            self._run.collector.tell(InputEnded(self._fed, ended.error))
+        self._starve()
+
+    def _admit(self, entries: list[Any]) -> list[Item]:
+        """Wrap what is bare, and remember where each item stands."""
+        items: list[Item] = []
+        inside, position = self._inside, self._next
+        for entry in entries:
+            item = entry if type(entry) is Item else Item.wrap(entry, id=position)
+            try:
+                places = inside.get(item.id)
+            except TypeError:
+                self._unfed = name_entries(entries[len(items) :], position)
+                text = f"the id of item {position} cannot be hashed: {shown(item.id)}"
+                raise StrategyError(text, [item.id]) from None
+            if places is None:
+                inside[item.id] = [(item, position)]
+            else:
+                places.append((item, position))
+            items.append(item)
+            position += 1
+        self._next = position
+        if self._linger is not None:
+            now = self._clock()
+            self._since.update((at, now) for at in range(position - len(items), position))
+        return items
+
+    def _take(self, groups: Iterable[Sequence[Any]]) -> None:
+        run, todo, encoder = self._run, self._todo, self._encoder
+        ref, undelivered, run_queue, credit = run.next_ref, run.undelivered, run.run_queue, run.credit
+        target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
+        before = batched = run.batched
+        closed_by, fixed = self._closed_by, credit.fixed
+        for group in groups:
+            entries = group if type(group) is list else self._listed(group)
+            size = len(entries)
+            if not size:
+                continue
+            if self._bare:
+                if self._stumbles and type(entries[0]) is not Item:
+                    bare = True  # should there be an Item behind the first, then the encoder will stumble over it
+                else:
+                    bare, entries = self._wrapped(entries, batched)
+                positions: Sequence[int] = range(batched, batched + size)
+            else:
+                bare = False
+                positions = self._positions(entries)
+            run.batched = batched = batched + size
+            number = ref()
+            undelivered[number] = batch = Batch(
+                run_queue,
+                number,
+                size,
+                target,
+                side,
+                positions=positions,
+                entries=entries,
+                bare=bare,
+                closed_by=closed_by,
+            )
+            if not fixed:
+                credit.made(size)
+            todo.append(batch)
+            if len(todo) >= CHUNK_BATCHES:
+                self._encode()
+        if self._linger is not None and batched != before:
+            self._opened = self._clock()  # what is open now came with what closed the batch before it
+        if todo:
+            self._encode()
+
+    def _listed(self, group: Any) -> list[Any]:
+        if not isinstance(group, (list, tuple)):
+            raise StrategyError(f"{type(self._strategy).__name__} gave {shown(group)} in place of a batch", [])
+        return list(group)
+
+    def _wrapped(self, entries: list[Any], start: int) -> tuple[bool, list[Any]]:
+        """Whether they are bare payloads, and the entries: of Items and bare ones in one batch all are wrapped."""
+        kinds = set(map(type, entries))
+        if Item not in kinds:
+            return True, entries
+        return False, entries if len(kinds) == 1 else wrap_bare(entries, start)
+
+    def _positions(self, items: list[Any]) -> Sequence[int]:
+        """Where these items stand in the output; each must be one that the strategy holds."""
+        inside = self._inside
+        places: list[int] = []
+        for item in items:
+            held = inside.get(item.id) if isinstance(item, Item) else None
+            if not held:
+                # Those before it stay inside, to be named with the rest of what will not come out.
+                for taken, place in zip(items, places, strict=False):
+                    inside.setdefault(taken.id, []).append((taken, place))
+                raise StrategyError(
+                    f"{type(self._strategy).__name__} gave {_named(item)}, which it was not given, or gave it twice",
+                    [getattr(item, "id", None)],
+                )
+            # Usually the very object that the strategy was given; else one that it made of it, which has the same id.
+            _, place = held.pop(next((i for i, (given, _) in enumerate(held) if given is item), 0))
+            if not held:
+                del inside[item.id]
+            self._since.pop(place, None)
+            places.append(place)
+        if self._strategy.whole_input:
+            return range(self._run.batched, self._run.batched + len(places))
+        if any(b <= a for a, b in itertools.pairwise(places)):
+            # The order inside a batch is the strategy's affair, the order of results is not.
+            order = sorted(range(len(places)), key=places.__getitem__)
+            items[:] = [items[i] for i in order]
+            places.sort()
+        if places[-1] - places[0] + 1 == len(places):
+            return range(places[0], places[-1] + 1)
+        return tuple(places)
+
+    def _encode(self) -> None:
+        """Encode what is made, as far as the byte budget goes, and tell the Collector."""
+        run, encoder = self._run, self._encoder
+        if run.budget is not None:
+            made = self._encode_within(run.budget)
+        else:
+            made, self._todo[:] = self._todo[:], ()
+            if encoder is not None:
+                encoder.encode(made)
+        if made:
+            run.collector.tell(BatchesReady(made))
+
+    def _encode_within(self, budget: ByteBudget) -> list[Batch]:
+        made: list[Batch] = []
+        while self._todo:
+            if budget.full() and not self._put_first_what_all_wait_for():
+                break
+            batch = self._todo.pop(0)
+            parts = [batch]
+            if self._encoder is not None:
+                self._encoder.encode(parts)
+                for part in parts:
+                    budget.encoded(part.count, part.encoded)
+            made += parts
+        return made
+
+    def _take_out(self, batch: Batch, errors: dict[int, PayloadError]) -> list[Batch]:
+        return take_out(self._run, batch, errors)
+
+    def _put_first_what_all_wait_for(self) -> bool:
+        """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.
+
+        That one is always admitted, however full: the order may hold back all that fills the budget until it has come.
+        """
+        first = min(self._todo, key=lambda batch: batch.positions[0])
+        if min(batch.positions[0] for batch in list(self._run.undelivered.values())) < first.positions[0]:
+            return False
+        self._todo.remove(first)
+        self._todo.insert(0, first)
+        return True
+
+    # -- a strategy never stalls a run
+
+    def _starve(self) -> None:
+        """Nothing more is pulled, and the oldest undelivered item is inside the strategy: only we can get it out."""
+        run = self._run
+        while self._fed > run.batched and not run.source_done:
+            run.starving = True  # before looking, so that who changes it after we looked tells us
+            used_up = run.credit.used_up()
+            if not used_up and (run.producer is None or run.budget is None or not run.budget.full()):
+                return
+            if run.credit.pulled > self._fed:
+                return  # more is on its way to us
+            oldest = self._oldest()
+            if any(batch.positions[0] < oldest for batch in list(run.undelivered.values())):
+                return
+            if used_up and run.credit.widen(len(run.undelivered)):
+                self._wake_producer()
+                return
+            before = run.batched
+            self._release("window")
+            if run.batched == before:
+                raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
+        run.starving = False
+
+    def _oldest(self) -> int:
+        if self._bare:
+            return self._run.batched
+        return min(held[0][1] for held in self._inside.values())
+
+    def _wake_producer(self) -> None:
+        if self._run.producer is not None:
+            self._run.producer.wake()
+
+    def lingers_until(self) -> float | None:
+        """When the open batch has waited long enough, by the clock; None while nothing waits or `linger` is not set."""
+        if self._linger is None or self._fed == self._run.batched:
+            return None
+        since = self._opened if self._bare else min(self._since.values())
+        return since + self._linger
+
+    def on_linger(self) -> None:
+        """Release what has waited too long."""
+        until = self.lingers_until()
+        if until is not None and until <= self._clock():
+            self._release("linger")
+
+    def _release(self, closed_by: str) -> None:
+        self._closed_by = closed_by
+        try:
+            self._take(self._strategy.release())
+        except BaseException as error:
+            self._strategy_failed(error, "release")
+            raise
+        self._closed_by = "full"
+
+    def _strategy_failed(self, error: BaseException, method: str) -> None:
+        failed = f"the strategy {type(self._strategy).__name__} failed"
+        if not isinstance(error, StrategyError):  # which says itself what was wrong with which items
+            failed = f"{failed} in {self._strategy._failed_in(error) or method}"
+        self._run.blame(error, failed)
+
+    # -- batches made anew
+
+    def rebuild(self, message: Split | RebuildBatch | AskRoute) -> None:
+        """Make batches of one that failed, or ask where its items go."""
+        run = self._run
+        if isinstance(message, AskRoute):
+            self._ask(message)
+            return
+        batch = message.batch
+        if isinstance(message, Split):
+            halves = (range(message.at), range(message.at, batch.count))
+            parts: list[Sequence[int]] = [half for half in halves if half]
+            attempt, closed_by = message.attempt, "split"
+        else:
+            parts, attempt, closed_by = [message.indexes], message.attempt, "retry"
+        made = []
+        for indexes in parts:
+            part = batch.subset(indexes, run.next_ref())
+            part.attempt = attempt
+            part.avoid = batch.avoid
+            part.closed_by = closed_by
+            run.undelivered[part.ref] = part
+            made.append(part)
+        if self._encoder is not None:
+            self._encoder.encode(made)
+            if run.budget is not None:
+                run.budget.change(sum(part.encoded for part in made))
+        run.undelivered.pop(batch.ref, None)
+        run.collector.tell(BatchesReady(made, batch.ref))
+
+    def _ask(self, message: AskRoute) -> None:
+        run, batch, items = self._run, message.batch, message.batch.items()
+        routed = [
+            ask_route(run, message.route, batch, items[index], error)
+            for index, error in zip(message.indexes, message.errors, strict=True)
+        ]
+        run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
+
+    def held_ids(self) -> list[Any]:
+        """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
+        if self._bare:
+            return name_entries([entry for group in self._strategy.flush() for entry in group], self._run.batched)
+        return [item_id for item_id, held in self._inside.items() for _ in held] + self._unfed
+
+
+def _named(item: Any) -> str:
+    """What a strategy gave for an item, without an Item's payload."""
+    return f"item {shown(item.id)}" if isinstance(item, Item) else shown(item)
+
+
+def name_entries(entries: Iterable[Any], start: int) -> list[Any]:
+    """The ids of Items, and for bare payloads the positions that would have been theirs, from `start`."""
+    return [entry.id if type(entry) is Item else start + i for i, entry in enumerate(entries)]

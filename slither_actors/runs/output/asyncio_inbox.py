@@ -1,0 +1,103 @@
+"""The inbox of a run whose consumer lives in an event loop: others put, from their threads; the consumer awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from supervisors.runtime.interrupts import inherits_mask, sigpipe_blocked
+
+
+class AsyncioInbox:
+    """Stands where a `queue.SimpleQueue` stands for a consumer that blocks.
+
+    Args:
+        loop: the consumer's.
+        lost: called once, by whoever finds that the loop was closed, so that nobody will ever read here.
+    """
+
+    __slots__ = ("_loop", "_lost", "_messages", "_sleeping")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
+        self._loop = loop
+        self._lost: Callable[[], None] | None = lost
+        self._messages: deque[Any] = deque()
+        # The one who waits, if somebody does. Who takes it out wakes it: so there is one wake-up for each wait, however
+        # many put meanwhile, and none while nobody waits.
+        self._sleeping: list[asyncio.Future[None]] = []
+
+    def put(self, message: Any) -> None:
+        """Add a message. From any thread; never blocks, never raises."""
+        self._messages.append(message)
+        if self._sleeping:
+            try:
+                waiter = self._sleeping.pop()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                call_soon(self._loop, _wake, waiter)
+                return
+            except RuntimeError:  # closed, with its tasks in the middle of things
+                pass
+        if self._loop.is_closed() and self._lost is not None:
+            lost, self._lost = self._lost, None
+            lost()
+
+    def put_quietly(self, message: Any) -> None:
+        """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""
+        self._messages.append(message)
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take at once."""
+        return not self._messages
+
+    async def get(self, deadline: float | None = None) -> Any:
+        """The next message.
+
+        Args:
+            deadline: by `time.monotonic`; None for no bound.
+
+        Returns:
+            None, once the deadline is over.
+        """
+        messages, loop = self._messages, self._loop
+        while not messages:
+            waiter = loop.create_future()
+            timer = None
+            if deadline is not None:
+                seconds = deadline - monotonic()
+                if seconds <= 0:
+                    return None
+                timer = loop.call_later(seconds, _wake, waiter)
+            self._sleeping.append(waiter)
+            try:
+                if not messages:  # the last look: what comes from here on finds the waiter
+                    await waiter
+            finally:
+                self._sleeping.clear()
+                if timer is not None:
+                    timer.cancel()
+        return messages.popleft()
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
+    """Have the loop call something. From any thread.
+
+    A loop closes the reading end of its own pipe first: who writes to the other one then must not get a SIGPIPE.
+
+    Raises:
+        RuntimeError: the loop is closed.
+    """
+    if inherits_mask():  # on the scheduler's thread, as nearly always
+        loop.call_soon_threadsafe(function, *args)
+        return
+    with sigpipe_blocked():
+        loop.call_soon_threadsafe(function, *args)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

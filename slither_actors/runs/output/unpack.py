@@ -1,0 +1,159 @@
+"""From what the Collector hands over to Items, in the consumer's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+from slither_actors.errors import ProtocolError, UnexpectedResponse
+from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.item import Item
+from slither_actors.runs.batch import Batch, describe
+from slither_actors.runs.messages import Delivery, ReadyItems, Results, Skipped
+from slither_actors.runs.output.reply_decoder import LEAST, ReplyDecoder
+from slither_actors.runs.output.unreadable import resolve
+from slither_actors.runs.run import Run
+from slither_actors.wire.codec import DecodeError, decode
+from slither_actors.wire.header import Frame
+from slither_actors.wording import shown
+
+Unpack = Callable[[Delivery], list[Item]]
+
+TOGETHER_BYTES = 64 * 1024
+"""Bytes of replies that are unpacked in one go: so much takes a fraction of a millisecond."""
+
+
+def unpacker(
+    executor: Any, blame: Callable[[BaseException, str], None] = lambda error, failed: None, run: Run | None = None
+) -> Unpack:
+    """The function that makes the Items of a delivery.
+
+    Args:
+        executor: the run's; our own two are short-cut, a user's is asked.
+        blame: told what a user's raises, and where: `Run.blame`.
+        run: whose policy says what becomes of a reply that cannot be decoded; None: the error is raised as it is.
+    """
+    kind = type(executor)
+    if kind is SnakeBridge:
+        results = _list_results
+    elif kind is Snakepit:
+        results = _mapping_results
+    else:
+
+        def results(batch: Batch, entries: list[Any], positions: Sequence[int], reply: Any) -> list[Item]:
+            try:
+                return _asked_results(executor, batch, entries, positions, reply)
+            except BaseException as error:
+                blame(error, f"{type(executor).__name__}.results failed for {describe(batch)}")
+                raise
+
+    decode_frame = ReplyDecoder().decode
+
+    def unread(
+        batch: Batch, entries: list[Any], positions: Sequence[int], frame: Frame, error: DecodeError | ProtocolError
+    ) -> list[Item]:
+        if run is None or any(blamed is error for blamed, _ in run.blamed):  # a user's `results` has raised it
+            raise error
+        return resolve(run, batch, entries, positions, frame, error)
+
+    def unpack(delivery: Delivery) -> list[Item]:
+        if type(delivery) is Batch:
+            frame = delivery.reply
+            assert frame is not None
+            try:
+                return results(delivery, delivery.entries, delivery.positions, decode_frame(frame))
+            except (DecodeError, ProtocolError) as error:
+                return unread(delivery, delivery.entries, delivery.positions, frame, error)
+        if type(delivery) is Results:
+            batch, frame = delivery.batch, delivery.frame
+            entries = [batch.entries[i] for i in delivery.indexes]
+            try:
+                return results(batch, entries, delivery.positions, decode_frame(frame))
+            except (DecodeError, ProtocolError) as error:
+                return unread(batch, entries, delivery.positions, frame, error)
+        if type(delivery) is Skipped:
+            items = delivery.batch.items()
+            return [
+                items[index].put_meta(error=error, skipped=True)
+                for index, error in zip(delivery.indexes, delivery.errors, strict=True)
+            ]
+        assert type(delivery) is ReadyItems
+        return delivery.items
+
+    return unpack
+
+
+Together = Callable[[list[Delivery], int], tuple[list[Item], list[int], int] | None]
+"""From deliveries, and the position that is due, to the Items, the references of their batches, and how many bytes the
+request and the reply of the last of these have."""
+
+
+def together(run: Run) -> Together | None:
+    """The function that makes the Items of several small replies in one go; None where the run is not of that kind.
+
+    That is the most frequent kind: a function's results for bare payloads. What it takes to hand over a piece is more
+    than it takes to make the few Items in it. Where it gives None, nothing was done, and each delivery is to be
+    unpacked for itself.
+    """
+    if type(run.options.executor) is not SnakeBridge or run.budget is not None:
+        return None
+    ordered = run.options.ordering == "preserve"
+    decode_frame = ReplyDecoder().decode
+
+    def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], list[int], int] | None:
+        payloads: list[Any] = []
+        places: list[Sequence[int]] = []
+        refs: list[int] = []
+        size = last = 0
+        try:
+            for batch in deliveries:
+                if type(batch) is not Batch or not batch.bare:
+                    return None
+                frame = batch.reply
+                assert frame is not None  # as it is delivered
+                body = frame.body
+                last = len(body)
+                size += last
+                if size > TOGETHER_BYTES or frame.flags:
+                    return None
+                results = decode(body) if last < LEAST else decode_frame(frame)
+                if type(results) is not list or len(results) != len(batch.positions):
+                    return None
+                payloads += results
+                places.append(batch.positions)
+                refs.append(batch.ref)
+                last += batch.encoded
+        except DecodeError:
+            return None  # the one that is not as it should be is found when they are unpacked one by one
+        positions = places[0] if len(places) == 1 else list(chain.from_iterable(places))
+        if ordered and (positions[0] != due or positions[-1] - due + 1 != len(positions)):
+            return None
+        return list(map(Item, positions, payloads)), refs, last
+
+    return unpack
+
+
+def _list_results(batch: Batch, entries: list[Any], positions: Sequence[int], reply: Any) -> list[Item]:
+    if type(reply) is not list:
+        raise ProtocolError("body", f"a reply that is no list: {type(reply).__name__}")
+    if len(reply) != len(entries):
+        raise ProtocolError("body", f"the header announced {len(entries)} results, the body has {len(reply)}")
+    if batch.bare:
+        return list(map(Item, positions, reply))
+    return [Item(item.id, payload, item.meta, item.route) for item, payload in zip(entries, reply, strict=True)]
+
+
+def _mapping_results(batch: Batch, entries: list[Any], positions: Sequence[int], reply: Any) -> list[Item]:
+    return _list_results(batch, entries, positions, reply.get("items") if isinstance(reply, dict) else None)
+
+
+def _asked_results(executor: Any, batch: Batch, entries: list[Any], positions: Sequence[int], reply: Any) -> list[Item]:
+    items = list(map(Item, positions, entries)) if batch.bare else entries
+    answer = list(executor.results(items, reply))
+    if len(answer) != len(items):
+        raise UnexpectedResponse(f"{type(executor).__name__}.results gave {len(answer)} items for {len(items)}")
+    for item in answer:
+        if not isinstance(item, Item):
+            raise UnexpectedResponse(f"{type(executor).__name__}.results gave {shown(item)}, not an Item")
+    return answer

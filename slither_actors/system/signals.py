@@ -1,0 +1,109 @@
+"""Running a System until the process is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slither_actors.system.health import DrainReport
+
+if TYPE_CHECKING:
+    from slither_actors.system.system import System
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_until_signal(system: System, drain_timeout: float, signals: Sequence[int] = SIGNALS) -> tuple[int, DrainReport]:
+    """Wait for one of `signals`, then drain the System.
+
+    A second signal ends the drain at once. The handlers that were there before are put back.
+
+    Args:
+        system: running.
+        drain_timeout: seconds that runs under way get to finish.
+        signals: numbers.
+
+    Returns:
+        The signal that came, and what the drain came to. The signal is 0 if none came, as the System has ended without:
+        somebody else stopped it, or its supervisor gave up.
+
+    Raises:
+        ValueError: not called in the main thread, where alone Python runs signal handlers.
+        SystemStopped: it does not run.
+        ForkedSystemError: this process was forked from the one that started the System.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError("run_until_signal must be called in the main thread: only there Python handles signals")
+    # A pipe and no Event: a handler may interrupt the very code that holds an Event's lock.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def heard(number: int, frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):  # so many wait already that this one changes nothing
+            os.write(writer, bytes([number]))
+
+    before: dict[int, Any] = {}
+    try:
+        # First, so that whoever sees the handlers in place may already end the System, and that is heard, too.
+        watch = system.when_ended(lambda: heard(0, None))
+        try:
+            for number in signals:
+                before[number] = signal.signal(number, heard)
+            first = os.read(reader, 1)[0]
+        finally:
+            watch.cancel()
+        drain = _Drain(system, drain_timeout, lambda: heard(0, None))
+        while not drain.over:
+            if os.read(reader, 1)[0]:
+                system.stop()
+        return first, drain.report()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+class _Drain:
+    """A drain aside from the main thread, which goes on to hear signals.
+
+    Args:
+        system: to be drained.
+        timeout: seconds.
+        told: called when it is over, whatever came of it.
+    """
+
+    def __init__(self, system: System, timeout: float, told: Callable[[], object]) -> None:
+        self._system = system
+        self._timeout = timeout
+        self._told = told
+        self._report: DrainReport | None = None
+        self._error: BaseException | None = None
+        self.over = False
+        self._thread = threading.Thread(target=self._run, name="slither-drain", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no thread left: then here, and deaf to a second signal
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self._report = self._system.drain(self._timeout)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self.over = True
+            self._told()
+
+    def report(self) -> DrainReport:
+        """What it came to. Raises what it raised."""
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._report is None:
+            assert self._error is not None
+            raise self._error
+        return self._report

@@ -1,0 +1,1 @@
+"""Actors: light ones on a scheduler, and ones with a thread of their own."""

@@ -1,0 +1,91 @@
+"""Futures that refuse to block a scheduler's thread."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from typing import Any, TypeVar
+
+import pykka
+
+from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.runtime.interrupts import Event
+from supervisors.runtime.scheduler import Scheduler
+from supervisors.wording import shown
+
+__all__ = ["GuardedFuture", "check_may_block", "check_timeout"]
+
+T = TypeVar("T")
+
+
+def check_may_block(what: str) -> None:
+    """Raise WouldDeadlock on a scheduler's thread; SchedulerStopped while the interpreter shuts down."""
+    if sys.is_finalizing():  # it has ended all threads but this one
+        raise SchedulerStopped(f"{what} while the interpreter is shutting down: no actor runs any more")
+    if Scheduler.current() is not None:
+        raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
+
+
+def check_timeout(timeout: object) -> None:
+    """Check a limit before anything is done that would have to be taken back.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds from 0 to what the platform can wait for, nor None.
+    """
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be seconds or None, not {shown(timeout)}")
+    if not 0 <= timeout <= threading.TIMEOUT_MAX:
+        raise ValueError(f"timeout must be from 0 to {threading.TIMEOUT_MAX:.0f} seconds, not {shown(timeout)}")
+
+
+class GuardedFuture(pykka.ThreadingFuture[T]):
+    """Pykka's future, but `get` on a scheduler's thread raises WouldDeadlock, unless there is something to get.
+
+    Nor has it a lock: one who waits and is interrupted would leave that held, and the thread that answers, which is
+    that of all light actors, would wait for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done = Event()
+        self._answer: dict[str, tuple[Any, Any]] = {}  # value and exc_info; one entry, for the first who sets it
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """The value, as in Pykka.
+
+        Raises:
+            WouldDeadlock: it is not there yet, and this is a scheduler's thread.
+        """
+        if not self._done.is_set():
+            check_may_block("Future.get()")
+        if self._get_hook is not None:
+            return pykka.Future.get(self, timeout=timeout)
+        if not self._done.wait(timeout):
+            raise pykka.Timeout(f"{timeout} seconds")
+        value, exc_info = self._answer["it"]
+        if exc_info is None:
+            return value
+        kind, error, traceback = exc_info
+        raise (kind() if error is None else error).with_traceback(traceback)
+
+    def set(self, value: T | None = None) -> None:
+        """As in Pykka."""
+        self._set((value, None))
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """As in Pykka."""
+        self._set((None, exc_info if exc_info is not None else sys.exc_info()))
+
+    def set_get_hook(self, func: Any) -> None:
+        """As in Pykka."""
+        if self._answer:
+            raise queue.Full
+        pykka.Future.set_get_hook(self, func)
+
+    def _set(self, answer: tuple[Any, Any]) -> None:
+        if self._get_hook is not None or self._answer.setdefault("it", answer) is not answer:
+            raise queue.Full
+        self._done.set()

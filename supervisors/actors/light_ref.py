@@ -1,0 +1,194 @@
+"""References to light actors: how messages get to them, and what is done with those that come too late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import pykka
+from pykka import messages
+from pykka._envelope import Envelope
+
+from supervisors.actors.futures import check_may_block
+from supervisors.actors.lifecycle import Down, DownNotice, Lifecycle
+from supervisors.exits import ExitReason, Killed
+from supervisors.runtime.mailbox import GuaranteedCall, MailboxTarget, special_types
+
+if TYPE_CHECKING:
+    from supervisors.actors.light_actor import LightActor
+
+__all__ = ["AskShutdown", "LightInbox", "LightRef", "Start", "dead", "refuse"]
+
+A = TypeVar("A", bound="LightActor")
+
+
+class Start:
+    """The first message."""
+
+    __slots__ = ()
+
+
+class AskShutdown:
+    """A supervisor's wish; comes in turn, after what was sent before."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: ExitReason) -> None:
+        self.reason = reason
+
+
+special_types.update(
+    (
+        Envelope,
+        messages._ActorStop,
+        messages.ProxyCall,
+        messages.ProxyGetAttr,
+        messages.ProxySetAttr,
+        DownNotice,
+        Start,
+        AskShutdown,
+    )
+)
+
+
+class LightRef(pykka.ActorRef[A]):
+    """Reference to a light actor. Keeps the actor itself only while that is alive."""
+
+    def __init__(self, actor: A) -> None:
+        super().__init__(actor)
+        scheduler = actor.scheduler
+        self._scheduler = scheduler
+        self._append = scheduler._ready.append
+        self._actor: A | None = actor
+        self._lifecycle = _LightLifecycle(self)
+
+    def is_alive(self) -> bool:
+        """True until it has ended."""
+        return self._actor is not None
+
+    def tell(self, message: Any) -> None:
+        """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
+        actor = self._actor
+        if actor is not None:
+            try:
+                self._append((actor, message))
+                if self._scheduler._asleep:
+                    self._scheduler._wake()
+            except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
+                self._scheduler._wake()
+                raise
+
+    @overload
+    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
+
+    @overload
+    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+
+    @overload
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
+
+    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+        """As in Pykka. A dead actor answers ActorDeadError, also if it dies with the message unread.
+
+        Raises:
+            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
+        """
+        if block:
+            check_may_block("ask()")
+        return super().ask(message, block=block, timeout=timeout)
+
+    @overload
+    def stop(self, *, block: Literal[True], timeout: float | None = None) -> bool: ...
+
+    @overload
+    def stop(self, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[bool]: ...
+
+    @overload
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]: ...
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> bool | pykka.Future[bool]:
+        """As in Pykka: asks it to end with reason Normal. The future is set when the request has been handled.
+
+        Raises:
+            WouldDeadlock: block is True, and this is a scheduler's thread. Nothing has been sent then.
+        """
+        if block:
+            check_may_block("stop()")
+        return super().stop(block=block, timeout=timeout)
+
+    def _tell_special(self, message: Any) -> None:
+        self.tell(message)
+
+
+class _LightLifecycle(Lifecycle):
+    """How a light actor is ended, and where its watchers are called."""
+
+    __slots__ = ("_ref", "_scheduler")
+
+    def __init__(self, ref: LightRef[Any]) -> None:
+        super().__init__()
+        self._ref: LightRef[Any] | None = ref  # which has this, so only as long as the actor lives
+        self._scheduler = ref._scheduler
+
+    def ask_shutdown(self, reason: ExitReason) -> None:
+        if (ref := self._ref) is not None:
+            ref.tell(AskShutdown(reason))
+
+    def kill(self) -> None:
+        ref = self._ref
+        if ref is not None and (actor := ref._actor) is not None:
+            actor.scheduler.post(actor.exit, Killed())
+
+    def ended(self, reason: ExitReason) -> None:
+        """The actor is gone: tell its watchers, and hold its reference no longer."""
+        self._ref = None
+        self.exit.set(reason)
+
+    def deliver(self, watcher: Callable[[Down], object], down: Down) -> None:
+        # Not called right here, which may be the middle of some handler's exit().
+        scheduler = self._scheduler
+        if scheduler.stopped:
+            watcher(down)
+        else:
+            scheduler._put((scheduler._functions, GuaranteedCall(watcher, down)))
+
+
+class LightInbox:
+    """The inbox as Pykka's own code sees it: it hands on to the scheduler."""
+
+    __slots__ = ("_actor", "_scheduler")
+
+    def __init__(self, actor: LightActor) -> None:
+        self._actor: MailboxTarget = actor
+        self._scheduler = actor.scheduler
+
+    def put(self, envelope: Envelope[Any], /) -> None:
+        self._scheduler._put((self._actor, envelope))
+
+    def get(self) -> Envelope[Any]:
+        raise NotImplementedError("a light actor's messages are taken by its scheduler")
+
+    def empty(self) -> bool:
+        return True
+
+
+def refuse(message: Any) -> None:
+    """Answer an envelope that nobody will handle, as Pykka does."""
+    if type(message) is Envelope and message.reply_to is not None:
+        if isinstance(message.message, messages._ActorStop):
+            message.reply_to.set(None)
+        else:
+            error = pykka.ActorDeadError("the actor stopped before handling the message")
+            message.reply_to.set_exception((pykka.ActorDeadError, error, None))
+
+
+class _Dead(MailboxTarget):
+    """Stands in an inbox for an actor that has ended, so that the inbox does not keep it in memory."""
+
+    def _special(self, message: Any) -> None:
+        refuse(message)
+
+    _refuse = _special
+
+
+dead = _Dead()

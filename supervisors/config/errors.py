@@ -1,0 +1,143 @@
+"""What is wrong with a configuration, told by file, line, column and path: one line a problem, all of them at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from supervisors.exits import SupervisorError
+
+__all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "nearest", "path_text", "shown"]
+
+MAX_PROBLEMS = 100
+"""Most that one error tells in full. Who reads more than that at once has the wrong file, and it bounds the message."""
+
+_SHOWN = 60
+_COMPARED = 500  # names that one is compared with: 10 µs each
+# Nothing that ends a line or moves a terminal's cursor may come out of a file's name or text.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PLAIN_KEY = re.compile(r"[\w-]+")
+
+Path = tuple[str | int, ...]
+"""From the document's root: keys of mappings, and indices of lists."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line and a column, both from 1, the column counted in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend.
+
+    Args:
+        file: as the caller named it.
+        place: where; None if it concerns the file as a whole.
+        path: as people write it, `pools.gpu_pool.size`; empty for the whole document.
+        message: what is wrong, and what to do.
+    """
+
+    file: str
+    place: Place | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.place is None else f"{self.file}:{self.place.line}:{self.place.column}"
+        return _one_line(": ".join(part for part in (where, self.path, self.message) if part))
+
+
+class ConfigError(SupervisorError, ValueError):
+    """A configuration cannot be used. Its text has one line a problem, in the order of the file.
+
+    Args:
+        problems: at least one; those beyond the first `MAX_PROBLEMS` are only counted.
+
+    Attributes:
+        problems: in the order of the file.
+        left_out: how many more there are.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        every = sorted(dict.fromkeys(problems), key=lambda one: one.place or Place(0, 0))
+        self.problems: tuple[Problem, ...] = tuple(every[:MAX_PROBLEMS])
+        self.left_out = len(every) - len(self.problems)
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """One for each problem, and one more if some were left out."""
+        lines = [str(problem) for problem in self.problems]
+        if self.left_out:
+            lines.append(f"{_one_line(self.problems[0].file)}: and {self.left_out} more")
+        return lines
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way would call the class with the text.
+        return _rebuild, (self.problems, self.left_out)
+
+
+def _rebuild(problems: tuple[Problem, ...], left_out: int) -> ConfigError:
+    error = ConfigError(problems)
+    error.left_out = left_out
+    error.args = ("\n".join(error.lines()),)
+    return error
+
+
+def path_text(path: Path) -> str:
+    """A path as people write it: ``tree[0].children[1].restart``."""
+    if not path:
+        return ""
+    above, part = _text_above(path[:-1]), path[-1]
+    if isinstance(part, int):
+        return f"{above}[{part}]"
+    key = part[: _SHOWN + 1]  # it may be as long as the file
+    if not _PLAIN_KEY.fullmatch(key):
+        key = json.dumps(key, ensure_ascii=False)
+    return f"{above}.{_cut(key)}" if above else _cut(key)
+
+
+@lru_cache(8)
+def _text_above(path: Path) -> str:
+    """The same, kept: a problem seldom comes alone, and where one item of a list has one, others have."""
+    return path_text(path)
+
+
+def shown(value: object) -> str:
+    """A value for a message, in YAML's words and cut to a readable length."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"the text {_cut(repr(value))}"
+    return _cut(str(value))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """ ", did you mean size?" if one of `known` looks like `name`, else nothing."""
+    if len(name) > _SHOWN:
+        return ""
+    folded = {each.lower(): each for each in known[:_COMPARED]}
+    close = difflib.get_close_matches(name.lower(), list(folded), 1)
+    return f", did you mean {folded[close[0]]}?" if close else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

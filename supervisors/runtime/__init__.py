@@ -1,0 +1,1 @@
+"""What actors run on: the scheduler, its timers, descriptors, mailboxes and background thread."""

@@ -1,0 +1,119 @@
+"""Timers in a heap, with lazy deletion. No thread or clock of its own: the time is passed in."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from supervisors.runtime.mailbox import MailboxTarget
+
+__all__ = ["Timer", "TimerHeap"]
+
+# Below this many cancelled timers the heap is not worth rebuilding.
+_COMPACT_FROM = 64
+
+
+class Timer:
+    """A call that is due at `deadline` (clock seconds). Scheduler thread only."""
+
+    __slots__ = ("_fn", "_heap", "args", "deadline", "owner")
+
+    def __init__(
+        self,
+        heap: TimerHeap,
+        deadline: float,
+        fn: Callable[..., object],
+        args: tuple[Any, ...],
+        owner: MailboxTarget | None,
+    ) -> None:
+        self._heap: TimerHeap | None = heap
+        self._fn: Callable[..., object] | None = fn
+        self.deadline = deadline
+        self.args = args
+        self.owner = owner
+
+    @property
+    def pending(self) -> bool:
+        """True until it has run or has been cancelled."""
+        return self._fn is not None
+
+    def cancel(self) -> bool:
+        """Do not run it. True if it was still pending."""
+        if self._take() is None:
+            return False
+        self.args, self.owner = (), None  # its entry may stay in the heap for long, and is to hold nobody
+        if self._heap is not None:
+            self._heap._cancelled_one()
+        return True
+
+    def _cancel_owned(self) -> None:
+        """Its owner ends, and iterates over its set: it is not to be taken out of that."""
+        self.owner = None
+        self.cancel()
+
+    def _take(self) -> Callable[..., object] | None:
+        """What is to be called, once."""
+        fn = self._fn
+        self._fn = None
+        if fn is not None and self.owner is not None and self.owner._timers is not None:
+            self.owner._timers.discard(self)
+        return fn
+
+
+class TimerHeap:
+    """The pending timers of one scheduler, the soonest first, those of one deadline in the order they were made."""
+
+    __slots__ = ("_cancelled", "_count", "heap")
+
+    def __init__(self) -> None:
+        self.heap: list[tuple[float, int, Timer]] = []
+        self._count = 0
+        self._cancelled = 0
+
+    def __len__(self) -> int:
+        """How many entries there are, the cancelled ones that are not removed yet included."""
+        return len(self.heap)
+
+    def add(
+        self, deadline: float, fn: Callable[..., object], args: tuple[Any, ...], owner: MailboxTarget | None
+    ) -> Timer:
+        """A new timer; it is kept in its owner's set too."""
+        timer = Timer(self, deadline, fn, args, owner)
+        self._count += 1
+        heapq.heappush(self.heap, (deadline, self._count, timer))
+        if owner is not None:
+            if owner._timers is None:
+                owner._timers = set()
+            owner._timers.add(timer)
+        return timer
+
+    def pop_due(self, now: float) -> list[Timer]:
+        """Remove and return those that are due. One that is then cancelled by another of them must not run."""
+        due: list[Timer] = []
+        heap = self.heap
+        while heap and heap[0][0] <= now:
+            timer = heapq.heappop(heap)[2]
+            timer._heap = None
+            if timer._fn is None:
+                self._cancelled -= 1
+            else:
+                due.append(timer)
+        return due
+
+    def next_deadline(self) -> float | None:
+        """When the next one that is not cancelled is due; None if there is none."""
+        heap = self.heap
+        while heap and heap[0][2]._fn is None:
+            heapq.heappop(heap)[2]._heap = None
+            self._cancelled -= 1
+        return heap[0][0] if heap else None
+
+    def _cancelled_one(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > _COMPACT_FROM and self._cancelled * 2 > len(self.heap):
+            # In place, since the scheduler's loop holds the list.
+            self.heap[:] = [entry for entry in self.heap if entry[2]._fn is not None]
+            heapq.heapify(self.heap)
+            self._cancelled = 0

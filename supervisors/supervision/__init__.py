@@ -1,0 +1,1 @@
+"""Supervisors: child specs, restart policy, start and stop."""

@@ -1,0 +1,348 @@
+"""The dynamic supervisor: any number of children, added while it runs, named by their references."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from supervisors.actors.events import record
+from supervisors.actors.lifecycle import Down, Ignored, Started, StartOutcome
+from supervisors.actors.light_actor import LightActor
+from supervisors.exits import (
+    ChildNotFound,
+    ExitReason,
+    MaxChildren,
+    NotSupported,
+    RestartBudgetExceeded,
+    Shutdown,
+    SpecError,
+    StartFailed,
+    SupervisorStopping,
+    is_abnormal,
+)
+from supervisors.supervision.child import (
+    KILL_GRACE,
+    Child,
+    SupervisorStatistics,
+    checked_name,
+    find,
+    launch,
+    not_a_spec,
+    report_crash,
+    report_failed_start,
+    report_stop,
+    shutdown_reason,
+    statistics_of,
+)
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.intensity import Backoff, RestartIntensity, RestartPolicy
+from supervisors.supervision.messages import (
+    ChildCounts,
+    CountChildren,
+    DeleteChild,
+    Reply,
+    RestartChild,
+    StartChild,
+    TerminateChild,
+    WhichChildren,
+)
+from supervisors.supervision.operations import answer
+from supervisors.supervision.restart_policy import is_restarted
+from supervisors.wording import shown
+
+__all__ = ["DynamicSupervisor"]
+
+
+class DynamicSupervisor(LightActor):
+    """Starts children on request, restarts each on its own, stops all at once.
+
+    Runs in: the scheduler's thread. Owns: its children. Everything costs the same for the ten-thousandth child as for
+    the first; children start side by side. If it crashes or is killed, its children are killed.
+
+    Args:
+        max_children: how many there may be, those that are being restarted included; None: any number.
+        max_restarts: so many restarts of all children within `max_seconds` are allowed; None: any number.
+        max_seconds: seconds.
+        restart_backoff: how long to wait before restarts of one child; None: never.
+        name: a text, for people.
+        policy: decides on restarts in place of the three options above; None: they do.
+
+    Raises:
+        TypeError, ValueError: an option is something else.
+    """
+
+    def __init__(
+        self,
+        max_children: int | None = None,
+        max_restarts: int | None = 3,
+        max_seconds: float = 5.0,
+        restart_backoff: Backoff | None = None,
+        name: str | None = None,
+        policy: RestartPolicy | None = None,
+    ) -> None:
+        super().__init__()
+        if max_children is not None and (isinstance(max_children, bool) or not isinstance(max_children, int)):
+            raise TypeError(f"max_children must be an int or None, not {max_children!r}")
+        if max_children is not None and max_children < 0:
+            raise ValueError(f"max_children must not be negative: {max_children!r}")
+        self.name = checked_name(name)
+        self.max_children = max_children
+        self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
+        self._policy = policy
+        self._backoff = restart_backoff
+        # Dictionaries for their order; the values of the first are those whose start somebody waits for.
+        self._children: dict[Child, Reply | None] = {}
+        self._by_ref: dict[Any, Child] = {}
+        # Those that are being restarted, by the reference of the actor that ran last.
+        self._by_last_ref: dict[Any, Child] = {}
+        self._terminating: dict[Child, list[Reply | None]] = {}
+        self._supervisors = 0
+        self._reason: ExitReason | None = None
+
+    def __str__(self) -> str:
+        return self.name or super().__str__()
+
+    # -- messages ------------------------------------------------------------------------------------------------
+
+    def on_receive(self, message: Any) -> object:
+        """Requests, and the ends of children."""
+        if isinstance(message, Down):
+            self._child_down(message)
+        elif isinstance(message, (StartChild, TerminateChild)):
+            self._request(message)
+        elif isinstance(message, WhichChildren):
+            answer(self, message.reply, [child.info() for child in self._children])
+        elif isinstance(message, CountChildren):
+            answer(self, message.reply, self.count())
+        elif isinstance(message, (RestartChild, DeleteChild)):
+            answer(self, message.reply, NotSupported(message.child))
+        else:
+            data = {"supervisor": str(self), "type": type(message).__name__}
+            record(self.scheduler, "unexpected_message", logging.WARNING, data)
+        return None
+
+    def statistics(self) -> SupervisorStatistics:
+        """What it holds now. Scheduler's thread only."""
+        return statistics_of(self._children, self.intensity, self.scheduler.now())
+
+    def count(self) -> ChildCounts:
+        """How many children there are. Scheduler thread only; constant time."""
+        specs = len(self._children)
+        return ChildCounts(specs, len(self._by_ref), self._supervisors, specs - self._supervisors)
+
+    def on_shutdown(self, reason: ExitReason) -> None:
+        """Ask all children at once to end, and kill each when its own time is over."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        limits: dict[float, list[Child]] = {}
+        for child in list(self._children):
+            self._refuse_start(child)
+            if child.ref is None:
+                self._remove(child)
+                continue
+            if child.state != "stopping":  # else it has its timer already
+                self._ask_to_end(child)
+                seconds = child.seconds_to_end(reason)
+                if not child.spec.brutal and seconds != math.inf:
+                    limits.setdefault(seconds, []).append(child)
+        for seconds, children in limits.items():
+            self.call_later(seconds, self._kill_those_left, children)
+        if not self._children:
+            self._finish()
+
+    def on_exit(self, reason: ExitReason) -> None:
+        """Answer what waits; kill the children that are left, which is none after an orderly end."""
+        for child in list(self._children):
+            self._refuse_start(child)
+            if child.ref is not None:
+                child.lifecycle.kill()
+            self._remove(child)
+
+    # -- starting ------------------------------------------------------------------------------------------------
+
+    def _request(self, message: StartChild | TerminateChild) -> None:
+        try:
+            if isinstance(message, StartChild):
+                self._start_child(message)
+            else:
+                self._terminate_child(message)
+        except BaseException as exc:  # of a value of the user's: a request never ends the supervisor
+            answer(self, message.reply, exc)
+
+    def _start_child(self, message: StartChild) -> None:
+        spec: Any = message.spec
+        reply = message.reply
+        if self._reason is not None:
+            answer(self, reply, SupervisorStopping(f"{self} is stopping"))
+        elif not isinstance(spec, ChildSpec):
+            answer(self, reply, SpecError(not_a_spec(spec)))
+        elif spec.significant:
+            answer(self, reply, SpecError(f"child {shown(spec.id)} is significant: not under a dynamic supervisor"))
+        elif self.max_children is not None and len(self._children) >= self.max_children:
+            answer(self, reply, MaxChildren(spec.id))
+        else:
+            child = Child(spec, self._backoff)
+            self._children[child] = reply
+            self._supervisors += spec.type == "supervisor"
+            self._launch(child)
+
+    def _launch(self, child: Child) -> None:
+        post, reported, incarnation = self.scheduler.post, self._reported, child.incarnation + 1
+        outcome = launch(child, self, self._by_ref, lambda outcome: post(reported, child, incarnation, outcome))
+        if child.ref is not None:
+            if not self._alive:  # the start function ended its own supervisor
+                child.lifecycle.kill()
+                return
+            self._by_ref[child.ref] = child
+        if outcome is not None:
+            self._reported(child, incarnation, outcome)
+
+    def _reported(self, child: Child, incarnation: int, outcome: StartOutcome) -> None:
+        if child.incarnation != incarnation or child not in self._children or child.state != "starting":
+            return
+        reply, self._children[child] = self._children[child], None
+        if isinstance(outcome, Started):
+            if child.last_ref is not None:
+                self._by_last_ref.pop(child.last_ref, None)
+            child.set_running(self.scheduler.now())
+            answer(self, reply, child.ref)
+            return
+        self._by_ref.pop(child.ref, None)
+        child.release("stopped")
+        if isinstance(outcome, Ignored):
+            self._remove(child)
+            answer(self, reply, None)
+        elif child.restarts > 0:
+            self._restart(child, outcome, first=False)
+        else:
+            self._remove(child)
+            answer(self, reply, StartFailed(child.spec.id, outcome))
+
+    # -- ends ----------------------------------------------------------------------------------------------------
+
+    def _child_down(self, down: Down) -> None:
+        child = self._by_ref.get(down.ref)
+        if child is None:
+            return
+        if child.state == "starting":
+            # An actor with a thread may have ended before its start was reported here: first things first.
+            outcome = child.lifecycle.start.value
+            assert outcome is not None
+            self._reported(child, child.incarnation, outcome)
+            if child.ref is not down.ref:
+                return  # it has not started, and that has been dealt with
+        if self._by_ref.pop(down.ref, None) is None:
+            return  # the answer to its start ended this supervisor
+        if child.state == "stopping":
+            self._stopped(child, down.reason)
+            return
+        child.last_reason = down.reason
+        child.release("exited")
+        if is_restarted(child.spec.restart, down.reason):
+            self._by_last_ref[down.ref] = child
+            self._restart(child, down.reason, first=True)
+            return
+        if is_abnormal(down.reason):
+            report_crash(self, child, down.reason)
+        self._remove(child)
+
+    def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> None:
+        if not first:
+            report_failed_start(self, child, reason)
+        child.state = "restarting"
+        now = self.scheduler.now()
+        delay = self._delay(child, reason, now)
+        if delay is None:
+            data = {"supervisor": str(self), "child": child.spec.id, "reason": reason}
+            record(self.scheduler, "budget_exceeded", logging.ERROR, data)
+            self.on_shutdown(Shutdown(RestartBudgetExceeded(child.spec.id, reason)))
+            return
+        child.restarts += 1
+        data = {"supervisor": str(self), "child": child.spec.id, "reason": reason, "delay": delay}
+        record(self.scheduler, "restart", logging.INFO, data)
+        if first and delay <= 0.0:
+            self._launch(child)
+        else:
+            child.retry = self.call_later(delay, self._retry, child)
+
+    def _delay(self, child: Child, reason: ExitReason, now: float) -> float | None:
+        """Return the seconds to wait before a restart, None if it is one too many."""
+        if self._policy is not None:
+            return self._policy.delay(child.spec.id, reason, now)
+        return child.backoff.delay(now) if self.intensity.allow(now) else None
+
+    def _retry(self, child: Child) -> None:
+        child.retry = None
+        if child in self._children and child.state == "restarting":
+            self._launch(child)
+
+    # -- stopping ------------------------------------------------------------------------------------------------
+
+    def _terminate_child(self, message: TerminateChild) -> None:
+        child = find(self._by_ref, message.child) or find(self._by_last_ref, message.child)
+        if child is None:
+            rule = "a dynamic supervisor's children are named by their references (`ref` in which_children)"
+            answer(self, message.reply, ChildNotFound(message.child, rule))
+            return
+        self._terminating.setdefault(child, []).append(message.reply)
+        if child.ref is None:  # it waits for its restart
+            self._remove(child)
+        elif child.state != "stopping":
+            self._refuse_start(child)
+            self._ask_to_end(child)
+            if not child.spec.brutal and child.spec.shutdown_seconds != math.inf:
+                child.retry = self.call_later(child.spec.shutdown_seconds, self._kill, child)
+
+    def _ask_to_end(self, child: Child) -> None:
+        child.cancel_retry()
+        child.state = "stopping"
+        if child.spec.brutal:
+            self._kill(child)
+        else:
+            child.lifecycle.ask_shutdown(shutdown_reason(self._reason))
+
+    def _kill(self, child: Child) -> None:
+        child.cancel_retry()
+        if child.ref is not None:
+            child.lifecycle.kill()
+            child.retry = self.call_later(KILL_GRACE, self._give_up, child)
+
+    def _kill_those_left(self, children: list[Child]) -> None:
+        for child in children:
+            if child in self._children:
+                self._kill(child)
+
+    def _give_up(self, child: Child) -> None:
+        self._by_ref.pop(child.ref, None)
+        self._stopped(child, None)
+
+    def _stopped(self, child: Child, reason: ExitReason | None) -> None:
+        report_stop(self, child, reason)
+        self._remove(child)
+        if self._reason is not None and not self._children:
+            self._finish()
+
+    def _finish(self) -> None:
+        assert self._reason is not None
+        self.exit(self._reason)
+
+    def _remove(self, child: Child) -> None:
+        child.cancel_retry()
+        self._by_ref.pop(child.ref, None)
+        if child.last_ref is not None:
+            self._by_last_ref.pop(child.last_ref, None)
+        child.release("stopped")
+        child.forget_name()
+        del self._children[child]
+        self._supervisors -= child.spec.type == "supervisor"
+        for reply in self._terminating.pop(child, ()):
+            answer(self, reply, None)
+
+    def _refuse_start(self, child: Child) -> None:
+        """Somebody waits for its start, which will not be."""
+        reply = self._children.get(child)
+        if reply is not None:
+            self._children[child] = None
+            answer(self, reply, SupervisorStopping(f"{self} stops child {shown(child.spec.id)}"))
