@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
 from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
+from supervisors.actors.ref import Ref
 from supervisors.actors.registry import AlreadyRegistered, NotRegistered, Registry
 from supervisors.exits import (
     DEFERRED,
@@ -100,6 +101,7 @@ __all__ = [
     "Normal",
     "NotRegistered",
     "NotSupported",
+    "Ref",
     "Registry",
     "RestartBudgetExceeded",
     "RestartChild",
