@@ -183,8 +183,10 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
             + IN_FLOW.format("b")
             + "]",
             [
-                "1:175: children[1].register: the child 'a' registers this name already, on line 1; "
-                "give the child 'b' an"
+                (
+                    "1:175: children[1].register: the child 'a' registers this name already, on line 1; "
+                    "give the child 'b' an"
+                )
             ],
         ),
         ("children:\n" + actor("a", "Light", ", register: ''"), ["2:65: children[0].register: must not be empty"]),
@@ -197,8 +199,10 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
         (
             "children:\n" + actor("a", "Light", ", shutdown: brutal"),
             [
-                "2:65: children[0].shutdown: must be seconds from 0 to 100,000,000, "
-                "or one of brutal_kill, infinity, not "
+                (
+                    "2:65: children[0].shutdown: must be seconds from 0 to 100,000,000, "
+                    "or one of brutal_kill, infinity, not "
+                )
             ],
         ),
         ("children:\n" + actor("a", "Light", ", kwargs: [1]"), ["2:63: children[0].kwargs: must be a mapping (key: v"]),
