@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from supervisors.config.cursor import Findings
 from supervisors.config.errors import MAX_PROBLEMS, Path, nearest, shown
-from supervisors.config.fitting import Fitting, Unsupported
 from supervisors.config.loader import Node
 
 if TYPE_CHECKING:
@@ -36,14 +36,8 @@ def validate(findings: Findings, schema: Mapping[str, Any]) -> None:
     """Add to the findings what the schema has against their document."""
     root = findings.document.root
     plain = root.plain()
-    try:
-        fits = Fitting(schema)
-    except Unsupported:
-        fits = None
-    if fits is not None and fits(schema, plain):
-        return
     told: set[tuple[Path, str]] = set()
-    errors = list(itertools.islice(_class(fits)(schema).iter_errors(plain), _MOST_ERRORS))
+    errors = list(itertools.islice(_validator()(schema).iter_errors(plain), _MOST_ERRORS))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     for error in errors:
         path: Path = tuple(error.absolute_path)
@@ -70,13 +64,10 @@ def _refused(root: Node, path: Path, whole: Path, rule: object) -> bool:
     return root.at(whole).refused and not isinstance(root.at(whole).value, dict)
 
 
-def _class(fits: Fitting | None) -> Any:
-    """The validator. Its numbers are YAML's: 2.0 is no whole number, and true is no number.
-
-    Args:
-        fits: so that it passes by what has nothing wrong with it; None: it looks at everything.
-    """
-    import jsonschema  # takes 0.1 s, which a file with nothing wrong need not wait for
+@cache
+def _validator() -> Any:
+    """Return the validator class: draft 2020-12 with YAML's numbers, so 2.0 is no integer and true is no number."""
+    import jsonschema  # takes 0.1 s, which a program that reads no file does not pay
 
     draft = jsonschema.Draft202012Validator
     checker = draft.TYPE_CHECKER.redefine_many(
@@ -85,26 +76,7 @@ def _class(fits: Fitting | None) -> Any:
             "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool),
         }
     )
-    rules: dict[str, Any] = {}
-    if fits is not None:
-
-        def items(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-            for index, item in enumerate(value if isinstance(value, list) else ()):
-                if not fits(below, item):
-                    yield from validator.descend(item, below, path=index)
-
-        def properties(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-            if isinstance(value, dict):
-                left = {key: each for key, each in value.items() if key in below and not fits(below[key], each)}
-                yield from draft.VALIDATORS["properties"](validator, below, left, schema)
-
-        def additional(validator: Any, below: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-            if isinstance(value, dict) and isinstance(below, dict):
-                value = {key: each for key, each in value.items() if not fits(below, each)}
-            yield from draft.VALIDATORS["additionalProperties"](validator, below, value, schema)
-
-        rules = {"items": items, "properties": properties, "additionalProperties": additional}
-    return jsonschema.validators.extend(draft, rules, type_checker=checker)  # type: ignore[no-untyped-call]
+    return jsonschema.validators.extend(draft, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
 Explained = list[tuple[Path, str, bool]]

@@ -1,0 +1,7 @@
+"""Formats of files: the documented path of `supervisors.config.formats`."""
+
+from __future__ import annotations
+
+from supervisors.config.formats import GROUP, Format, examine, installed, read
+
+__all__ = ["GROUP", "Format", "examine", "installed", "read"]
