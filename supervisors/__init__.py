@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
+from supervisors.actors.deferred_init import with_deferred_init
 from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
 from supervisors.actors.ref import Ref
 from supervisors.actors.registry import AlreadyRegistered, NotRegistered, Registry
@@ -17,6 +18,7 @@ from supervisors.exits import (
     IGNORE,
     AlreadyPresent,
     AlreadyStarted,
+    CallTimeout,
     ChildError,
     ChildNotFound,
     ChildRestarting,
@@ -32,8 +34,10 @@ from supervisors.exits import (
     Shutdown,
     SpecError,
     StartFailed,
+    StartTimeout,
     SupervisorError,
     SupervisorStopping,
+    WaitTimeout,
     WouldDeadlock,
 )
 from supervisors.runtime.background_thread import BackgroundThread
@@ -43,10 +47,12 @@ from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.client import (
     count_children,
     delete_child,
+    kill,
     restart_child,
     start_child,
     stop,
     terminate_child,
+    wait_ended,
     wait_started,
     which_children,
 )
@@ -59,6 +65,7 @@ from supervisors.supervision.messages import (
     DeleteChild,
     RestartChild,
     StartChild,
+    SupervisorMessage,
     TerminateChild,
     WhichChildren,
 )
@@ -77,6 +84,7 @@ __all__ = [
     "AlreadyStarted",
     "BackgroundThread",
     "Backoff",
+    "CallTimeout",
     "ChildCounts",
     "ChildError",
     "ChildInfo",
@@ -111,19 +119,23 @@ __all__ = [
     "SpecError",
     "StartChild",
     "StartFailed",
+    "StartTimeout",
     "Supervisor",
     "SupervisorError",
+    "SupervisorMessage",
     "SupervisorSpec",
     "SupervisorStatistics",
     "SupervisorStopping",
     "TerminateChild",
     "Timer",
     "TreeNode",
+    "WaitTimeout",
     "WhichChildren",
     "WouldDeadlock",
     "abandoned_threads",
     "count_children",
     "delete_child",
+    "kill",
     "load",
     "monitor",
     "restart_child",
@@ -132,8 +144,10 @@ __all__ = [
     "supervise_threading",
     "terminate_child",
     "tree",
+    "wait_ended",
     "wait_started",
     "which_children",
+    "with_deferred_init",
 ]
 
 # Imported when they are first used (PEP 562): who has no files need not wait for the readers of YAML and JSON Schema.

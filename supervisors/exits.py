@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import Any, Final
 
+import pykka
 from msgspec import Struct
 
 from supervisors.wording import shown, text_of
@@ -14,6 +15,7 @@ __all__ = [
     "IGNORE",
     "AlreadyPresent",
     "AlreadyStarted",
+    "CallTimeout",
     "ChildError",
     "ChildNotFound",
     "ChildRestarting",
@@ -31,24 +33,22 @@ __all__ = [
     "SpecError",
     "StartAnswer",
     "StartFailed",
+    "StartTimeout",
     "SupervisorError",
     "SupervisorStopping",
+    "WaitTimeout",
     "WouldDeadlock",
     "check_reason",
     "is_abnormal",
 ]
 
 
-class ExitReason(Struct, frozen=True):
-    """Base of the four reasons for which an actor ends."""
+class Normal(Struct, frozen=True):
+    """The actor had finished its work."""
 
 
-class Normal(ExitReason, frozen=True):
-    """It was done."""
-
-
-class Shutdown(ExitReason, frozen=True):
-    """It was asked to end, or ended in good order for the reason that `term` gives."""
+class Shutdown(Struct, frozen=True):
+    """The actor was asked to end, or ended in good order for the reason in `term`."""
 
     term: object = None
 
@@ -60,35 +60,39 @@ class Draining(Struct, frozen=True):
     """
 
 
-class Crashed(ExitReason, frozen=True):
-    """An exception left it.
+class Crashed(Struct, frozen=True):
+    """An exception left the actor's code.
 
     Raises:
-        TypeError: `exception` is no exception instance.
+        TypeError: `exception` is not an exception instance.
     """
 
     exception: BaseException
 
     def __post_init__(self) -> None:
-        # Checked here: the end of an actor reads its traceback, where an error would leave the actor half ended.
+        # Checked here: the end of an actor reads its traceback, and an error at that point would leave it half ended.
         if not isinstance(self.exception, BaseException):
             raise TypeError(f"Crashed takes an exception instance, not {shown(self.exception)}")
 
 
-class Killed(ExitReason, frozen=True):
-    """It was ended without being asked."""
+class Killed(Struct, frozen=True):
+    """The actor was ended without being asked."""
+
+
+ExitReason = Normal | Shutdown | Crashed | Killed
+"""The four reasons for which an actor ends. A union, so that a type checker can tell whether a `match` covers all."""
 
 
 def is_abnormal(reason: ExitReason) -> bool:
-    """True for the reasons after which a transient child is restarted: Crashed and Killed."""
+    """Return whether a transient child is restarted after `reason`: Crashed and Killed."""
     return not isinstance(reason, (Normal, Shutdown))
 
 
 def check_reason(reason: object) -> None:
-    """Check that an actor may end with this.
+    """Check that an actor may end with this reason.
 
     Raises:
-        TypeError: it is no ExitReason instance.
+        TypeError: it is not an ExitReason.
     """
     if not isinstance(reason, ExitReason):
         hint = ""
@@ -132,6 +136,34 @@ class WouldDeadlock(SupervisorError, RuntimeError):
 
 class SchedulerStopped(SupervisorError):
     """The scheduler has been stopped: no actor can be started on it."""
+
+
+class WaitTimeout(SupervisorError, pykka.Timeout, TimeoutError):
+    """A wait for an actor was over before the actor answered, started or ended.
+
+    It is a `pykka.Timeout` and a `TimeoutError`, whichever of the two the caller expects.
+    """
+
+
+class CallTimeout(WaitTimeout):
+    """An actor has not answered a call in time. It may still handle the message later; that answer is dropped."""
+
+
+class StartTimeout(SupervisorError, TimeoutError):
+    """A child has not started within the `start_timeout` of its spec, and was killed.
+
+    Args:
+        child_id: the child's id.
+        seconds: the limit.
+    """
+
+    def __init__(self, child_id: object, seconds: float) -> None:
+        super().__init__(child_id, seconds)
+        self.child_id = child_id
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"child {shown(self.child_id)} has not started within its start_timeout of {self.seconds:g} s"
 
 
 class StartFailed(SupervisorError):

@@ -1,11 +1,11 @@
-"""What the two kinds of supervisor share: a child's record, and how its start is begun."""
+"""Code that both kinds of supervisor share: the record of a child, and the begin of its start."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pykka
 from msgspec import Struct
@@ -14,18 +14,17 @@ from supervisors.actors.events import record
 from supervisors.actors.lifecycle import Ignored, Lifecycle, Monitor, StartOutcome, lifecycle_of, monitor
 from supervisors.actors.light_actor import LightActor
 from supervisors.actors.registry import Claim
-from supervisors.exits import IGNORE, Crashed, Draining, ExitReason, Killed, Normal, Shutdown
+from supervisors.exits import IGNORE, Crashed, Draining, ExitReason, Killed, Normal, Shutdown, StartTimeout
 from supervisors.runtime.scheduler import Timer
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, BackoffState, RestartIntensity
-from supervisors.supervision.messages import RESTARTING, ChildInfo
+from supervisors.supervision.messages import ChildInfo, ChildState
 from supervisors.supervision.restart_policy import ChildView
 from supervisors.wording import shown
 
 __all__ = [
     "KILL_GRACE",
     "Child",
-    "ChildState",
     "SupervisorStatistics",
     "checked_name",
     "find",
@@ -39,14 +38,12 @@ __all__ = [
     "statistics_of",
 ]
 
-ChildState = Literal["stopped", "starting", "running", "stopping", "exited", "restarting"]
-
-# After a kill the end is reported by the killer, so this is only for a child on another scheduler that is stuck.
+# The killer itself reports the end, so that this limit is only reached by a child on another scheduler that is stuck.
 KILL_GRACE = 1.0
 
 
 class Child:
-    """A supervisor's record of one child. `exited`: it has ended, and that is not dealt with yet."""
+    """A supervisor's record of one child. In state `exited` it has ended, and that has not been handled yet."""
 
     __slots__ = (
         "backoff",
@@ -55,11 +52,13 @@ class Child:
         "last_reason",
         "last_ref",
         "monitor",
+        "overdue",
         "owed",
         "ref",
         "restarts",
         "retry",
         "spec",
+        "start_timer",
         "started_at",
         "state",
         "token",
@@ -69,48 +68,50 @@ class Child:
         self.spec = spec
         self.state: ChildState = "stopped"
         self.ref: pykka.ActorRef[Any] | None = None
-        # Of the actor that ran last, as long as the child is to be restarted: by it callers still name the child.
+        # The reference of the last actor, as long as the child is to be restarted: callers still name the child by it.
         self.last_ref: pykka.ActorRef[Any] | None = None
-        # Stopped by the strategy for the restart of a sibling, with which it is to start again.
+        # Stopped by the strategy for the restart of a sibling, and to be started again with that sibling.
         self.owed = False
-        # On the name that its spec has registered.
+        # The claim on the name that its spec registers.
         self.claim: Claim | None = None
         self.monitor: Monitor | None = None
-        # Changes with each start and stop: what was queued for an earlier one is then out of date.
+        # Changes with each start and stop, and so invalidates everything that was queued for an earlier one.
         self.incarnation = 0
         self.restarts = 0
         self.started_at: float | None = None
         self.last_reason: ExitReason | None = None
         self.retry: Timer | None = None
+        # Of the current start: its limit, and the failure once that is exceeded.
+        self.start_timer: Timer | None = None
+        self.overdue: Crashed | None = None
         self.token: object = None
         self.backoff = BackoffState(backoff)
 
     @property
     def lifecycle(self) -> Lifecycle:
-        """Of its actor, while it has one."""
+        """The lifecycle of its actor, while it has one."""
         assert self.ref is not None
         lifecycle = lifecycle_of(self.ref)
         assert lifecycle is not None
         return lifecycle
 
     def view(self) -> ChildView:
-        """As the decisions see it."""
+        """Return the child as the restart decisions see it."""
         return ChildView(self.spec.id, self.spec.restart, self.spec.significant, self.state != "stopped")
 
     def info(self) -> ChildInfo:
-        """As which_children gives it."""
-        child: Any = RESTARTING if self.state == "restarting" else self.ref
+        """Return the child as which_children gives it."""
         last = self.last_ref if self.ref is None and self.state != "stopped" else self.ref
-        return ChildInfo(self.spec.id, child, self.spec.type, last)
+        return ChildInfo(self.spec.id, self.ref, self.spec.type, self.state, last)
 
     def seconds_to_end(self, why: ExitReason | None) -> float:
-        """How long it may take to end after it was asked, when its supervisor ends for the reason `why`."""
+        """Return how long it may take to end after it was asked, when its supervisor ends for the reason `why`."""
         if self.spec.shutdown is None and isinstance(why, Shutdown) and isinstance(why.term, Draining):
             return math.inf
         return self.spec.shutdown_seconds
 
     def set_running(self, now: float) -> None:
-        """It has started."""
+        """Record that it has started."""
         self.state = "running"
         self.last_ref = None
         if self.claim is not None:
@@ -119,7 +120,8 @@ class Child:
         self.backoff.started(now)
 
     def release(self, state: ChildState) -> None:
-        """It has no actor any more (or never got one), and is now in `state`."""
+        """Forget its actor, if it has one, and enter `state`."""
+        self.cancel_start_timer()
         if self.monitor is not None:
             self.monitor.cancel()
             self.monitor = None
@@ -138,26 +140,39 @@ class Child:
         self.state = state
 
     def forget_name(self) -> None:
-        """Free the name that its spec has registered: the spec is deleted."""
+        """Free the name that its spec has registered, since the spec is deleted."""
         if self.claim is not None:
             self.claim.release()
             self.claim = None
 
     def cancel_retry(self) -> None:
-        """No attempt to restart it is waited for any more."""
+        """Cancel its next attempt to start, and the limit of the current one."""
+        self.cancel_start_timer()
         if self.retry is not None:
             self.retry.cancel()
             self.retry = None
 
+    def cancel_start_timer(self) -> None:
+        """Cancel the limit of its current start."""
+        if self.start_timer is not None:
+            self.start_timer.cancel()
+            self.start_timer = None
+
+    def start_outcome(self, reported: StartOutcome) -> StartOutcome:
+        """Return the outcome of its start: as the actor reported it, unless the start has exceeded its limit."""
+        self.cancel_start_timer()
+        overdue, self.overdue = self.overdue, None
+        return reported if overdue is None else overdue
+
 
 class SupervisorStatistics(Struct, frozen=True):
-    """What a supervisor holds, at one moment.
+    """Numbers of a supervisor at one moment.
 
     Args:
-        children: specs that it has.
+        children: its specs.
         running: children that run.
         restarting: children that wait for their next start.
-        restarts: restarts that it has made of the children that it has now.
+        restarts: restarts of its present children.
         recent: attempts that count against its budget now.
         budget: attempts that it allows; None for any number.
     """
@@ -171,7 +186,7 @@ class SupervisorStatistics(Struct, frozen=True):
 
 
 def statistics_of(children: Iterable[Child], intensity: RestartIntensity, now: float) -> SupervisorStatistics:
-    """The snapshot of a supervisor with these children."""
+    """Return the statistics of a supervisor with these children."""
     count = running = restarting = restarts = 0
     for child in children:
         count += 1
@@ -182,18 +197,18 @@ def statistics_of(children: Iterable[Child], intensity: RestartIntensity, now: f
 
 
 def shutdown_reason(reason: ExitReason | None) -> Shutdown:
-    """What a supervisor tells a child that it stops: its own reason for ending, if that says more than that it does.
+    """Return the reason for which a supervisor stops a child: its own reason for ending, if that is a Shutdown.
 
-    So a child knows when its supervisor gave up (`RestartBudgetExceeded`), and can drop what nobody waits for.
+    So a child can see that its supervisor gave up (`RestartBudgetExceeded`), and drop work that has no reader left.
     """
     return reason if isinstance(reason, Shutdown) else Shutdown()
 
 
 def find(children: Mapping[Any, Child], key: object) -> Child | None:
-    """Return the child under a key, which may be anything: what cannot be a key is the key of no child."""
+    """Return the child under a key; None also if the key is not hashable or its code raises."""
     try:
         return children.get(key)
-    except BaseException:  # not hashable; or the user's own __hash__ or __eq__ raises
+    except BaseException:  # the user's own __hash__ or __eq__ may raise anything
         return None
 
 
@@ -201,7 +216,7 @@ def checked_name(name: str | None) -> str | None:
     """Return the name of a supervisor.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not a str.
     """
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a text or None, not {shown(name)}")
@@ -209,7 +224,7 @@ def checked_name(name: str | None) -> str | None:
 
 
 def not_a_spec(given: object) -> str:
-    """Return what is wrong with something that is no ChildSpec."""
+    """Return the error message for a value that should be a ChildSpec."""
     if isinstance(given, type):
         return f"a child must be a ChildSpec, not a class: ChildSpec(id=..., start={given.__name__}.start)"
     if isinstance(given, Mapping):
@@ -218,36 +233,38 @@ def not_a_spec(given: object) -> str:
 
 
 def holder_of(child_id: Hashable, supervisor: object) -> str:
-    """Return how the holder of a registered name is called in messages."""
+    """Return the words by which messages name the holder of a registered name."""
     return f"child {shown(child_id)} of {supervisor}"
 
 
 def launch(
     child: Child,
     supervisor: LightActor,
-    known: Mapping[Any, Child],
+    known: Mapping[pykka.ActorRef[Any], Child],
     reported: Callable[[StartOutcome], object],
 ) -> StartOutcome | None:
     """Call the start function of a child.
 
     Args:
-        child: to be started.
-        supervisor: whose child it is.
-        known: the supervisor's children by reference: none of them can be the child's actor, too.
-        reported: called when the start is done, on any thread, if it is not known at once.
+        child: the child to start.
+        supervisor: its supervisor.
+        known: the supervisor's children by reference; the start function must not return one of these.
+        reported: called with the outcome of the start, on any thread, if this function returns None. May be called
+            twice if the start exceeds its limit; the first call counts.
 
     Returns:
-        The outcome, if it is known at once. None: `child.ref` is set, and monitored by the supervisor.
+        The outcome, if it is known at once. None: `child.ref` is set, and the supervisor monitors it.
     """
     child.incarnation += 1
     child.state = "starting"
     child.owed = False
+    child.overdue = None
     try:
         spec = child.spec
         if spec.register is not None and child.claim is None:
             child.claim = supervisor.scheduler.registry.claim(spec.register, holder_of(spec.id, supervisor))
         if spec.restart == "temporary":
-            # Started once only: what its start function holds on to (the child's arguments) is not kept beyond.
+            # Started once only, so that the arguments which its start function holds can be freed now.
             child.spec = spec.without_start()
         answer: Any = spec.start()
         if answer is IGNORE:
@@ -258,12 +275,24 @@ def launch(
     lifecycle.supervisor = supervisor
     child.ref = answer
     child.monitor = monitor(answer, supervisor)
+    # Before the listener, which may be called at once and cancels it.
+    if spec.start_timeout is not None:
+        child.start_timer = supervisor.call_later(spec.start_timeout, _start_overdue, child, supervisor, reported)
     lifecycle.start.listen(reported)
     return None
 
 
-def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[Any, Child]) -> Lifecycle:
-    """Return the life of what a start function returned, if it can be a child."""
+def _start_overdue(child: Child, supervisor: LightActor, reported: Callable[[StartOutcome], object]) -> None:
+    """Kill a child whose start takes too long; the report of its end completes the start, as a failed one."""
+    limit = child.spec.start_timeout
+    assert limit is not None
+    child.overdue = Crashed(StartTimeout(child.spec.id, limit))
+    child.start_timer = supervisor.call_later(KILL_GRACE, reported, Killed())
+    child.lifecycle.kill()
+
+
+def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[pykka.ActorRef[Any], Child]) -> Lifecycle:
+    """Return the lifecycle of the actor that a start function returned, if that can be a child."""
     if not isinstance(answer, pykka.ActorRef):
         raise TypeError(f"the start function must return a reference or IGNORE, not {shown(answer)}")
     lifecycle = lifecycle_of(answer)
@@ -287,26 +316,23 @@ def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[Any, Chi
 
 
 def report_crash(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
-    """Record that a child that is not restarted has crashed: which one, of whom. Its own record has the traceback."""
+    """Record the crash of a child that is not restarted. The actor's own exit record has the traceback."""
     level = logging.ERROR if isinstance(reason, Crashed) else logging.WARNING
     data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
     record(supervisor.scheduler, "child_crashed", level, data)
 
 
 def report_failed_start(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
-    """Record that a restart of a child has failed. No one else tells of a start function that raises."""
+    """Record that a restart of a child has failed. A start function that raises leaves no other record."""
     data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
     exception = reason.exception if isinstance(reason, Crashed) else None
     record(supervisor.scheduler, "start_failed", logging.ERROR, data, exception)
 
 
 def report_stop(supervisor: LightActor, child: Child, reason: ExitReason | None) -> None:
-    """A stopped child ended with `reason` (None: its end was never reported): say so if that was not expected."""
+    """Record the end of a stopped child if its reason is not as expected (None: the end was not reported in time)."""
     child.last_reason = reason
-    expected: tuple[type[ExitReason], ...] = (Normal, Shutdown)
-    if child.spec.brutal:
-        expected = (Normal, Shutdown, Killed)
-    if not isinstance(reason, expected):
+    if not (isinstance(reason, (Normal, Shutdown)) or (child.spec.brutal and isinstance(reason, Killed))):
         data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
         exception = reason.exception if isinstance(reason, Crashed) else None
         record(supervisor.scheduler, "stop_problem", logging.WARNING, data, exception)

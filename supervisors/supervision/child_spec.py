@@ -1,4 +1,4 @@
-"""What a supervisor must know of a child."""
+"""The spec of a child: how to start it, when to restart it, how to stop it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ChildSpec", "ChildType", "Restart"]
 Restart = Literal["permanent", "transient", "temporary"]
 ChildType = Literal["worker", "supervisor"]
 
-# OTP's default. Long enough for a worker to flush, short enough for an operator who waits.
+# OTP's default: long enough for a worker to flush, short enough for a waiting operator.
 _WORKER_SHUTDOWN = 5.0
 
 
@@ -27,9 +27,10 @@ class ChildSpec:
 
     Args:
         id: its name within its supervisor; hashable.
-        start: starts it and returns its reference, or IGNORE. Called on the scheduler's thread, so it must not block,
-            and a light actor that it starts is on the supervisor's scheduler without being told so. May be called
-            again for each restart. The actor's own `on_start` decides when it counts as started.
+        start: starts it and returns its reference, or IGNORE. Called on the scheduler's thread, so it must not block
+            (`with_deferred_init` runs a slow `__init__` elsewhere), and a light actor that it starts is on the
+            supervisor's scheduler by default. May be called again for each restart. The actor's own `on_start` decides
+            when it counts as started.
         restart: "permanent" (always), "transient" (unless it ended with Normal or Shutdown), "temporary" (never).
         shutdown: seconds between being asked to end and being killed; "brutal_kill": not asked; "infinity" (or
             math.inf): never killed. None: 5 s for a worker, infinity for a supervisor.
@@ -37,10 +38,12 @@ class ChildSpec:
         significant: its own end may stop the supervisor: see `auto_shutdown`. Not for permanent children.
         register: a name under which the scheduler's `registry` finds whichever actor runs as this child; hashable.
             The name belongs to the spec: it survives restarts, and is free when the spec is deleted or the supervisor
-            has ended. Until the child has started, and between its restarts, the name leads to nothing.
+            has ended. Until the child has started, and between its restarts, no actor has the name.
+        start_timeout: seconds in which it must have started, or it is killed and its start has failed with
+            `StartTimeout`. None: no limit. It cannot interrupt the start function itself.
 
     Raises:
-        TypeError, ValueError: one of them is something else.
+        TypeError, ValueError: an argument is not as described.
     """
 
     id: Hashable
@@ -50,6 +53,7 @@ class ChildSpec:
     type: ChildType = "worker"
     significant: bool = False
     register: Hashable | None = None
+    start_timeout: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("id", self.id), ("register", self.register)):
@@ -75,15 +79,21 @@ class ChildSpec:
                 raise TypeError(f"shutdown of child {self.id!r} must be seconds, not {shutdown!r}")
             if not shutdown >= 0:
                 raise ValueError(f"shutdown of child {self.id!r} must not be negative: {shutdown!r}")
+        limit = self.start_timeout
+        if limit is not None:
+            if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+                raise TypeError(f"start_timeout of child {self.id!r} must be seconds or None, not {limit!r}")
+            if not (limit > 0 and math.isfinite(limit)):
+                raise ValueError(f"start_timeout of child {self.id!r} must be positive and finite: {limit!r}")
 
     @property
     def brutal(self) -> bool:
-        """It is killed without being asked."""
+        """True if it is killed without being asked."""
         return self.shutdown == "brutal_kill"
 
     @property
     def shutdown_seconds(self) -> float:
-        """How long it may take to end after it was asked, in seconds: 0.0 for "brutal_kill", may be math.inf."""
+        """The seconds that it may take to end after it was asked: 0.0 for "brutal_kill", may be math.inf."""
         if self.shutdown is None:
             return _WORKER_SHUTDOWN if self.type == "worker" else math.inf
         if isinstance(self.shutdown, str):
@@ -91,7 +101,7 @@ class ChildSpec:
         return float(self.shutdown)
 
     def without_start(self) -> ChildSpec:
-        """Return the spec of a child that is never started again, which holds on to no argument of its start."""
+        """Return the spec without its start function, for a child that is never started again."""
         kept = object.__new__(ChildSpec)
         for name in _KEPT:
             object.__setattr__(kept, name, getattr(self, name))

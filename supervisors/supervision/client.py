@@ -1,15 +1,15 @@
-"""Functions that administer a supervisor from any thread but a scheduler's. They wait, with a deadline."""
+"""Functions for all threads but a scheduler's: administer a supervisor, end an actor, wait for its start or end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 import pykka
 
 from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, Ignored, StartOutcome, checked_lifecycle, monitor
-from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed, check_reason
+from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed, WaitTimeout, check_reason
 from supervisors.runtime.interrupts import Event
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
@@ -18,9 +18,9 @@ from supervisors.supervision.messages import (
     ChildInfo,
     CountChildren,
     DeleteChild,
-    Reply,
     RestartChild,
     StartChild,
+    SupervisorMessage,
     TerminateChild,
     WhichChildren,
 )
@@ -30,30 +30,33 @@ from supervisors.wording import shown
 __all__ = [
     "count_children",
     "delete_child",
+    "kill",
     "restart_child",
     "start_child",
+    "start_failure",
     "stop",
     "terminate_child",
+    "wait_ended",
     "wait_started",
     "which_children",
 ]
 
+T = TypeVar("T")
+
 
 def which_children(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> list[ChildInfo]:
-    """The children of a supervisor, in start order.
+    """Return the children of a supervisor, in start order.
 
     This and the functions below raise `WouldDeadlock` on a scheduler's thread (send the message of the same name
-    there), `pykka.Timeout` after `timeout` seconds, `pykka.ActorDeadError` if the supervisor is dead, and TypeError if
+    there), `WaitTimeout` after `timeout` seconds, `pykka.ActorDeadError` if the supervisor is dead, and TypeError if
     `ref` is not the reference of a supervisor; nothing has been sent then.
     """
-    result: list[ChildInfo] = _request(ref, WhichChildren, timeout)
-    return result
+    return _request(ref, WhichChildren, timeout)
 
 
 def count_children(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> ChildCounts:
-    """How many children a supervisor has: specs, active, supervisors, workers."""
-    result: ChildCounts = _request(ref, CountChildren, timeout)
-    return result
+    """Return how many children a supervisor has: specs, active, supervisors, workers."""
+    return _request(ref, CountChildren, timeout)
 
 
 def start_child(ref: pykka.ActorRef[Any], spec: ChildSpec, timeout: float = 60.0) -> pykka.ActorRef[Any] | None:
@@ -65,8 +68,11 @@ def start_child(ref: pykka.ActorRef[Any], spec: ChildSpec, timeout: float = 60.0
     Raises:
         StartFailed, AlreadyStarted, AlreadyPresent, MaxChildren, SpecError, SupervisorStopping: see there.
     """
-    result: pykka.ActorRef[Any] | None = _request(ref, lambda reply: StartChild(spec, reply), timeout)
-    return result
+
+    def request(reply: Callable[[pykka.ActorRef[Any] | BaseException | None], object]) -> StartChild:
+        return StartChild(spec, reply)
+
+    return _request(ref, request, timeout)
 
 
 def terminate_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 60.0) -> None:
@@ -77,7 +83,11 @@ def terminate_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 
     Raises:
         ChildNotFound: there is no such child.
     """
-    _request(ref, lambda reply: TerminateChild(child, reply), timeout)
+
+    def request(reply: Callable[[BaseException | None], object]) -> TerminateChild:
+        return TerminateChild(child, reply)
+
+    _request(ref, request, timeout)
 
 
 def restart_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 60.0) -> pykka.ActorRef[Any] | None:
@@ -89,8 +99,11 @@ def restart_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 60
     Raises:
         ChildNotFound, ChildRunning, ChildRestarting, StartFailed, NotSupported: see there.
     """
-    result: pykka.ActorRef[Any] | None = _request(ref, lambda reply: RestartChild(child, reply), timeout)
-    return result
+
+    def request(reply: Callable[[pykka.ActorRef[Any] | BaseException | None], object]) -> RestartChild:
+        return RestartChild(child, reply)
+
+    return _request(ref, request, timeout)
 
 
 def delete_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 5.0) -> None:
@@ -99,7 +112,11 @@ def delete_child(ref: pykka.ActorRef[Any], child: Hashable, timeout: float = 5.0
     Raises:
         ChildNotFound, ChildRunning, ChildRestarting, NotSupported: see there.
     """
-    _request(ref, lambda reply: DeleteChild(child, reply), timeout)
+
+    def request(reply: Callable[[BaseException | None], object]) -> DeleteChild:
+        return DeleteChild(child, reply)
+
+    _request(ref, request, timeout)
 
 
 def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: float = 5.0) -> bool:
@@ -108,13 +125,14 @@ def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: fl
     Args:
         ref: any actor that can be monitored.
         reason: by default Shutdown().
-        timeout: seconds. It is not killed when they are over.
+        timeout: seconds. The actor is not killed when they are over; see `kill`.
 
     Returns:
         True if it has ended.
 
     Raises:
-        TypeError: `reason` is no ExitReason; or `ref` is no reference, or that of an actor that reports no end.
+        TypeError: `reason` is not an ExitReason; or `ref` is not the reference of an actor that reports its end.
+        WouldDeadlock: on a scheduler's thread.
     """
     check_may_block("stop()")
     if reason is not None:
@@ -130,6 +148,48 @@ def stop(ref: pykka.ActorRef[Any], reason: ExitReason | None = None, timeout: fl
         watch.cancel()
 
 
+def kill(ref: pykka.ActorRef[Any]) -> None:
+    """End an actor without asking it: its exit reason is Killed, and its supervisor restarts it accordingly.
+
+    From any thread, a scheduler's included; returns at once (`wait_ended` waits for the end). A supervisor's children
+    are killed with it. An actor with a thread counts as dead at once; its thread is abandoned until its code returns.
+    Without effect on a dead actor.
+
+    Raises:
+        TypeError: `ref` is not the reference of an actor that reports its end.
+    """
+    checked_lifecycle(ref, "killed").kill()
+
+
+def wait_ended(ref: pykka.ActorRef[Any], timeout: float | None = None) -> ExitReason:
+    """Wait until an actor has ended, and return its exit reason.
+
+    Args:
+        ref: any actor that can be monitored.
+        timeout: seconds; None: no limit.
+
+    Raises:
+        WaitTimeout: it has not ended within `timeout` seconds. A `TimeoutError`.
+        TypeError: `ref` is not the reference of an actor that reports its end.
+        WouldDeadlock: on a scheduler's thread; `monitor` is for there.
+    """
+    check_may_block("wait_ended()")
+    check_timeout(timeout)
+    lifecycle = checked_lifecycle(ref, "waited for")
+    ended = Event()
+
+    def listener(_: ExitReason) -> None:
+        ended.set()
+
+    lifecycle.exit.listen(listener)
+    if not ended.wait(timeout):
+        lifecycle.exit.forget(listener)
+        raise WaitTimeout(f"{ref} has not ended within {timeout} seconds")
+    reason = lifecycle.exit.value
+    assert reason is not None
+    return reason
+
+
 def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
     """Wait until an actor has started (a supervisor: all its children).
 
@@ -138,8 +198,9 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
 
     Raises:
         StartFailed: with the reason; `cause` is the original exception.
-        pykka.Timeout: neither within `timeout` seconds.
-        TypeError: it is an actor whose start nobody reports.
+        WaitTimeout: neither within `timeout` seconds.
+        TypeError: `ref` is not the reference of an actor that reports its start.
+        WouldDeadlock: on a scheduler's thread.
     """
     check_may_block("wait_started()")
     check_timeout(timeout)
@@ -152,43 +213,53 @@ def wait_started(ref: pykka.ActorRef[Any], timeout: float = 60.0) -> bool:
     lifecycle.start.listen(listener)
     if not known.wait(timeout):
         lifecycle.start.forget(listener)
-        raise pykka.Timeout(f"{ref} has not started within {timeout} seconds")
+        raise WaitTimeout(f"{ref} has not started within {timeout} seconds")
     outcome = lifecycle.start.value
-    if isinstance(outcome, ExitReason):
-        failure = outcome.exception if isinstance(outcome, Crashed) else None
-        if isinstance(failure, StartFailed):
-            raise failure
-        raise StartFailed(None, outcome)
+    assert outcome is not None
+    failure = start_failure(outcome)
+    if failure is not None:
+        raise failure
     return not isinstance(outcome, Ignored)
 
 
-def _request(ref: pykka.ActorRef[Any], make: Callable[[Reply], object], timeout: float) -> Any:
+def start_failure(outcome: StartOutcome) -> StartFailed | None:
+    """Return the error for a start that failed; None for Started and Ignored."""
+    if not isinstance(outcome, ExitReason):
+        return None
+    failure = outcome.exception if isinstance(outcome, Crashed) else None
+    return failure if isinstance(failure, StartFailed) else StartFailed(None, outcome)
+
+
+def _request(
+    ref: pykka.ActorRef[Any], make: Callable[[Callable[[T | BaseException], object]], SupervisorMessage], timeout: float
+) -> T:
     """Send a request and wait for its reply, or for the supervisor's end."""
     check_may_block("a request to a supervisor")
     check_timeout(timeout)
     if not isinstance(ref, pykka.ActorRef):
         raise TypeError(f"the first argument must be the reference of a supervisor, not {shown(ref)}")
     if not issubclass(ref.actor_class, (Supervisor, DynamicSupervisor)):
-        # Not sent: to another actor the request would be a message that it does not know.
+        # Not sent: to another actor the request would be an unknown message.
         raise TypeError(f"{ref} is no supervisor: requests about children go to the supervisor's reference")
-    answers: list[Any] = []
+    answers: list[T | BaseException] = []
     answered = Event()
 
-    def reply(answer: Any) -> None:
+    def reply(answer: T | BaseException) -> None:
         answers.append(answer)
         answered.set()
 
     def down(_: Down) -> None:
         reply(pykka.ActorDeadError(f"{ref} ended before it answered"))
 
-    # Set before the request: so whatever becomes of that, one of the two is heard.
+    # Set up before the request is sent, so that either the reply or the Down arrives, however the two race.
     watch = monitor(ref, down)
     try:
         ref.tell(make(reply))
         if not answered.wait(timeout):
-            raise pykka.Timeout(f"no answer from {ref} within {timeout} seconds")
+            raise WaitTimeout(f"no answer from {ref} within {timeout} seconds")
     finally:
         watch.cancel()
-    if isinstance(answers[0], BaseException):
-        raise answers[0]
-    return answers[0]
+    first = answers[0]
+    if isinstance(first, BaseException):
+        raise first
+    return first

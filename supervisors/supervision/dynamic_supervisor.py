@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
+from typing import Any, assert_never
+
+import pykka
 
 from supervisors.actors.events import record
 from supervisors.actors.lifecycle import Down, Ignored, Started, StartOutcome
@@ -41,13 +43,15 @@ from supervisors.supervision.messages import (
     ChildCounts,
     CountChildren,
     DeleteChild,
-    Reply,
+    DoneReply,
     RestartChild,
     StartChild,
+    StartReply,
+    SupervisorMessage,
     TerminateChild,
     WhichChildren,
 )
-from supervisors.supervision.operations import answer
+from supervisors.supervision.operations import answer, report_unexpected
 from supervisors.supervision.restart_policy import is_restarted
 from supervisors.wording import shown
 
@@ -57,19 +61,19 @@ __all__ = ["DynamicSupervisor"]
 class DynamicSupervisor(LightActor):
     """Starts children on request, restarts each on its own, stops all at once.
 
-    Runs in: the scheduler's thread. Owns: its children. Everything costs the same for the ten-thousandth child as for
-    the first; children start side by side. If it crashes or is killed, its children are killed.
+    Runs in: the scheduler's thread. Owns: its children. The cost of an operation does not depend on the number of
+    children; children start side by side. If it crashes or is killed, its children are killed.
 
     Args:
-        max_children: how many there may be, those that are being restarted included; None: any number.
-        max_restarts: so many restarts of all children within `max_seconds` are allowed; None: any number.
+        max_children: the limit of children, those that are being restarted included; None: no limit.
+        max_restarts: the limit of restarts of all children within `max_seconds`; None: no limit.
         max_seconds: seconds.
-        restart_backoff: how long to wait before restarts of one child; None: never.
+        restart_backoff: the wait before restarts of one child; None: no wait.
         name: a text, for people.
-        policy: decides on restarts in place of the three options above; None: they do.
+        policy: decides on restarts in place of the three options above; None: these options do.
 
     Raises:
-        TypeError, ValueError: an option is something else.
+        TypeError, ValueError: an option is not as described.
     """
 
     def __init__(
@@ -91,12 +95,12 @@ class DynamicSupervisor(LightActor):
         self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
         self._policy = policy
         self._backoff = restart_backoff
-        # Dictionaries for their order; the values of the first are those whose start somebody waits for.
-        self._children: dict[Child, Reply | None] = {}
-        self._by_ref: dict[Any, Child] = {}
-        # Those that are being restarted, by the reference of the actor that ran last.
-        self._by_last_ref: dict[Any, Child] = {}
-        self._terminating: dict[Child, list[Reply | None]] = {}
+        # A dictionary for its order; the values are the reply functions of starts in progress.
+        self._children: dict[Child, StartReply | None] = {}
+        self._by_ref: dict[pykka.ActorRef[Any], Child] = {}
+        # Children that are being restarted, by the reference of their last actor.
+        self._by_last_ref: dict[pykka.ActorRef[Any], Child] = {}
+        self._terminating: dict[Child, list[DoneReply | None]] = {}
         self._supervisors = 0
         self._reason: ExitReason | None = None
 
@@ -105,9 +109,11 @@ class DynamicSupervisor(LightActor):
 
     # -- messages ------------------------------------------------------------------------------------------------
 
-    def on_receive(self, message: Any) -> object:
-        """Requests, and the ends of children."""
-        if isinstance(message, Down):
+    def on_receive(self, message: object) -> None:
+        """Handle requests, and the ends of children: a `SupervisorMessage`."""
+        if not isinstance(message, SupervisorMessage):  # untyped references let senders send anything
+            report_unexpected(self, message)
+        elif isinstance(message, Down):
             self._child_down(message)
         elif isinstance(message, (StartChild, TerminateChild)):
             self._request(message)
@@ -118,16 +124,14 @@ class DynamicSupervisor(LightActor):
         elif isinstance(message, (RestartChild, DeleteChild)):
             answer(self, message.reply, NotSupported(message.child))
         else:
-            data = {"supervisor": str(self), "type": type(message).__name__}
-            record(self.scheduler, "unexpected_message", logging.WARNING, data)
-        return None
+            assert_never(message)
 
     def statistics(self) -> SupervisorStatistics:
-        """What it holds now. Scheduler's thread only."""
+        """Return its present statistics. Scheduler's thread only."""
         return statistics_of(self._children, self.intensity, self.scheduler.now())
 
     def count(self) -> ChildCounts:
-        """How many children there are. Scheduler thread only; constant time."""
+        """Return the numbers of its children in constant time. Scheduler's thread only."""
         specs = len(self._children)
         return ChildCounts(specs, len(self._by_ref), self._supervisors, specs - self._supervisors)
 
@@ -142,7 +146,7 @@ class DynamicSupervisor(LightActor):
             if child.ref is None:
                 self._remove(child)
                 continue
-            if child.state != "stopping":  # else it has its timer already
+            if child.state != "stopping":  # otherwise its timer is running already
                 self._ask_to_end(child)
                 seconds = child.seconds_to_end(reason)
                 if not child.spec.brutal and seconds != math.inf:
@@ -153,7 +157,7 @@ class DynamicSupervisor(LightActor):
             self._finish()
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Answer what waits; kill the children that are left, which is none after an orderly end."""
+        """Answer pending requests; kill the children that are left, if its end was not an orderly one."""
         for child in list(self._children):
             self._refuse_start(child)
             if child.ref is not None:
@@ -168,11 +172,11 @@ class DynamicSupervisor(LightActor):
                 self._start_child(message)
             else:
                 self._terminate_child(message)
-        except BaseException as exc:  # of a value of the user's: a request never ends the supervisor
+        except BaseException as exc:  # from a value of the user's: a request never ends the supervisor
             answer(self, message.reply, exc)
 
     def _start_child(self, message: StartChild) -> None:
-        spec: Any = message.spec
+        spec: ChildSpec | object = message.spec  # an untyped caller may have sent anything
         reply = message.reply
         if self._reason is not None:
             answer(self, reply, SupervisorStopping(f"{self} is stopping"))
@@ -202,6 +206,7 @@ class DynamicSupervisor(LightActor):
     def _reported(self, child: Child, incarnation: int, outcome: StartOutcome) -> None:
         if child.incarnation != incarnation or child not in self._children or child.state != "starting":
             return
+        outcome = child.start_outcome(outcome)
         reply, self._children[child] = self._children[child], None
         if isinstance(outcome, Started):
             if child.last_ref is not None:
@@ -209,7 +214,7 @@ class DynamicSupervisor(LightActor):
             child.set_running(self.scheduler.now())
             answer(self, reply, child.ref)
             return
-        self._by_ref.pop(child.ref, None)
+        self._forget_ref(child)
         child.release("stopped")
         if isinstance(outcome, Ignored):
             self._remove(child)
@@ -227,12 +232,12 @@ class DynamicSupervisor(LightActor):
         if child is None:
             return
         if child.state == "starting":
-            # An actor with a thread may have ended before its start was reported here: first things first.
+            # The end of an actor with a thread may overtake the report of its start; handle the start first.
             outcome = child.lifecycle.start.value
             assert outcome is not None
             self._reported(child, child.incarnation, outcome)
             if child.ref is not down.ref:
-                return  # it has not started, and that has been dealt with
+                return  # its start has failed, and that has been handled
         if self._by_ref.pop(down.ref, None) is None:
             return  # the answer to its start ended this supervisor
         if child.state == "stopping":
@@ -268,7 +273,7 @@ class DynamicSupervisor(LightActor):
             child.retry = self.call_later(delay, self._retry, child)
 
     def _delay(self, child: Child, reason: ExitReason, now: float) -> float | None:
-        """Return the seconds to wait before a restart, None if it is one too many."""
+        """Return the seconds to wait before a restart; None if the budget is exceeded."""
         if self._policy is not None:
             return self._policy.delay(child.spec.id, reason, now)
         return child.backoff.delay(now) if self.intensity.allow(now) else None
@@ -315,7 +320,7 @@ class DynamicSupervisor(LightActor):
                 self._kill(child)
 
     def _give_up(self, child: Child) -> None:
-        self._by_ref.pop(child.ref, None)
+        self._forget_ref(child)
         self._stopped(child, None)
 
     def _stopped(self, child: Child, reason: ExitReason | None) -> None:
@@ -330,7 +335,7 @@ class DynamicSupervisor(LightActor):
 
     def _remove(self, child: Child) -> None:
         child.cancel_retry()
-        self._by_ref.pop(child.ref, None)
+        self._forget_ref(child)
         if child.last_ref is not None:
             self._by_last_ref.pop(child.last_ref, None)
         child.release("stopped")
@@ -340,8 +345,12 @@ class DynamicSupervisor(LightActor):
         for reply in self._terminating.pop(child, ()):
             answer(self, reply, None)
 
+    def _forget_ref(self, child: Child) -> None:
+        if child.ref is not None:
+            self._by_ref.pop(child.ref, None)
+
     def _refuse_start(self, child: Child) -> None:
-        """Somebody waits for its start, which will not be."""
+        """Answer the request that waits for its start, if there is one, since it is being stopped."""
         reply = self._children.get(child)
         if reply is not None:
             self._children[child] = None

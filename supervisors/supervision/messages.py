@@ -1,40 +1,42 @@
-"""The messages that a supervisor understands. Send them with `tell` from anywhere; `admin` has functions that wait."""
+"""The messages of supervisors: send them with `tell` from any thread; `client` has functions that wait."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import pykka
 from msgspec import Struct
 
+from supervisors.actors.lifecycle import Down
 from supervisors.supervision.child_spec import ChildSpec, ChildType
 
 __all__ = [
-    "RESTARTING",
     "ChildCounts",
     "ChildInfo",
+    "ChildState",
     "CountChildren",
+    "CountReply",
     "DeleteChild",
-    "Reply",
-    "Request",
+    "DoneReply",
+    "InfoReply",
     "RestartChild",
     "StartChild",
+    "StartReply",
+    "SupervisorMessage",
     "TerminateChild",
     "WhichChildren",
+    "counts",
 ]
 
-Reply = Callable[[Any], object]
-"""Called once on the supervisor's scheduler thread with the result, or with an exception instance. Not called if the
-supervisor is dead when the message arrives."""
+ChildState = Literal["stopped", "starting", "running", "stopping", "exited", "restarting"]
 
-RESTARTING: Final = "restarting"
-
-
-class Request(Struct, frozen=True):
-    """Base of the requests."""
-
-    reply: Reply | None = None
+# A reply function is called once, on the supervisor's scheduler thread, with the result or with an exception instance.
+# It is not called if the supervisor is dead when the message arrives.
+StartReply = Callable[[pykka.ActorRef[Any] | BaseException | None], object]
+DoneReply = Callable[[BaseException | None], object]
+InfoReply = Callable[["list[ChildInfo] | BaseException"], object]
+CountReply = Callable[["ChildCounts | BaseException"], object]
 
 
 class StartChild(Struct, frozen=True):
@@ -44,17 +46,17 @@ class StartChild(Struct, frozen=True):
     """
 
     spec: ChildSpec
-    reply: Reply | None = None
+    reply: StartReply | None = None
 
 
 class TerminateChild(Struct, frozen=True):
-    """Stop a child (named by id; for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound.
+    """Stop a child, named by id (for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound.
 
     While a dynamic supervisor restarts a child, the child's last reference still names it.
     """
 
     child: Hashable
-    reply: Reply | None = None
+    reply: DoneReply | None = None
 
 
 class RestartChild(Struct, frozen=True):
@@ -64,7 +66,7 @@ class RestartChild(Struct, frozen=True):
     """
 
     child: Hashable
-    reply: Reply | None = None
+    reply: StartReply | None = None
 
 
 class DeleteChild(Struct, frozen=True):
@@ -74,35 +76,46 @@ class DeleteChild(Struct, frozen=True):
     """
 
     child: Hashable
-    reply: Reply | None = None
+    reply: DoneReply | None = None
 
 
-class WhichChildren(Request, frozen=True):
-    """Result: a list of ChildInfo, in start order. Answered at once, whatever the supervisor is at."""
+class WhichChildren(Struct, frozen=True):
+    """List the children in start order. Answered at once, also in the middle of another request."""
+
+    reply: InfoReply | None = None
 
 
-class CountChildren(Request, frozen=True):
-    """Result: ChildCounts. Answered at once, whatever the supervisor is at."""
+class CountChildren(Struct, frozen=True):
+    """Count the children. Answered at once, also in the middle of another request."""
+
+    reply: CountReply | None = None
+
+
+SupervisorMessage = StartChild | TerminateChild | RestartChild | DeleteChild | WhichChildren | CountChildren | Down
+"""All messages that a supervisor handles: the argument of ``Ref[SupervisorMessage]``."""
 
 
 class ChildInfo(Struct, frozen=True):
-    """One child.
+    """One child of a supervisor.
 
     Args:
         id: its id.
-        child: its reference; None if it does not run; "restarting" between two attempts.
+        child: its reference; None while it has no actor.
         type: "worker" or "supervisor".
-        ref: its reference; while it is restarting the last one that ran, by which it can still be terminated.
+        state: "running", "starting", "stopping", "stopped", "exited" (its end has not been handled yet) or
+            "restarting" (it waits for its next start).
+        ref: its reference; while it is restarting that of its last actor, by which it can still be terminated.
     """
 
     id: Hashable
-    child: pykka.ActorRef[Any] | Literal["restarting"] | None
+    child: pykka.ActorRef[Any] | None
     type: ChildType
+    state: ChildState
     ref: pykka.ActorRef[Any] | None = None
 
 
 class ChildCounts(Struct, frozen=True):
-    """How many there are: specs; children that run; supervisors and workers among the specs."""
+    """Numbers of children: specs; children that have an actor; supervisors and workers among the specs."""
 
     specs: int
     active: int
@@ -111,7 +124,7 @@ class ChildCounts(Struct, frozen=True):
 
 
 def counts(infos: list[ChildInfo]) -> ChildCounts:
-    """Count them."""
+    """Return how many children the list has of each kind."""
     supervisors = sum(info.type == "supervisor" for info in infos)
-    active = sum(info.child is not None and info.child != RESTARTING for info in infos)
+    active = sum(info.child is not None for info in infos)
     return ChildCounts(len(infos), active, supervisors, len(infos) - supervisors)

@@ -1,28 +1,30 @@
-"""Operations that take time, one after another, on an actor that must not block."""
+"""Operations that take time, carried out one after another by an actor that must not block."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import GeneratorType
-from typing import Any
+from typing import Any, TypeVar
 
 from supervisors.actors.events import record
 from supervisors.actors.light_actor import LightActor
 from supervisors.exits import StartFailed, SupervisorError, SupervisorStopping
-from supervisors.supervision.messages import Reply
 from supervisors.wording import text_of
 
-__all__ = ["Operation", "Operator", "answer", "requested"]
+__all__ = ["Operation", "Operator", "answer", "report_unexpected", "requested"]
 
-# It waits by yielding a token; `_fire` with that token lets it go on. What it returns, or a SupervisorError that it
-# raises, is the answer to the request that it was made for.
+T = TypeVar("T")
+
+# An operation waits by yielding a token; `_fire` with that token resumes it. Its return value, or a SupervisorError
+# that it raises, is the answer to its request.
 Operation = Generator[object, Any, Any]
+_Entry = tuple[Operation, Callable[[Any], object] | None]
 
 
 def requested(operation: Operation) -> Operation:
-    """Return the same operation, as it is run for a request: whatever it raises is the answer.
+    """Return the same operation with every exception turned into the answer.
 
     A request holds values of the user (an id whose `__eq__` raises), and none of them may end the supervisor.
     """
@@ -34,13 +36,13 @@ def requested(operation: Operation) -> Operation:
         return exc
 
 
-def answer(supervisor: LightActor, reply: Reply | None, result: object) -> None:
-    """Answer a request; an error that no one waits for is logged.
+def answer(supervisor: LightActor, reply: Callable[[T], object] | None, result: T) -> None:
+    """Answer a request, or log an error if the request has no reply function.
 
     Args:
         supervisor: that answers.
-        reply: the request's.
-        result: or an exception instance.
+        reply: the request's reply function.
+        result: the result, or an exception instance.
     """
     if reply is not None:
         supervisor.scheduler.run_guarded(None, _call, reply, result)
@@ -50,8 +52,14 @@ def answer(supervisor: LightActor, reply: Reply | None, result: object) -> None:
         record(supervisor.scheduler, "request_failed", logging.WARNING, data, exception)
 
 
-def _call(reply: Reply, result: object) -> None:
-    # Not the reply itself is guarded: the log shows the repr of what raised, which here would be the user's.
+def report_unexpected(supervisor: LightActor, message: object) -> None:
+    """Log a message that the supervisor does not know, and drop it."""
+    data = {"supervisor": str(supervisor), "type": type(message).__name__}
+    record(supervisor.scheduler, "unexpected_message", logging.WARNING, data)
+
+
+def _call(reply: Callable[[T], object], result: T) -> None:
+    # The guarded function is this one, since the log shows its repr, and the repr of `reply` may be the user's code.
     reply(result)
 
 
@@ -60,23 +68,23 @@ class Operator(LightActor):
 
     def __init__(self) -> None:
         super().__init__()
-        self._todo: deque[tuple[Operation, Reply | None]] = deque()
-        self._operation: tuple[Operation, Reply | None] | None = None
+        self._todo: deque[_Entry] = deque()
+        self._operation: _Entry | None = None
         self._token: object = None
 
     def _drive(self) -> None:
-        """Begin with the next operation, if there is none at hand."""
+        """Begin the next operation, unless one is in progress."""
         if self._operation is None:
             self._go(None)
 
     def _fire(self, token: object, value: object) -> None:
-        """What the operation at hand waits for has come; without effect if it waits for something else by now."""
+        """Resume the current operation with `value`. Without effect if it waits for another token by now."""
         if token is self._token:
             self._token = None
             self._go(value)
 
     def _go(self, value: object) -> None:
-        """Run the operation at hand with `value`, then the next ones, until one waits."""
+        """Resume the current operation with `value`, then run the next ones, until one waits."""
         while self._alive:
             if self._operation is None:
                 if not self._todo:
@@ -97,7 +105,7 @@ class Operator(LightActor):
                 return
             if self.actor_ref.is_alive():  # else on_exit has answered
                 self._operation = None
-                self._answer_to(reply, result)
+                answer(self, reply, result)
 
     def _clear_todo(self) -> None:
         while self._todo:
@@ -107,12 +115,9 @@ class Operator(LightActor):
         operation, self._operation, self._token = self._operation, None, None
         self._break_off(operation)
 
-    def _break_off(self, entry: tuple[Operation, Reply | None] | None) -> None:
+    def _break_off(self, entry: _Entry | None) -> None:
         if entry is not None:
             operation, reply = entry
             if not (isinstance(operation, GeneratorType) and operation.gi_running):
                 operation.close()
-            self._answer_to(reply, SupervisorStopping(f"{self} is stopping"))
-
-    def _answer_to(self, reply: Reply | None, result: object) -> None:
-        answer(self, reply, result)
+            answer(self, reply, SupervisorStopping(f"{self} is stopping"))

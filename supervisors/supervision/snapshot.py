@@ -12,8 +12,9 @@ from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, monitor
 from supervisors.actors.light_actor import LightActor, LightRef
 from supervisors.runtime.interrupts import Event
-from supervisors.supervision.child import Child, ChildState, SupervisorStatistics
+from supervisors.supervision.child import Child, SupervisorStatistics
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
+from supervisors.supervision.messages import ChildState
 from supervisors.supervision.supervisor import Supervisor
 from supervisors.wording import shown
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Hashable, Iterable
-from typing import Any, get_args
+from typing import Any, assert_never, get_args
+
+import pykka
 
 from supervisors.actors.events import record
 from supervisors.actors.lifecycle import Down, Ignored, Started, StartOutcome
@@ -45,11 +47,12 @@ from supervisors.supervision.messages import (
     DeleteChild,
     RestartChild,
     StartChild,
+    SupervisorMessage,
     TerminateChild,
     WhichChildren,
     counts,
 )
-from supervisors.supervision.operations import Operation, Operator, answer, requested
+from supervisors.supervision.operations import Operation, Operator, answer, report_unexpected, requested
 from supervisors.supervision.restart_policy import (
     AutoShutdown,
     ChildView,
@@ -67,22 +70,22 @@ __all__ = ["Supervisor"]
 class Supervisor(Operator):
     """Keeps its children running, by OTP's rules.
 
-    Runs in: the scheduler's thread. Owns: its children. What takes time (a child that starts, a child that stops) is an
-    operation, a generator that waits without blocking; there is one at a time, in the order in which things happened,
-    and only an end of the supervisor itself breaks one off. If it crashes or is killed, its children are killed.
+    Runs in: the scheduler's thread. Owns: its children. The start or stop of a child is an operation, a generator that
+    waits without blocking. Operations run one at a time, in the order of the events that caused them, and only the end
+    of the supervisor itself interrupts one. If it crashes or is killed, its children are killed.
 
     Args:
         children: their specs, in start order.
         strategy: "one_for_one", "one_for_all" or "rest_for_one".
-        max_restarts: so many restarts within `max_seconds` are allowed; None: any number.
+        max_restarts: the limit of restarts within `max_seconds`; None: no limit.
         max_seconds: seconds.
         auto_shutdown: "never", "any_significant" or "all_significant".
-        restart_backoff: how long to wait before restarts; None: never. The siblings that the strategy stops stay
-            stopped for the whole wait: by that strategy none of them is to run without the others.
+        restart_backoff: the wait before restarts; None: no wait. The siblings that the strategy stops stay stopped
+            for the whole wait, since by that strategy none of them is to run without the others.
         name: a text, for people.
 
     Raises:
-        TypeError, ValueError: an option is something else.
+        TypeError, ValueError: an option is not as described.
         SpecError: two specs have one id or register one name; or a child is significant though auto_shutdown is
             "never".
     """
@@ -110,7 +113,7 @@ class Supervisor(Operator):
         self.intensity = RestartIntensity(max_restarts, max_seconds)
         self._backoff = restart_backoff
         self._children: dict[Hashable, Child] = {}
-        self._by_ref: dict[Any, Child] = {}
+        self._by_ref: dict[pykka.ActorRef[Any], Child] = {}
         # Significant children, of which those that are not active any more are taken out when they are looked at.
         self._significant: dict[Child, None] = {}
         self._ending = False
@@ -142,9 +145,11 @@ class Supervisor(Operator):
         self._drive()
         return DEFERRED
 
-    def on_receive(self, message: Any) -> object:
-        """Requests, and the ends of children."""
-        if isinstance(message, Down):
+    def on_receive(self, message: object) -> None:
+        """Handle requests, and the ends of children: a `SupervisorMessage`."""
+        if not isinstance(message, SupervisorMessage):  # untyped references let senders send anything
+            report_unexpected(self, message)
+        elif isinstance(message, Down):
             self._child_down(message)
         elif isinstance(message, (StartChild, TerminateChild, RestartChild, DeleteChild)):
             self._request(message)
@@ -153,19 +158,17 @@ class Supervisor(Operator):
         elif isinstance(message, CountChildren):
             answer(self, message.reply, counts([child.info() for child in self._children.values()]))
         else:
-            data = {"supervisor": str(self), "type": type(message).__name__}
-            record(self.scheduler, "unexpected_message", logging.WARNING, data)
-        return None
+            assert_never(message)
 
     def on_shutdown(self, reason: ExitReason) -> None:
-        """Stop the children in reverse order, then end. Breaks off what it is at."""
+        """Stop the children in reverse order, then end. Interrupts the current operation."""
         if not self._ending:
             self._end_with(reason)
             self._break_off_current()
             self._drive()
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Answer what waits; kill the children that are left, which is none after an orderly end."""
+        """Answer pending requests; kill the children that are left, if its end was not an orderly one."""
         self._ending = True
         self._break_off_current()
         self._clear_todo()
@@ -176,7 +179,7 @@ class Supervisor(Operator):
             child.forget_name()
 
     def statistics(self) -> SupervisorStatistics:
-        """What it holds now. Scheduler's thread only."""
+        """Return its present statistics. Scheduler's thread only."""
         return statistics_of(self._children.values(), self.intensity, self.scheduler.now())
 
     def _request(self, message: StartChild | TerminateChild | RestartChild | DeleteChild) -> None:
@@ -220,13 +223,13 @@ class Supervisor(Operator):
 
     def _child_exited(self, child: Child, incarnation: int, reason: ExitReason) -> Operation:
         if child.incarnation != incarnation or child.state != "exited":
-            return  # stopped or started anew meanwhile
+            return  # stopped, or started again, in the meantime
         if is_restarted(child.spec.restart, reason):
             yield from self._restart(child, reason, first=True)
             return
         if is_abnormal(reason):
             report_crash(self, child, reason)
-        # Not the views of all children: thousands may end at once.
+        # Not the views of all children, of which thousands may end at once.
         views = [child.view(), *self._another_significant(child)]
         decision = after_exit(self.strategy, self.auto_shutdown, views, child.spec.id, reason)
         child.state, child.last_ref = "stopped", None
@@ -235,7 +238,7 @@ class Supervisor(Operator):
             self._end_with(Shutdown())
 
     def _restart(self, child: Child, reason: ExitReason, *, first: bool) -> Operation:
-        """Count an attempt, then make it or (after a failed one, or under back-off) have it made later."""
+        """Count an attempt, then make it now or (after a failed one, or under back-off) later."""
         if not first:
             report_failed_start(self, child, reason)
         child.state = "restarting"
@@ -252,7 +255,7 @@ class Supervisor(Operator):
         if first and delay <= 0.0:
             yield from self._attempt(child)
         else:
-            # Also without a delay by way of a timer: between attempts there is time for requests.
+            # By a timer also if the delay is 0, so that requests are handled between two attempts.
             yield from self._stop_group(child)
             if child.state == "restarting":
                 child.retry = self.call_later(delay, self._retry, child, child.incarnation)
@@ -278,7 +281,7 @@ class Supervisor(Operator):
             each.restarts += 1
 
     def _stop_group(self, child: Child) -> Generator[object, Any, Decision]:
-        # With one_for_one a restart is no affair of the siblings, of which there may be thousands.
+        # With one_for_one a restart does not concern the siblings, of which there may be thousands.
         concerned = [child] if self.strategy == "one_for_one" else self._children.values()
         decision = restart_scope(self.strategy, [each.view() for each in concerned], child.spec.id)
         for child_id in decision.stop:
@@ -313,7 +316,7 @@ class Supervisor(Operator):
         return (yield from self._start_requested(self._find_stopped(child_id), delete=False))
 
     def _start_requested(self, child: Child, *, delete: bool = True) -> Operation:
-        """Return the child's reference, also if it has ended already: that it started is what was asked for."""
+        """Start a child. The result is its reference, also if it has ended since."""
         outcome = yield from self._start_one(child)
         if isinstance(outcome, ExitReason):
             if delete:
@@ -324,7 +327,7 @@ class Supervisor(Operator):
         return child.ref if child.ref is not None else child.last_ref
 
     def _start_owed(self) -> Operation:
-        """Start those that were stopped for the restart of a child that is to be restarted no more."""
+        """Start the children that were stopped for the restart of a sibling whose restart has been cancelled."""
         for child in list(self._children.values()):
             if child.owed and child.state == "stopped":
                 outcome = yield from self._start_one(child)
@@ -333,7 +336,7 @@ class Supervisor(Operator):
                     return
 
     def _delete_child(self, child_id: Hashable) -> Operation:
-        yield from ()  # an operation like the others, though it never waits
+        yield from ()  # an operation like the others, although it never waits
         self._delete(self._find_stopped(child_id))
 
     def _stop_all(self, reason: ExitReason) -> Operation:
@@ -349,7 +352,7 @@ class Supervisor(Operator):
     def _start_one(self, child: Child) -> Generator[object, Any, StartOutcome]:
         child.cancel_retry()
         token = object()
-        # From whatever thread; a `_fire` that comes too late finds another token.
+        # Called on any thread; a `_fire` that is too late finds another token.
         post, fire = self.scheduler.post, self._fire
         if child.spec.significant:
             self._significant[child] = None
@@ -358,20 +361,20 @@ class Supervisor(Operator):
             if not self._alive:  # the start function ended its own supervisor
                 child.lifecycle.kill()
                 return Shutdown()
+            assert child.ref is not None
             self._by_ref[child.ref] = child
-            outcome = yield token
+            outcome = child.start_outcome((yield token))
         if isinstance(outcome, Started):
             if child.state == "starting":
                 child.set_running(self.scheduler.now())
             return outcome
-        self._by_ref.pop(child.ref, None)
+        self._forget_ref(child)
         child.release("stopped")
         if isinstance(outcome, Ignored):
             if child.spec.restart == "temporary":
                 self._delete(child)
         else:
             child.last_reason = outcome
-        assert outcome is not None
         return outcome
 
     def _stop_one(self, child: Child) -> Generator[object, Any, None]:
@@ -391,7 +394,7 @@ class Supervisor(Operator):
         if reason is None:
             child.lifecycle.kill()
             reason = yield from self._wait_down(child, KILL_GRACE)
-        self._by_ref.pop(child.ref, None)
+        self._forget_ref(child)
         child.release("stopped")
         report_stop(self, child, reason)
 
@@ -404,7 +407,7 @@ class Supervisor(Operator):
         return reason
 
     def _end_with(self, reason: ExitReason) -> None:
-        """Nothing more but to stop the children and end with `reason` (Crashed: a failed start)."""
+        """Drop all pending operations, stop the children and end with `reason` (Crashed: a failed start)."""
         self._ending, self._why_ending = True, reason
         self._clear_todo()
         self._todo.append((self._stop_all(reason), None))
@@ -416,7 +419,7 @@ class Supervisor(Operator):
             raise SpecError(f"child {shown(spec.id)} is significant, but auto_shutdown is 'never'")
 
     def _another_significant(self, child: Child) -> list[ChildView]:
-        """Another significant child that is active, if there is one."""
+        """Return another significant child that is active, or nothing."""
         self._significant.pop(child, None)
         while self._significant:
             other = next(iter(self._significant))
@@ -424,6 +427,10 @@ class Supervisor(Operator):
                 return [other.view()]
             del self._significant[other]
         return []
+
+    def _forget_ref(self, child: Child) -> None:
+        if child.ref is not None:
+            self._by_ref.pop(child.ref, None)
 
     def _find(self, child_id: Hashable) -> Child:
         child = find(self._children, child_id)

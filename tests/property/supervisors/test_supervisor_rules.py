@@ -241,7 +241,7 @@ class Rules(RuleBasedStateMachine):
 
     @staticmethod
     def state_of(info: Any) -> str:
-        return "restarting" if info.child == "restarting" else "stopped" if info.child is None else "running"
+        return str(info.state) if info.state in ("restarting", "stopped") else "running"
 
     def teardown(self) -> None:
         self.scheduler.stop()

@@ -84,7 +84,7 @@ class Harness:
         self.manual.run_until_idle()
 
     def refs(self) -> list[Any]:
-        return [info.child for info in self.ask(WhichChildren)]
+        return ["restarting" if info.state == "restarting" else info.child for info in self.ask(WhichChildren)]
 
 
 def test_children_may_share_an_id_and_are_named_by_reference(manual: ManualScheduler) -> None:

@@ -77,7 +77,7 @@ class World:
     def states(self) -> str:
         """+ for those that run, ? for those that are restarting, - for the rest."""
         infos = self.ask(supervisors.WhichChildren)
-        return " ".join(f"{'?' if i.child == 'restarting' else '+' if i.child else '-'}{i.id}" for i in infos)
+        return " ".join(f"{'?' if i.state == 'restarting' else '+' if i.child else '-'}{i.id}" for i in infos)
 
     def tell(self, name: str, message: Any) -> None:
         self.child(name).tell(message)

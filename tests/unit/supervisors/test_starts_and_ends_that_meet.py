@@ -218,7 +218,7 @@ BAD = ValueError("does not start")
 def test_the_last_reference_names_a_child_that_restarts(manual: ManualScheduler) -> None:
     ref, child, ask = looping(manual, [None, BAD, BAD])
     (info,) = ask(supervisors.WhichChildren)
-    assert (info.child, info.ref) == ("restarting", child)
+    assert (info.child, info.state, info.ref) == (None, "restarting", child)
     manual.advance(1.0)  # another attempt that fails: the name is still that of the last one that ran
     assert ask(supervisors.WhichChildren)[0].ref is child
     assert ask(supervisors.TerminateChild, child) is None
@@ -264,8 +264,8 @@ def test_a_static_child_has_its_last_reference_as_well(manual: ManualScheduler) 
     ref.tell(supervisors.TerminateChild("kid"))
     ref.tell(supervisors.WhichChildren(got.append))
     manual.run_until_idle()
-    assert (got[1][0].child, got[1][0].ref) == ("restarting", child)
-    assert (got[2][0].child, got[2][0].ref) == (None, None)
+    assert (got[1][0].child, got[1][0].state, got[1][0].ref) == (None, "restarting", child)
+    assert (got[2][0].child, got[2][0].state, got[2][0].ref) == (None, "stopped", None)
 
 
 class Stubborn(Kid):

@@ -89,7 +89,7 @@ def children(manual: ManualScheduler, ref: Any) -> dict[Any, Any]:
     answers: list[Any] = []
     ref.tell(WhichChildren(answers.append))
     manual.run_until_idle()
-    return {info.id: info.child for info in answers[0]}
+    return {info.id: "restarting" if info.state == "restarting" else info.child for info in answers[0]}
 
 
 def shut_down(manual: ManualScheduler, ref: Any) -> None:
