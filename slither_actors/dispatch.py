@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
+from slither_actors.option_types import CallKwargs, RunKwargs
 from slither_actors.run_options import RunOptions, parse_options
 from slither_actors.runs.output.blocking_driver import drive
 from slither_actors.runs.output.consumer import Consumer, Source
@@ -40,11 +41,11 @@ class Dispatcher:
         defaults: options for what a call does not say; `batch_size` and `linger` only where it names no strategy.
     """
 
-    def __init__(self, engine: Engine, defaults: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, engine: Engine, defaults: Mapping[str, object] | None = None) -> None:
         self._engine = engine
         self._defaults = dict(defaults or {})
 
-    def run(self, items: Iterable[Any], **options: Any) -> list[Item]:
+    def run(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> list[Item]:
         """Dispatch all items and return all results.
 
         Args:
@@ -62,7 +63,7 @@ class Dispatcher:
         warn_in_loop("run", "`await ...arun(...)`")
         return self._run(items, options)
 
-    def _run(self, items: Iterable[Any], options: dict[str, Any]) -> list[Item]:
+    def _run(self, items: Iterable[Any], options: Mapping[str, object]) -> list[Item]:
         consumer = self._open(items, options)
         with _gathering(consumer) as results:
             for piece in drive(consumer):
@@ -70,11 +71,11 @@ class Dispatcher:
                 consumer.run.emitted += len(piece)
         return results
 
-    def stream(self, items: Iterable[Any], **options: Any) -> Stream:
+    def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily; see `Dispatch.stream`."""
         return Stream(self._open(items, options))
 
-    def call_batch(self, batch: Sequence[Any], **options: Any) -> list[Item]:
+    def call_batch(self, batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """Dispatch one ready batch, without a strategy.
 
         Args:
@@ -91,7 +92,7 @@ class Dispatcher:
         warn_in_loop("call_batch", "`await ...acall_batch(...)`")
         return self._run(batch, _as_it_is(batch, options))
 
-    async def arun(self, items: Source, **options: Any) -> list[Item]:
+    async def arun(self, items: Source, **options: Unpack[RunKwargs]) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.
 
         A small source in memory (a list, a range and the like, of up to 4,096 items) is batched and encoded in the
@@ -110,6 +111,9 @@ class Dispatcher:
         Raises:
             OptionError, DispatchError: as in `run`.
         """
+        return await self._arun(items, options)
+
+    async def _arun(self, items: Source, options: Mapping[str, object]) -> list[Item]:
         from slither_actors.runs.output.asyncio_driver import AsyncioDriver
 
         consumer = self._open(items, options, asynchronous=True)
@@ -127,17 +131,17 @@ class Dispatcher:
         await drive.aclose()
         return results
 
-    def astream(self, items: Source, **options: Any) -> AsyncStream:
+    def astream(self, items: Source, **options: Unpack[RunKwargs]) -> AsyncStream:
         """`stream` for asyncio; see `arun` for what happens where."""
         from slither_actors.runs.output.async_stream import AsyncStream
 
         return AsyncStream(self._open(items, options, asynchronous=True))
 
-    async def acall_batch(self, batch: Sequence[Any], **options: Any) -> list[Item]:
+    async def acall_batch(self, batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """`call_batch` for asyncio."""
-        return await self.arun(batch, **_as_it_is(batch, options))
+        return await self._arun(batch, _as_it_is(batch, options))
 
-    def _open(self, items: Source, options: dict[str, Any], *, asynchronous: bool = False) -> Consumer:
+    def _open(self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False) -> Consumer:
         _check_source(items, asynchronous)
         given = self._with_defaults(options)
         try:
@@ -147,7 +151,7 @@ class Dispatcher:
             raise
         return self._engine.open_run(items, parsed)
 
-    def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _with_defaults(self, options: Mapping[str, object]) -> Mapping[str, object]:
         """What the call says, and the System's defaults for the rest."""
         defaults = self._defaults
         if not defaults:
@@ -184,7 +188,7 @@ def _check_source(items: Source, asynchronous: bool) -> None:
         raise OptionTypeError(f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream")
 
 
-def _as_it_is(batch: Sequence[Any], options: dict[str, Any]) -> dict[str, Any]:
+def _as_it_is(batch: Sequence[Any], options: Mapping[str, object]) -> dict[str, object]:
     """The options of a run whose one batch this is."""
     if not isinstance(batch, (list, tuple)):
         raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
@@ -237,12 +241,12 @@ class Dispatch:
     """
 
     @staticmethod
-    def run(items: Iterable[Any], **options: Any) -> list[Item]:
+    def run(items: Iterable[Any], **options: Unpack[RunKwargs]) -> list[Item]:
         """Dispatch all items and return all results: `Dispatcher.run`."""
         return _dispatcher().run(items, **options)
 
     @staticmethod
-    def stream(items: Iterable[Any], **options: Any) -> Stream:
+    def stream(items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily.
 
         Options are checked at this call; nothing is pulled before the stream is iterated.
@@ -274,17 +278,17 @@ class Dispatch:
         return _dispatcher().stream(items, **options)
 
     @staticmethod
-    def call_batch(batch: Sequence[Any], **options: Any) -> list[Item]:
+    def call_batch(batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """Dispatch one ready batch: `Dispatcher.call_batch`."""
         return _dispatcher().call_batch(batch, **options)
 
     @staticmethod
-    async def arun(items: Source, **options: Any) -> list[Item]:
+    async def arun(items: Source, **options: Unpack[RunKwargs]) -> list[Item]:
         """`run` for asyncio, of sync and asynchronous sources: `Dispatcher.arun`."""
         return await (await _adispatcher()).arun(items, **options)
 
     @staticmethod
-    def astream(items: Source, **options: Any) -> AsyncStream:
+    def astream(items: Source, **options: Unpack[RunKwargs]) -> AsyncStream:
         """`stream` for asyncio, of sync and asynchronous sources: `Dispatcher.astream`.
 
         Example::
@@ -310,6 +314,6 @@ class Dispatch:
         return AsyncStream(opener)
 
     @staticmethod
-    async def acall_batch(batch: Sequence[Any], **options: Any) -> list[Item]:
+    async def acall_batch(batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """`call_batch` for asyncio: `Dispatcher.acall_batch`."""
         return await (await _adispatcher()).acall_batch(batch, **options)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnknownOption, UnknownPool
 from slither_actors.executors import InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
-from slither_actors.executors.base import check_affinity, check_pool
+from slither_actors.executors.base import Affinity, check_affinity, check_pool
 from slither_actors.policies import Policy, parse_on_error
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 from slither_actors.strategies.fixed import MAX_BATCH
@@ -75,7 +75,7 @@ class RunOptions:
     linger: float | None = None
     context: Context = None  # type: ignore[assignment]  # None is replaced at once
     pool: str | None = None
-    affinity: str | None = None
+    affinity: Affinity | None = None
     timeout_given: bool = True
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
     batch_timeout_given: bool = True
@@ -150,7 +150,7 @@ class RunOptions:
         return self.strategy.batch_size
 
 
-def parse_options(options: Mapping[str, Any]) -> RunOptions:
+def parse_options(options: Mapping[str, object]) -> RunOptions:
     """The options of a run from keyword arguments.
 
     Args:
@@ -161,7 +161,7 @@ def parse_options(options: Mapping[str, Any]) -> RunOptions:
         OptionError: a value is out of range or of a wrong type, or an option is unknown, missing, or belongs to
             another executor or strategy; the message names it and what to do.
     """
-    given = dict(options)
+    given: dict[str, Any] = dict(options)
     executor, strategy = given.pop("executor", None), given.pop("strategy", None)
     executor = _part(_default_executor(given) if executor is None else executor, "executor")
     strategy = _part(FixedBatch if strategy is None else strategy, "strategy")
@@ -268,6 +268,12 @@ _RUN = frozenset(f.name for f in fields(RunOptions) if f.init) - {
     "batch_timeout_given",
 }
 _ANYTHING = "**"  # stands for **options among the names of parameters
+
+
+def known_options(*classes: type[Any]) -> list[str]:
+    """Return the names of all options, sorted: the run's own, and the parameters of these executors and strategies."""
+    own = {name for cls in classes for name in _parameters(cls)}
+    return sorted({"executor", "strategy", "batch_size", *_RUN, *own} - {_ANYTHING})
 
 
 def _default_executor(given: dict[str, Any]) -> type[Any]:

@@ -4,16 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
+from slither_actors.context import Context
 from slither_actors.item import Item
 from slither_actors.validation import checks
 
-if TYPE_CHECKING:
-    from slither_actors.context import Context
-    from slither_actors.run_options import RunOptions
+Affinity = Literal["none", "hint", "strict", "fail_fast"]
+"""What a session id means to the choice of worker."""
+AFFINITIES: tuple[str, ...] = get_args(Affinity)
 
-AFFINITIES = ("none", "hint", "strict", "fail_fast")
+
+class RunSettings(Protocol):
+    """The options of a run, as an executor may read them."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """Most items in a batch; None where the strategy closes batches by other means."""
+
+    @property
+    def max_in_flight(self) -> int:
+        """Workers, or threads of an inline executor, that the run may occupy at a time."""
+
+    @property
+    def ordering(self) -> Literal["preserve", "as_completed"]:
+        """Order of the results."""
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a batch (with ``each=True`` an item) may take; None: no limit."""
+
+    @property
+    def batch_timeout(self) -> float | None:
+        """Seconds that a batch may take in any case; None: no limit."""
+
+    @property
+    def context(self) -> Context:
+        """The run's context."""
+
+    @property
+    def pool(self) -> str | None:
+        """Name of the pool, where the run names one."""
+
+    @property
+    def affinity(self) -> str | None:
+        """What a session means to the choice of worker; None: as the pool says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +85,7 @@ class Command:
 class RemoteExecutor(Protocol):
     """Says what a batch is to a worker, and what the worker's answer is to the caller. Pure: no I/O."""
 
-    def request(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Call | Command:
+    def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Call | Command:
         """The request for a batch; called on a thread of the run."""
         ...
 
@@ -63,7 +98,7 @@ class RemoteExecutor(Protocol):
 class InlineExecutor(Protocol):
     """Executes batches itself, in this process, on up to ``max_in_flight`` threads of the run at a time."""
 
-    def execute_batch(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Iterable[Item]:
+    def execute_batch(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Iterable[Item]:
         """The results of a batch, as many Items as it has, in its order."""
         ...
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from slither_actors.context import Context
 from slither_actors.errors import OptionTypeError, UnexpectedResponse
-from slither_actors.executors.base import Call, check_affinity, check_pool
+from slither_actors.executors.base import Affinity, Call, RunSettings, check_affinity, check_pool
 from slither_actors.executors.names import check_names, name_of
 from slither_actors.item import Item
 from slither_actors.validation import checks
 from slither_actors.validation.callbacks import asynchronous
 from slither_actors.wording import shown
-
-if TYPE_CHECKING:
-    from slither_actors.context import Context
-    from slither_actors.run_options import RunOptions
 
 
 class SnakeBridge:
@@ -41,7 +38,7 @@ class SnakeBridge:
         module: str | None = None,
         each: bool = False,
         pool: str | None = None,
-        affinity: str | None = None,
+        affinity: Affinity | None = None,
     ) -> None:
         if isinstance(function, str) or not callable(function):
             self.module, self.function = check_names(module, function)
@@ -66,7 +63,7 @@ class SnakeBridge:
         """Module, function and whether it takes one payload at a time."""
         return self.module, self.function, self.each
 
-    def request(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Call:
+    def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Call:
         """The call for a batch."""
         return Call(self.module, self.function, self.each, [item.payload for item in batch])
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from slither_actors.executors.base import Command, check_affinity, check_pool
+from slither_actors.context import Context
+from slither_actors.executors.base import Affinity, Command, RunSettings, check_affinity, check_pool
 from slither_actors.executors.snakebridge import results_for
 from slither_actors.item import Item
 from slither_actors.validation import checks
-
-if TYPE_CHECKING:
-    from slither_actors.context import Context
-    from slither_actors.run_options import RunOptions
 
 
 class Snakepit:
@@ -29,12 +26,12 @@ class Snakepit:
 
     __slots__ = ("affinity", "command", "pool")
 
-    def __init__(self, *, command: str, pool: str | None = None, affinity: str | None = None) -> None:
+    def __init__(self, *, command: str, pool: str | None = None, affinity: Affinity | None = None) -> None:
         self.command = checks.text("command", command)
         self.pool = check_pool(pool)
         self.affinity = check_affinity(affinity)
 
-    def request(self, batch: Sequence[Item], context: Context, options: RunOptions) -> Command:
+    def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Command:
         """The command for a batch."""
         return Command(self.command, {"items": [item.payload for item in batch]})
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
-from slither_actors.executors.base import AFFINITIES
+from slither_actors.executors.base import AFFINITIES, Affinity
 from slither_actors.pools.processes.processors import processors
 from slither_actors.validation import checks
 from slither_actors.wording import shown
@@ -86,7 +86,7 @@ class PoolSpec:
     max_batches: int | None = None
     max_rss: int | None = None
     memory_limit: int | None = None
-    affinity: str = "hint"
+    affinity: Affinity = "hint"
     max_restarts: int | Literal["auto"] | None = "auto"
     max_seconds: float = 5.0
     restart_backoff: Backoff = RESTART
@@ -140,7 +140,7 @@ class PoolSpec:
         return self.shared_memory and self.memory_limit is None and self.max_rss is None
 
     @classmethod
-    def of(cls, value: PoolSpec | Mapping[str, Any], name: str) -> PoolSpec:
+    def of(cls, value: PoolSpec | Mapping[str, object], name: str) -> PoolSpec:
         """The spec itself, or one made from a mapping; errors name the pool.
 
         Args:
@@ -160,8 +160,9 @@ class PoolSpec:
                 near = get_close_matches(str(key), known, 1)
                 hint = f", did you mean {near[0]!r}?" if near else ""
                 raise OptionError(f"pool {name!r}: unknown key {key!r}{hint} Known: {', '.join(known)}")
+        arguments: dict[str, Any] = dict(value)
         try:
-            return cls(**value)
+            return cls(**arguments)
         except OptionError as error:
             raise type(error)(f"pool {name!r}: {error}") from None
 

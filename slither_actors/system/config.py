@@ -10,10 +10,11 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from slither_actors.errors import OptionError
 from slither_actors.executors.base import AFFINITIES
+from slither_actors.option_types import RunKwargs
 from slither_actors.policies import MAX_ATTEMPTS, Retry
 from slither_actors.pools.spec import MAX_BYTES, MAX_RESTARTS, MAX_SIZE, PoolSpec, variable_fault
 from slither_actors.run_options import ORDERINGS
@@ -45,7 +46,7 @@ class SystemConfig:
     """
 
     pools: Mapping[str, PoolSpec] = field(default_factory=dict)
-    dispatch: Mapping[str, Any] = field(default_factory=dict)
+    dispatch: RunKwargs = field(default_factory=RunKwargs)
     children: tuple[ChildSpec, ...] = ()
     name: str = "slither"
 
@@ -74,7 +75,7 @@ def load(path: str | os.PathLike[str], kinds: Kinds | None = None) -> SystemConf
         defaults["on_error"] = _policy(defaults["on_error"])
     return SystemConfig(
         pools={name: spec for name, spec in pools.items() if spec is not None},
-        dispatch=defaults,
+        dispatch=cast(RunKwargs, defaults),  # the schema and the checks above hold what the type says
         children=known.children(plain.get("tree", ())),
         name=plain.get("system", {}).get("name", "slither"),
     )

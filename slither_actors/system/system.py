@@ -18,6 +18,7 @@ from slither_actors import telemetry
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import FINALIZING, ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
 from slither_actors.loops import EventLoopBlocked, warn_in_loop
+from slither_actors.option_types import PoolKwargs, RunKwargs
 from slither_actors.pools.handle import PoolHandle, PoolSnapshot
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
@@ -80,10 +81,10 @@ class System:
 
     def __init__(
         self,
-        pools: Mapping[str, PoolSpec | Mapping[str, Any]] | None = None,
+        pools: Mapping[str, PoolSpec | PoolKwargs] | None = None,
         *,
         name: str = "slither",
-        dispatch: Mapping[str, Any] | None = None,
+        dispatch: RunKwargs | None = None,
         children: Sequence[ChildSpec] = (),
     ) -> None:
         if pools is not None and not isinstance(pools, Mapping):

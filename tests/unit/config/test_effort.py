@@ -101,8 +101,8 @@ def test_a_program_that_was_not_looked_for_is_that_of_the_pool_all_the_same(
 
 def full_size_file() -> str:
     """A file of 256 KiB with nothing wrong in it, and nearly as many keys and values as one may have."""
-    actor = "  - {{kind: actor, id: actor_{0}, class: 'json.decoder:JSONDecoder', restart: transient, register: name_{0}}}\n"
-    text = "tree:\n" + "".join(actor.format(f"{number:05d}") for number in range(900))
+    keys = "kind: actor, class: 'json.decoder:JSONDecoder', restart: transient"
+    text = "tree:\n" + "".join(f"  - {{{keys}, id: actor_{n:05d}, register: name_{n:05d}}}\n" for n in range(900))
     line = f"# {'x' * 100}\n"
     return text + line * ((MAX_BYTES - len(text)) // len(line))
 

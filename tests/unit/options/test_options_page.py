@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from slither_actors import run_options
+from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.run_options import known_options
+from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "options.md"
 
@@ -17,7 +19,4 @@ def rows() -> list[str]:
 
 
 def test_each_option_of_a_run_has_a_row() -> None:
-    known = {"executor", "strategy", *run_options._RUN}
-    for parameters in run_options._OURS.values():
-        known.update(parameters)
-    assert sorted(rows()) == sorted(known)
+    assert sorted(rows()) == known_options(SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition)
