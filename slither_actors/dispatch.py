@@ -68,7 +68,7 @@ class Dispatcher:
         with _gathering(consumer) as results:
             for piece in drive(consumer):
                 results += piece
-                consumer.run.emitted += len(piece)
+                consumer.run.ledger.emitted += len(piece)
         return results
 
     def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
@@ -122,7 +122,7 @@ class Dispatcher:
             with _gathering(consumer) as results:
                 while (piece := await drive.next()) is not None:
                     results += piece
-                    consumer.run.emitted += len(piece)
+                    consumer.run.ledger.emitted += len(piece)
         except GeneratorExit:
             raise  # destroyed, as its loop is gone: nothing may be awaited any more
         except BaseException:

@@ -1,215 +1,225 @@
-"""What the actors of one run, and its consumer, say to each other."""
+"""The messages between the actors of one run, and to its consumer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from queue import SimpleQueue
+from typing import Protocol, TypeAlias, final
+
+from msgspec import Struct
 
 from slither_actors.item import Item
 from slither_actors.policies import Route
+from slither_actors.pools.messages import Outcomes, Replies
 from slither_actors.runs.batch import Batch
-from slither_actors.wire.frames import Frame
+from slither_actors.wire.header import Frame
+from supervisors import Down
 
 # To the Collector
 
 
-class BatchesReady:
+@final
+class BatchesReady(Struct, frozen=True):
     """Batcher → Collector: new batches, encoded or with the `error` that kept them from it.
 
-    `parent`: the reference of the failed batch that they stand for, None for fresh ones.
+    Args:
+        batches: in order.
+        parent: the number of the failed batch that they stand for; None for fresh ones.
     """
 
-    __slots__ = ("batches", "parent")
-
-    def __init__(self, batches: Sequence[Batch], parent: int | None = None) -> None:
-        self.batches = batches
-        self.parent = parent
+    batches: Sequence[Batch]
+    parent: int | None = None
 
 
-class Routed:
+@final
+class Routed(Struct, frozen=True):
     """Batcher → Collector: the items that a route function gave for these of a batch."""
 
-    __slots__ = ("batch", "items", "positions")
-
-    def __init__(self, batch: Batch, positions: Sequence[int], items: list[Item]) -> None:
-        self.batch = batch
-        self.positions = positions
-        self.items = items
+    batch: Batch
+    positions: Sequence[int]
+    items: list[Item]
 
 
-class InputEnded:
+@final
+class InputEnded(Struct, frozen=True):
     """Batcher → Collector: the source has given `total` items; `error` if it raised after them."""
 
-    __slots__ = ("error", "total")
-
-    def __init__(self, total: int, error: BaseException | None) -> None:
-        self.total = total
-        self.error = error
+    total: int
+    error: BaseException | None
 
 
-class RunFailed:
-    """Batcher or consumer → Collector: user code of this run raised; end it with the cause."""
+@final
+class RunFailed(Struct, frozen=True):
+    """Batcher, Producer or consumer → Collector: user code of this run raised; end it with the cause."""
 
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    error: BaseException
 
 
-class CloseRun:
-    """Consumer → Collector, Batcher, Producer: nobody wants the rest."""
-
-    __slots__ = ()
-
-
-# To the Batcher
+@final
+class CloseRun(Struct, frozen=True):
+    """Consumer → Collector; consumer or Collector → Batcher, Producer: the run is over, drop the rest."""
 
 
-class Split:
-    """Collector → Batcher: make two batches of this one, for this attempt.
+CollectorMessage: TypeAlias = BatchesReady | Routed | InputEnded | RunFailed | CloseRun | Replies | Outcomes | Down
 
-    `at`: the first item of the second; None: two halves.
+
+# To the Batcher and the Producer
+
+
+@final
+class Split(Struct, frozen=True):
+    """Collector → Batcher: make two batches of this one.
+
+    Args:
+        batch: that failed.
+        at: the index of the first item of the second batch.
+        attempt: which execution the next one of both is.
     """
 
-    __slots__ = ("at", "attempt", "batch")
-
-    def __init__(self, batch: Batch, at: int | None = None, attempt: int = 1) -> None:
-        self.batch = batch
-        self.at = batch.count // 2 if at is None else at
-        self.attempt = attempt
+    batch: Batch
+    at: int
+    attempt: int = 1
 
 
-class RebuildBatch:
+@final
+class RebuildBatch(Struct, frozen=True):
     """Collector → Batcher: make a batch of these items of one whose others are results."""
 
-    __slots__ = ("attempt", "batch", "indexes")
-
-    def __init__(self, batch: Batch, indexes: Sequence[int], attempt: int) -> None:
-        self.batch = batch
-        self.indexes = indexes
-        self.attempt = attempt
+    batch: Batch
+    indexes: Sequence[int]
+    attempt: int
 
 
-class AskRoute:
+@final
+class AskRoute(Struct, frozen=True):
     """Collector → Batcher: ask the user's function what becomes of these items."""
 
-    __slots__ = ("batch", "errors", "indexes", "route")
-
-    def __init__(self, batch: Batch, indexes: Sequence[int], errors: Sequence[Exception], route: Route) -> None:
-        self.batch = batch
-        self.indexes = indexes
-        self.errors = errors
-        self.route = route
+    batch: Batch
+    indexes: Sequence[int]
+    errors: Sequence[Exception]
+    route: Route
 
 
-class Wake:
-    """Producer or consumer → Batcher: there is something new in the shared state (items, credit, room for bytes)."""
+@final
+class Wake(Struct, frozen=True):
+    """Producer or consumer → Batcher, consumer → Producer: look at the shared state again (items, credit, bytes)."""
 
-    __slots__ = ()
+
+@final
+class SourceEnded(Struct, frozen=True):
+    """Producer → Batcher: the source has no more items; `error` if it raised."""
+
+    error: BaseException | None
 
 
-class SourceEnded:
-    """Producer → Batcher: that was all, or all before it raised."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+BatchRequest: TypeAlias = Split | RebuildBatch | AskRoute
+"""What the Collector needs of the Batcher."""
+BatcherMessage: TypeAlias = BatchRequest | Wake | SourceEnded | CloseRun
+ProducerMessage: TypeAlias = Wake | CloseRun
 
 
 # To the consumer
 
 
 @final
-class Results:
-    """The reply to a batch of which some items failed alone; `indexes`: those that it has results for.
+class Results(Struct, frozen=True):
+    """The reply to a batch of which some items failed alone. Its body is still encoded.
 
-    Its body is still encoded. (A batch with all its results goes to the consumer as it is, with its `reply`.)
-    """
-
-    __slots__ = ("batch", "frame", "indexes", "positions")
-
-    def __init__(self, batch: Batch, frame: Frame, indexes: Sequence[int], positions: Sequence[int]) -> None:
-        self.batch = batch
-        self.frame = frame
-        self.indexes = indexes
-        self.positions = positions
-
-
-@final
-class Skipped:
-    """Items that go out unchanged, each with its error."""
-
-    __slots__ = ("batch", "errors", "indexes", "positions")
-
-    def __init__(
-        self, batch: Batch, indexes: Sequence[int], errors: Sequence[Exception], positions: Sequence[int]
-    ) -> None:
-        self.batch = batch
-        self.indexes = indexes
-        self.errors = errors
-        self.positions = positions
-
-
-@final
-class ReadyItems:
-    """Items that exist already: routed ones, and those of an inline executor."""
-
-    __slots__ = ("batch", "items", "positions")
-
-    def __init__(self, batch: Batch, items: list[Item], positions: Sequence[int]) -> None:
-        self.batch = batch
-        self.items = items
-        self.positions = positions
-
-
-Delivery = Batch | Results | Skipped | ReadyItems
-
-
-class Deliver:
-    """Collector → consumer: take these, in this order."""
-
-    __slots__ = ("deliveries",)
-
-    def __init__(self, deliveries: list[Delivery]) -> None:
-        self.deliveries = deliveries
-
-
-class Finished:
-    """Collector → consumer: the last word.
+    A batch with all its results goes to the consumer as it is, with its `reply`.
 
     Args:
-        error: why the run failed, None if it did not.
+        batch: that was answered.
+        frame: the reply.
+        indexes: of the items that it has results for.
+        positions: of these.
+    """
+
+    batch: Batch
+    frame: Frame
+    indexes: Sequence[int]
+    positions: Sequence[int]
+
+
+@final
+class Skipped(Struct, frozen=True):
+    """Items that go out unchanged, each with its error."""
+
+    batch: Batch
+    indexes: Sequence[int]
+    errors: Sequence[Exception]
+    positions: Sequence[int]
+
+
+@final
+class ReadyItems(Struct, frozen=True):
+    """Items that exist already: routed ones, and those of an inline executor."""
+
+    batch: Batch
+    items: list[Item]
+    positions: Sequence[int]
+
+
+Delivery: TypeAlias = Batch | Results | Skipped | ReadyItems
+
+
+@final
+class Deliver(Struct, frozen=True):
+    """Collector → consumer: take these, in this order."""
+
+    deliveries: list[Delivery]
+
+
+@final
+class Finished(Struct, frozen=True):
+    """Collector → consumer: the run has ended.
+
+    Args:
+        error: why the run failed; None if it did not.
         batch: the batch that failed, if it was one.
         held: results that the order kept back, with `error` only.
         limit: with ordering, the position of the failed item: results behind it are not handed out.
     """
 
-    __slots__ = ("batch", "error", "held", "limit")
-
-    def __init__(
-        self,
-        error: BaseException | None,
-        batch: Batch | None = None,
-        held: Sequence[Delivery] = (),
-        limit: int | None = None,
-    ) -> None:
-        self.error = error
-        self.batch = batch
-        self.held = held
-        self.limit = limit
+    error: BaseException | None
+    batch: Batch | None = None
+    held: Sequence[Delivery] = ()
+    limit: int | None = None
 
 
-class ForBatcher:
-    """Collector → consumer, where the consumer is the Batcher too: a message for that role."""
+@final
+class ForBatcher(Struct, frozen=True):
+    """Collector → consumer that plays the Batcher: a message for that role; None: there is room for bytes again."""
 
-    __slots__ = ("message",)
-
-    def __init__(self, message: Any) -> None:
-        self.message = message
+    message: BatchRequest | None
 
 
-class RoleEnded:
+@final
+class RoleEnded(Struct, frozen=True):
     """Producer or Batcher → consumer: it has ended, and what it leaves behind stays as it is."""
 
-    __slots__ = ()
+
+@final
+class StreamWasClosed(Struct, frozen=True):
+    """Another thread → consumer: the stream was closed there."""
+
+
+ConsumerMessage: TypeAlias = Deliver | Finished | ForBatcher | RoleEnded | StreamWasClosed
+
+
+class ConsumerInbox(Protocol):
+    """Where the run's actors put what they have for the consumer."""
+
+    def put(self, message: ConsumerMessage, /) -> None:
+        """Add a message, and wake the consumer. From any thread; never blocks."""
+
+    def put_quietly(self, message: ConsumerMessage, /) -> None:
+        """Add a message that is followed at once by another one, whose `put` wakes the consumer."""
+
+    def empty(self) -> bool:
+        """Return whether there is nothing to take at once."""
+
+
+class BlockingInbox(SimpleQueue[ConsumerMessage]):
+    """The inbox of a consumer that blocks its thread."""
+
+    put_quietly = SimpleQueue.put

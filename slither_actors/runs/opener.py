@@ -119,7 +119,7 @@ class RunOpener:
             return _stopped() if self._stopped() else link.unavailable()
 
         def batcher(run: Run) -> Batcher:
-            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena, run.blame))
+            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena, run.ending.blame))
 
         return Consumer(run, items, batcher, start)
 
@@ -138,10 +138,9 @@ class RunOpener:
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
     def _run(self, options: RunOptions) -> Run:
-        run = Run(options, self._scheduler)
+        run = Run(options, self._scheduler, self._count_stuck)
         if options.max_in_flight_bytes is not None:
             run.budget = ByteBudget(options.max_in_flight_bytes, partial(_room_for_bytes, weakref.ref(run)))
-        run.stuck = self._count_stuck
         return run
 
     def _start(
@@ -185,7 +184,7 @@ class RunOpener:
             )
         except BaseException as error:
             # Interrupted at the end of its constructor it is known, and will never run.
-            if run.collector is None or not run.collector.is_alive():
+            if not run.has_started or not run.collector.is_alive():
                 self._live.pop(run.id, None)
             if isinstance(error, SchedulerStopped):
                 self._live.pop(run.id, None)
@@ -221,7 +220,7 @@ class RunOpener:
         if not self._live:
             self.look_again()
 
-    def _count_stuck(self, role: Any) -> None:
+    def _count_stuck(self, role: object) -> None:
         self.stuck += 1
 
     def _target(self, module: str | None, name: str, each: bool) -> Target:
@@ -237,7 +236,7 @@ def _room_for_bytes(known: weakref.ref[Run]) -> None:
     if run is None:  # the last to let go of it has given its bytes back
         return
     if run.batcher is not None:
-        run.batcher.actor_ref.tell(Wake())
+        run.batcher.inbox_ref.tell(Wake())
         if run.producer is not None:
             run.producer.wake()
     else:

@@ -14,7 +14,7 @@ def ask_route(run: Run, route: Route, batch: Batch, item: Item, failure: Excepti
     """Return the Item that comes out in the place of a failed one.
 
     Args:
-        run: told of an error of the function: `Run.blame`.
+        run: told of an error of the function: `Ending.blame`.
         route: whose function is asked.
         batch: that failed, or has an item that did.
         item: of it.
@@ -39,7 +39,7 @@ def _say(run: Run, raised: BaseException, batch: Batch, item: Item, failure: Exc
     if isinstance(failure, WorkerError):
         kind = f"{kind} ({failure.type.removeprefix('builtins.')})"
     called = f"for item {shown(item.id)}, called because of {kind} in {describe(batch)}"
-    run.blame(raised, f"the route function failed {called}")
+    run.ending.blame(raised, f"the route function failed {called}")
     raised.add_note(f"raised by the route function, {called}")
     alone = raised.__cause__ is None and raised.__context__ is None
     if alone and raised is not failure and raised is not failure.__cause__:

@@ -58,7 +58,7 @@ def run_failure(
         lost.extend((position, item_id) for position, item_id in pairs if position not in done)
     lost.sort(key=lambda pair: pair[0])
     failed = "the run failed" if finished.batch is None else f"{describe(finished.batch)} failed"
-    failed = next((said for blamed, said in run.blamed if blamed is error), failed)
+    failed = run.ending.blamed(error) or failed
     return _error(error, failed, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from operator import length_hint
-
 from msgspec import Struct
-
-from slither_actors.runs.run import Run
 
 
 class RunStatistics(Struct, frozen=True):
@@ -54,36 +50,6 @@ class RunStatistics(Struct, frozen=True):
     def accounted(self) -> int:
         """The right side of the ledger's equation; `pulled` is the left one."""
         return self.buffered + self.in_flight + self.awaiting_retry + self.held + self.emitted + self.dropped
-
-
-def snapshot(run: Run) -> RunStatistics:
-    """The run's ledger now. From any thread."""
-    emitted = run.emitted - length_hint(run.reading)
-    resolved, batched = run.resolved, run.batched
-    under_way = batched - resolved
-    waiting = min(run.awaiting_retry, under_way)
-    pulled = run.credit.pulled
-    # What is left of a run that failed or was closed is dropped: at first what has no outcome, and once the consumer
-    # has heard of it, all that it has not handed out.
-    over = run.closed and run.collector is not None
-    last = over and run.cut_short is not None
-    lost = last or (over and run.broken)
-    dropped = pulled - (emitted if last else resolved) if lost else 0
-    closed = run.cut_short == "close"
-    return RunStatistics(
-        pulled=pulled,
-        buffered=0 if lost else pulled - batched,
-        in_flight=0 if lost else under_way - waiting,
-        awaiting_retry=0 if lost else waiting,
-        held=0 if last else resolved - emitted,
-        emitted=emitted,
-        skipped=run.skipped + run.unread_skipped,
-        routed=run.routed + run.unread_routed,
-        retries=run.retries,
-        failed=run.failed + run.unread_failed,
-        dropped_by_halt=0 if closed else dropped,
-        dropped_by_close=dropped if closed else 0,
-    )
 
 
 class ProducerStatistics(Struct, frozen=True):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
 
-from slither_actors.runs.run import Run
-from supervisors import Scheduler
+from slither_actors.runs.roles import BatcherRole, ProducerRole
+from slither_actors.runs.run import Run, RunSpec
 
 logger = logging.getLogger("slither_actors")
 
@@ -18,22 +16,24 @@ GRACE = 2.0
 
 
 def watch_the_end(run: Run) -> None:
-    """Look, `GRACE` seconds from now, whether the run's Producer and Batcher have ended."""
-    run.scheduler.post(_later, run)
+    """Check, `GRACE` seconds from now, whether the threads of the run's Producer and Batcher have ended."""
+    run.spec.scheduler.post(_later, run)
 
 
 def _later(run: Run) -> None:
-    roles = [role for role in (run.producer, run.batcher) if role is not None and role.busy()]
+    roles = [role for role in (run.producer, run.batcher) if role is not None and role.stuck_in() is not None]
     if roles:
-        # Not the run: nobody may want it any more, nor what it holds.
-        run.scheduler.call_later(GRACE, _look, run.id, run.scheduler, run.stuck, roles)
+        # The spec and not the run, so that what the run holds is freed meanwhile.
+        run.spec.scheduler.call_later(GRACE, _report, run.spec, roles)
 
 
-def _look(run_id: int, scheduler: Scheduler, stuck: Callable[[Any], None], roles: list[Any]) -> None:
+def _report(spec: RunSpec, roles: list[ProducerRole | BatcherRole]) -> None:
     for role in roles:
-        if role.busy():
-            stuck(role)
-            scheduler.background.submit(_warn, run_id, type(role).__name__.removesuffix("Actor"), role.thread.ident)
+        ident = role.stuck_in()
+        if ident is not None:
+            spec.report_straggler(role)
+            name = type(role).__name__.removesuffix("Actor")
+            spec.scheduler.background.submit(_warn, spec.id, name, ident)
 
 
 def _warn(run_id: int, role: str, ident: int) -> None:

@@ -20,7 +20,6 @@ from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
 from slither_actors.runs.output.stream import Stream
-from slither_actors.runs.statistics import snapshot
 
 pytestmark = pytest.mark.fault(20)
 
@@ -196,7 +195,7 @@ def check_leaving(
     gates.open("a", "b")
     eventually(lambda: free(system), SECONDS)
     assert system.statistics().pools["default"].counts.late == late + 2
-    end = snapshot(run)
+    end = run.statistics()
     assert (end.pulled, end.emitted, end.dropped_by_close, end.dropped_by_halt) == (6, 2, 4, 0)
     assert [item.payload for item in system.dispatch.run([1, 2], module="tasks", function="double")] == [2, 4]
 
@@ -248,7 +247,7 @@ def test_a_task_that_leaves_in_mid_batch(
     eventually(lambda: free(system), SECONDS)
     assert system.statistics().pools["default"].counts.late == late + 2
     (run,) = runs
-    end = snapshot(run)
+    end = run.statistics()
     # Where it has asked for the next one, the places of the first two were given back, and used.
     assert end.pulled in (6, 8)
     assert (end.emitted, end.dropped_by_close, end.dropped_by_halt) == (2, end.pulled - 2, 0)

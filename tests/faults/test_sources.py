@@ -311,7 +311,7 @@ def test_the_error_of_a_source_is_told_also_if_its_producer_is_woken_in_between(
     def woken(run: Run) -> int:
         """As if another thread had come between the Producer's word that it waits and its second look."""
         producer = run.producer
-        if producer is not None and producer.waiting and threading.current_thread() is producer.thread:
+        if producer is not None and producer.waiting and threading.get_ident() == producer.stuck_in():
             producer.wake()
             return 1
         return original(run)

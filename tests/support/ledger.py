@@ -9,9 +9,8 @@ import pytest
 
 from slither_actors.errors import DispatchError
 from slither_actors.runs.opener import RunOpener
-from slither_actors.runs.output import consumer
+from slither_actors.runs.output import delivery
 from slither_actors.runs.run import Run
-from slither_actors.runs.statistics import snapshot
 
 _NAMES = "pulled, batched, resolved, emitted"
 
@@ -22,7 +21,7 @@ class Books:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runs: list[Run] = []
         self.errors: dict[int, DispatchError] = {}
-        open_run, run_failure = RunOpener._run, consumer.run_failure
+        open_run, run_failure = RunOpener._run, delivery.run_failure
 
         def opened(opener: RunOpener, *arguments: Any) -> Run:
             run = open_run(opener, *arguments)
@@ -34,25 +33,25 @@ class Books:
             return error
 
         monkeypatch.setattr(RunOpener, "_run", opened)
-        monkeypatch.setattr(consumer, "run_failure", failed)
+        monkeypatch.setattr(delivery, "run_failure", failed)
 
     def complaints(self) -> list[str]:
         """What does not balance, a line each."""
         return [f"run {run.id}: {wrong}" for run in self.runs for wrong in self._wrong(run)]
 
     def _wrong(self, run: Run) -> list[str]:
-        now = snapshot(run)
+        now = run.statistics()
         wrong = []
         if now.pulled < now.accounted:
             wrong.append(f"more items are accounted for than were pulled: {now}")
         # Four counters, written by the one who pulls, the Batcher, the Collector and the consumer.
-        written = (now.pulled, run.batched, run.resolved, now.emitted)
-        if run.closed and run.collector is not None:
+        written = (now.pulled, run.ledger.batched, run.ledger.resolved, now.emitted)
+        if run.ending.closed and run.has_started:
             if (now.buffered, now.in_flight, now.awaiting_retry, now.held) != (0, 0, 0, 0):
                 wrong.append(f"it has ended, and holds items: {now}")
             if now.pulled != now.accounted:
                 wrong.append(f"it has ended, and the ledger does not balance: {now}")
-            if run.cut_short is None and (len(set(written)) != 1 or run.undelivered):
+            if run.ending.cut_short is None and (len(set(written)) != 1 or run.undelivered):
                 wrong.append(f"it ended well, and undelivered are {run.undelivered}; {_NAMES}: {written}")
         if any(later > earlier for earlier, later in itertools.pairwise(written)):
             wrong.append(f"something came out that never went in; {_NAMES}: {written}")

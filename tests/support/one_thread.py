@@ -148,7 +148,7 @@ class OneThread:
                     answer = None
                     if type(step) is list:
                         results += step
-                        consumer.run.emitted += len(step)
+                        consumer.run.ledger.emitted += len(step)
                     elif step is FOREVER:
                         with schedulers.activate(scheduler):
                             while inbox.empty():

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import get_ident
 
-AHEAD = 8
-MOST_AHEAD = 512
-"""Items that are pulled before any has been encoded, and at most however small they are: see `ByteBudget.ahead`."""
+from slither_actors.runs.flow.pacing import AHEAD_ITEMS, MOST_AHEAD_ITEMS
 
 
 class ByteBudget:
@@ -41,8 +39,8 @@ class ByteBudget:
         Going by those that have been encoded; few as long as none has.
         """
         if not self._bytes:
-            return AHEAD
-        return min(MOST_AHEAD, max(1, self.limit * self._items // (4 * self._bytes)))
+            return AHEAD_ITEMS
+        return min(MOST_AHEAD_ITEMS, max(1, self.limit * self._items // (4 * self._bytes)))
 
     @property
     def held(self) -> int:

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-GROW_LIMIT = 1 << 16
-"""Items a batch may reach where neither the user nor the strategy says how large it gets: weights of zero would
-otherwise pull an endless source into one batch."""
-
-GROW_BATCHES = 256
-GROW_BYTES = 4 << 20
-GROW_SECONDS = 0.04
-"""How far the window grows by itself: to so many batches, to so many bytes of requests and replies, to so many seconds
-of work for each worker. That is twice what is sent ahead to a worker: as much again is on its way back and forth."""
+from slither_actors.runs.flow.pacing import GROW_BATCHES, GROW_BYTES, GROW_LIMIT, GROW_SECONDS
 
 
 class Credit:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from slither_actors.runs.flow.pacing import SOURCE_ITEMS
 from slither_actors.runs.input.buffers import BufferGuard
-from slither_actors.runs.messages import CloseRun, RoleEnded, SourceEnded, Wake
+from slither_actors.runs.messages import CloseRun, ProducerMessage, RoleEnded, SourceEnded, Wake
 from slither_actors.runs.output.asyncio_inbox import call_soon
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import ProducerStatistics
-from supervisors import LightActor, Monitor
-
-TURN = 64
-"""Items after which other tasks get their turn, also when the source never waits for anything."""
+from supervisors import Down, LightActor, Monitor, Ref
 
 
 class AsyncProducer:
@@ -31,10 +29,9 @@ class AsyncProducer:
         buffer: where items are put down, each before the next is asked for; the Batcher takes them from there.
     """
 
-    thread = None
-
     def __init__(self, run: Run, items: Any, buffer: deque[Any]) -> None:
-        self._run = run
+        self._of_run: Run | None = run
+        self._id = run.id
         self._items = items
         self._credit = run.credit
         self._guard = BufferGuard()
@@ -47,41 +44,45 @@ class AsyncProducer:
         self.waiting = False
         run.producer = self
 
-    # -- as an actor: it is told things, from any thread
+    # -- as an actor: it receives messages from any thread
 
     @property
-    def actor_ref(self) -> AsyncProducer:
+    def inbox_ref(self) -> Ref[ProducerMessage]:
         """Where messages for it go: here."""
         return self
 
-    def tell(self, message: Any) -> None:
+    def tell(self, message: ProducerMessage) -> None:
         """Send a message. From any thread; never blocks, never raises."""
         try:
             call_soon(self._loop, self._serve, message)
         except RuntimeError:  # the loop is closed, and this with it
             self._end()
 
+    def is_alive(self) -> bool:
+        """Return whether it may pull more."""
+        return not self.ended
+
     def statistics(self) -> ProducerStatistics:
-        """What it is doing now. From any thread."""
+        """Return what it is doing now. From any thread."""
         return ProducerStatistics(self._credit.pulled, max(0, self._credit.room()), self.waiting)
 
     def wake(self) -> None:
-        """There is more credit. Costs a message only if the Producer has run out of it."""
+        """Report that there is more credit. Sends a message only if it waits for that."""
         if self.waiting:
             self.waiting = False
             self.tell(Wake())
 
-    def monitored_by(self, watcher: LightActor) -> Monitor | None:
-        """Nobody needs to watch it: whatever ends its task, the task says so itself."""
+    def monitored_by(self, watcher: LightActor | Callable[[Down], object]) -> Monitor | None:
+        """Return None: it reports its end itself, whatever ends its task."""
         return None
 
-    def busy(self) -> bool:
-        """Whether a thread of ours is stuck in it; it has none."""
-        return False
+    def stuck_in(self) -> int | None:
+        """Return None: it has no thread."""
+        return None
 
     # -- in the loop
 
-    def _serve(self, message: Any) -> None:
+    def _serve(self, message: ProducerMessage) -> None:
         if type(message) is CloseRun:
             if self._task is None:
                 self._end()
@@ -90,7 +91,7 @@ class AsyncProducer:
                 self._task.cancel()
         elif self._task is None and not self.ended:
             self._pulling = True
-            self._task = self._loop.create_task(self._work(), name=f"slither-source-{self._run.id}")
+            self._task = self._loop.create_task(self._work(), name=f"slither-source-{self._id}")
             self._task.add_done_callback(self._done)
         else:
             self._more.set()
@@ -126,15 +127,18 @@ class AsyncProducer:
             raise interrupt  # the person at the terminal: the run knows, and so must the loop
 
     async def _pull(self, iterator: AsyncIterator[Any]) -> None:
-        run, put, batcher = self._run, self._buffer.append, self._run.batcher
-        credit, guard = run.credit, self._guard
+        run, put, guard = self._of_run, self._buffer.append, self._guard
+        if run is None:  # ended before the first step
+            return
+        credit, ending, batcher = run.credit, run.ending, run.batcher
+        assert batcher is not None  # made before the Producer
         count = 0
-        while not run.over():
+        while not ending.closed:
             if run.room() <= 0:
                 self.waiting = True  # before the last look, so that no credit comes unseen
                 if run.room() <= 0:
                     if run.budget is not None:
-                        batcher.actor_ref.tell(Wake())  # what all wait for may be inside the strategy
+                        batcher.inbox_ref.tell(Wake())  # what all wait for may be inside the strategy
                     await self._more.wait()
                     self._more.clear()
                 self.waiting = False
@@ -149,9 +153,9 @@ class AsyncProducer:
             put(entry)
             if batcher.idle:
                 batcher.idle = False
-                batcher.actor_ref.tell(Wake())
+                batcher.inbox_ref.tell(Wake())
             count += 1
-            if count % TURN == 0:
+            if count % SOURCE_ITEMS == 0:
                 await asyncio.sleep(0)
 
     async def _close(self, iterator: Any) -> None:
@@ -171,15 +175,16 @@ class AsyncProducer:
     def _end(self, error: BaseException | None = None) -> None:
         """Nothing is pulled any more; said once."""
         # Taken out in one step: where the loop is closed, who tells us something does this in a thread of its own.
-        run: Run | None = vars(self).pop("_run", None)
+        run: Run | None = vars(self).pop("_of_run", None)
         if run is None:
             return
         self._pulling = False
         self._items = None
-        if not run.over():
+        if not run.ending.closed:
             run.source_done = True
-            run.batcher.actor_ref.tell(SourceEnded(error))
+            assert run.batcher is not None
+            run.batcher.inbox_ref.tell(SourceEnded(error))
         self.ended = True
-        if run.cut_short == "close":
+        if run.ending.cut_short == "close":
             self._buffer.clear()
         run.inbox.put(RoleEnded())

@@ -15,13 +15,14 @@ from slither_actors.errors import PayloadError, StrategyError
 from slither_actors.item import Item
 from slither_actors.runs.batch import Batch, wrap_bare
 from slither_actors.runs.flow.byte_budget import ByteBudget
+from slither_actors.runs.flow.pacing import CHUNK_BATCHES
 from slither_actors.runs.input.request_encoder import RequestEncoder
 from slither_actors.runs.input.unsendable import take_out
 from slither_actors.runs.messages import (
     AskRoute,
     BatchesReady,
+    BatchRequest,
     InputEnded,
-    RebuildBatch,
     Routed,
     SourceEnded,
     Split,
@@ -30,9 +31,6 @@ from slither_actors.runs.routing import ask_route
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import BatcherStatistics
 from slither_actors.wording import shown
-
-CHUNK_BATCHES = 8
-"""Batches told to the Collector in one message: fewer messages, yet the first leaves before the last is encoded."""
 
 
 class Batcher:
@@ -69,11 +67,11 @@ class Batcher:
     @property
     def inside(self) -> int:
         """Items inside the strategy."""
-        return self._fed - self._run.batched
+        return self._fed - self._run.ledger.batched
 
     def statistics(self) -> BatcherStatistics:
         """What it holds now. From any thread."""
-        batched = self._run.batched  # first: it never exceeds what was fed
+        batched = self._run.ledger.batched  # first: it never exceeds what was fed
         return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
 
     def close(self) -> None:
@@ -88,7 +86,7 @@ class Batcher:
         if not entries:
             return
         strategy = self._strategy
-        if self._linger is not None and self._fed == self._run.batched:
+        if self._linger is not None and self._fed == self._run.ledger.batched:
             self._opened = self._clock()
         self._fed += len(entries)
         if not self._bare:
@@ -98,7 +96,7 @@ class Batcher:
         except BaseException as error:
             self._strategy_failed(error, "extend")
             raise
-        self._run.fed = self._fed
+        self._run.ledger.fed = self._fed
         self._starve()
 
     def finish(self, ended: SourceEnded) -> None:
@@ -109,9 +107,9 @@ class Batcher:
         except BaseException as error:
             self._strategy_failed(error, "flush")
             raise
-        if self._run.batched != self._fed:
+        if self._run.ledger.batched != self._fed:
             raise StrategyError(
-                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.batched} items",
+                f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.ledger.batched} items",
                 self.held_ids(),
             )
         self._ended = ended
@@ -151,9 +149,10 @@ class Batcher:
 
     def _take(self, groups: Iterable[Sequence[Any]]) -> None:
         run, todo, encoder = self._run, self._todo, self._encoder
+        ledger = run.ledger
         ref, undelivered, run_queue, credit = run.next_ref, run.undelivered, run.run_queue, run.credit
         target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
-        before = batched = run.batched
+        before = batched = ledger.batched
         closed_by, fixed = self._closed_by, credit.fixed
         for group in groups:
             entries = group if type(group) is list else self._listed(group)
@@ -169,7 +168,7 @@ class Batcher:
             else:
                 bare = False
                 positions = self._positions(entries)
-            run.batched = batched = batched + size
+            ledger.batched = batched = batched + size
             number = ref()
             undelivered[number] = batch = Batch(
                 run_queue,
@@ -225,7 +224,7 @@ class Batcher:
             self._since.pop(place, None)
             places.append(place)
         if self._strategy.whole_input:
-            return range(self._run.batched, self._run.batched + len(places))
+            return range(self._run.ledger.batched, self._run.ledger.batched + len(places))
         if any(b <= a for a, b in itertools.pairwise(places)):
             # The order inside a batch is the strategy's affair, the order of results is not.
             order = sorted(range(len(places)), key=places.__getitem__)
@@ -281,7 +280,7 @@ class Batcher:
     def _starve(self) -> None:
         """Nothing more is pulled, and the oldest undelivered item is inside the strategy: only we can get it out."""
         run = self._run
-        while self._fed > run.batched and not run.source_done:
+        while self._fed > run.ledger.batched and not run.source_done:
             run.starving = True  # before looking, so that who changes it after we looked tells us
             used_up = run.credit.used_up()
             if not used_up and (run.producer is None or run.budget is None or not run.budget.full()):
@@ -294,15 +293,15 @@ class Batcher:
             if used_up and run.credit.widen(len(run.undelivered)):
                 self._wake_producer()
                 return
-            before = run.batched
+            before = run.ledger.batched
             self._release("window")
-            if run.batched == before:
+            if run.ledger.batched == before:
                 raise StrategyError(f"{type(self._strategy).__name__}.release gave nothing", self.held_ids())
         run.starving = False
 
     def _oldest(self) -> int:
         if self._bare:
-            return self._run.batched
+            return self._run.ledger.batched
         return min(held[0][1] for held in self._inside.values())
 
     def _wake_producer(self) -> None:
@@ -311,7 +310,7 @@ class Batcher:
 
     def lingers_until(self) -> float | None:
         """When the open batch has waited long enough, by the clock; None while nothing waits or `linger` is not set."""
-        if self._linger is None or self._fed == self._run.batched:
+        if self._linger is None or self._fed == self._run.ledger.batched:
             return None
         since = self._opened if self._bare else min(self._since.values())
         return since + self._linger
@@ -335,11 +334,11 @@ class Batcher:
         failed = f"the strategy {type(self._strategy).__name__} failed"
         if not isinstance(error, StrategyError):  # which says itself what was wrong with which items
             failed = f"{failed} in {self._strategy._failed_in(error) or method}"
-        self._run.blame(error, failed)
+        self._run.ending.blame(error, failed)
 
     # -- batches made anew
 
-    def rebuild(self, message: Split | RebuildBatch | AskRoute) -> None:
+    def rebuild(self, message: BatchRequest) -> None:
         """Make batches of one that failed, or ask where its items go."""
         run = self._run
         if isinstance(message, AskRoute):
@@ -378,7 +377,9 @@ class Batcher:
     def held_ids(self) -> list[Any]:
         """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
         if self._bare:
-            return name_entries([entry for group in self._strategy.flush() for entry in group], self._run.batched)
+            return name_entries(
+                [entry for group in self._strategy.flush() for entry in group], self._run.ledger.batched
+            )
         return [item_id for item_id, held in self._inside.items() for _ in held] + self._unfed
 
 

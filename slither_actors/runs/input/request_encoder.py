@@ -26,7 +26,7 @@ class RequestEncoder:
         target_of: the System's table of targets, so that a function is loaded once a worker and not once a run.
         max_frame: bytes that the pool's workers accept in one request, header included.
         arena: where large buffers are put for the workers; None: they go through the pipes.
-        blame: told of an error that ends the run, and where it was: `Run.blame`.
+        blame: told of an error that ends the run, and where it was: `Ending.blame`.
     """
 
     def __init__(

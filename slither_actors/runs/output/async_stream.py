@@ -11,7 +11,7 @@ from slither_actors.errors import StreamClosed
 from slither_actors.item import Item
 from slither_actors.runs.output.asyncio_driver import AsyncioDriver
 from slither_actors.runs.output.consumer import Consumer
-from slither_actors.runs.statistics import RunStatistics, snapshot
+from slither_actors.runs.statistics import RunStatistics
 
 
 class AsyncStream(AsyncIterator[Item]):
@@ -51,7 +51,7 @@ class AsyncStream(AsyncIterator[Item]):
             assert self._pieces is not None
             run = self._pieces.consumer.run
             unread = self._unread = run.reading = iter(piece)
-            run.emitted += len(piece)
+            run.ledger.emitted += len(piece)
             for item in unread:
                 return item
 
@@ -115,7 +115,7 @@ class AsyncStream(AsyncIterator[Item]):
         """Where the items are now."""
         if self._pieces is None:
             return RunStatistics(*[0] * len(RunStatistics.__struct_fields__))
-        return snapshot(self._pieces.consumer.run)
+        return self._pieces.consumer.run.statistics()
 
 
 async def _closed_with_the_loop(consumer: Consumer) -> AsyncGenerator[None, None]:

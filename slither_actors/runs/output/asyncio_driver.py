@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from slither_actors.item import Item
+from slither_actors.runs.flow.pacing import FEED_BATCHES_IN_LOOP, LOOP_SECONDS, SMALL_SOURCE
 from slither_actors.runs.input.async_producer import AsyncProducer
 from slither_actors.runs.input.producer import ProducerActor, in_memory
 from slither_actors.runs.output.asyncio_inbox import AsyncioInbox
@@ -18,20 +19,13 @@ from slither_actors.runs.output.consumer import Consumer
 from slither_actors.runs.output.driver_protocol import Steps, Wait
 from slither_actors.runs.stragglers import GRACE
 
-SMALL = 4096
-"""Items up to which a source that is in memory is batched and encoded in the loop's own thread, a batch at a time. A
-larger one gets threads, as a lazy one does: it can spare them, and the loop cannot spare the time."""
-
-TURN = 0.0005
-"""Seconds of work after which other tasks get their turn, also when the next result is there already."""
-
 
 def small(items: Iterable[Any]) -> bool:
     """Whether the roles of Producer and Batcher may be played in the loop's thread."""
     if not in_memory(items):
         return False
     try:
-        return length_hint(items, SMALL + 1) <= SMALL
+        return length_hint(items, SMALL_SOURCE + 1) <= SMALL_SOURCE
     except (OverflowError, TypeError):  # a range longer than any address space; an endless `repeat`
         return False
 
@@ -73,7 +67,7 @@ class AsyncioDriver:
         self._busy = True
         answer: Any = None
         try:
-            if not begins and monotonic() - self._turn_began > TURN:
+            if not begins and monotonic() - self._turn_began > LOOP_SECONDS:
                 await self._others()
             while True:
                 step = steps.send(answer)
@@ -114,7 +108,9 @@ class AsyncioDriver:
         produce: Callable[..., Any] = (
             AsyncProducer if hasattr(type(consumer.items), "__aiter__") else ProducerActor.start
         )
-        self._steps = consumer.steps(plays=small, produce=produce, feed_batches=1, grows=False)
+        self._steps = consumer.steps(
+            plays=small, start_producer=produce, feed_batches=FEED_BATCHES_IN_LOOP, grows=False
+        )
         self._turn_began = monotonic()
         return self._steps
 

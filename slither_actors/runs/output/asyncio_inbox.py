@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from slither_actors.runs.messages import ConsumerMessage
 from supervisors.runtime.interrupts import inherits_mask, sigpipe_blocked
 
 
@@ -24,12 +25,12 @@ class AsyncioInbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
         self._loop = loop
         self._lost: Callable[[], None] | None = lost
-        self._messages: deque[Any] = deque()
+        self._messages: deque[ConsumerMessage] = deque()
         # The one who waits, if somebody does. Who takes it out wakes it: so there is one wake-up for each wait, however
         # many put meanwhile, and none while nobody waits.
         self._sleeping: list[asyncio.Future[None]] = []
 
-    def put(self, message: Any) -> None:
+    def put(self, message: ConsumerMessage) -> None:
         """Add a message. From any thread; never blocks, never raises."""
         self._messages.append(message)
         if self._sleeping:
@@ -46,7 +47,7 @@ class AsyncioInbox:
             lost, self._lost = self._lost, None
             lost()
 
-    def put_quietly(self, message: Any) -> None:
+    def put_quietly(self, message: ConsumerMessage) -> None:
         """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""
         self._messages.append(message)
 

@@ -13,7 +13,7 @@ from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
 from slither_actors.runs.output.blocking_driver import drive
 from slither_actors.runs.output.consumer import Consumer
-from slither_actors.runs.statistics import RunStatistics, snapshot
+from slither_actors.runs.statistics import RunStatistics
 
 
 class Stream(Iterator[Item]):
@@ -71,7 +71,7 @@ class Stream(Iterator[Item]):
 
     def statistics(self) -> RunStatistics:
         """Where the items are now."""
-        return snapshot(self._consumer.run)
+        return self._consumer.run.statistics()
 
 
 EXECUTING = "generator already executing"
@@ -109,7 +109,7 @@ def _pieces(consumer: Consumer) -> Generator[None, None, None]:
     try:
         for piece in source:
             run.reading = iter(piece)
-            run.emitted += len(piece)
+            run.ledger.emitted += len(piece)
             yield
             while length_hint(run.reading) and not consumer.closed:  # of two who went on, one was late
                 yield

@@ -10,6 +10,7 @@ from slither_actors.errors import ProtocolError, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.item import Item
 from slither_actors.runs.batch import Batch, describe
+from slither_actors.runs.flow.pacing import TOGETHER_BYTES
 from slither_actors.runs.messages import Delivery, ReadyItems, Results, Skipped
 from slither_actors.runs.output.reply_decoder import LEAST, ReplyDecoder
 from slither_actors.runs.output.unreadable import resolve
@@ -20,19 +21,14 @@ from slither_actors.wording import shown
 
 Unpack = Callable[[Delivery], list[Item]]
 
-TOGETHER_BYTES = 64 * 1024
-"""Bytes of replies that are unpacked in one go: so much takes a fraction of a millisecond."""
 
-
-def unpacker(
-    executor: Any, blame: Callable[[BaseException, str], None] = lambda error, failed: None, run: Run | None = None
-) -> Unpack:
-    """The function that makes the Items of a delivery.
+def unpacker(executor: object, decoder: ReplyDecoder, run: Run) -> Unpack:
+    """Return the function that makes the Items of a delivery.
 
     Args:
         executor: the run's; our own two are short-cut, a user's is asked.
-        blame: told what a user's raises, and where: `Run.blame`.
-        run: whose policy says what becomes of a reply that cannot be decoded; None: the error is raised as it is.
+        decoder: of the run's replies.
+        run: whose policy decides on a reply that cannot be decoded.
     """
     kind = type(executor)
     if kind is SnakeBridge:
@@ -45,15 +41,15 @@ def unpacker(
             try:
                 return _asked_results(executor, batch, entries, positions, reply)
             except BaseException as error:
-                blame(error, f"{type(executor).__name__}.results failed for {describe(batch)}")
+                run.ending.blame(error, f"{type(executor).__name__}.results failed for {describe(batch)}")
                 raise
 
-    decode_frame = ReplyDecoder().decode
+    decode_frame = decoder.decode
 
     def unread(
         batch: Batch, entries: list[Any], positions: Sequence[int], frame: Frame, error: DecodeError | ProtocolError
     ) -> list[Item]:
-        if run is None or any(blamed is error for blamed, _ in run.blamed):  # a user's `results` has raised it
+        if run.ending.blamed(error) is not None:  # a user's `results` has raised it
             raise error
         return resolve(run, batch, entries, positions, frame, error)
 
@@ -89,7 +85,7 @@ Together = Callable[[list[Delivery], int], tuple[list[Item], list[int], int] | N
 request and the reply of the last of these have."""
 
 
-def together(run: Run) -> Together | None:
+def together(run: Run, decoder: ReplyDecoder) -> Together | None:
     """The function that makes the Items of several small replies in one go; None where the run is not of that kind.
 
     That is the most frequent kind: a function's results for bare payloads. What it takes to hand over a piece is more
@@ -99,7 +95,7 @@ def together(run: Run) -> Together | None:
     if type(run.options.executor) is not SnakeBridge or run.budget is not None:
         return None
     ordered = run.options.ordering == "preserve"
-    decode_frame = ReplyDecoder().decode
+    decode_frame = decoder.decode
 
     def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], list[int], int] | None:
         payloads: list[Any] = []

@@ -62,7 +62,7 @@ def resolve(
     items = list(map(Item, positions, entries)) if batch.bare else entries
     results = _one_by_one(run.options.executor, items, frame, error)
     bad = [result for result in results if isinstance(result, _Bad)]
-    run.unread_failed += len(bad)
+    run.ledger.unread_failed += len(bad)
     policy: Any = run.options.on_error
     if isinstance(policy, Retry):
         policy = policy.last
@@ -73,11 +73,11 @@ def resolve(
         if not isinstance(result, _Bad):
             out.append(Item(item.id, result, item.meta, item.route))
         elif isinstance(policy, Skip):
-            run.unread_skipped += 1
+            run.ledger.unread_skipped += 1
             out.append(item.put_meta(error=result.error, skipped=True))
         else:
             out.append(ask_route(run, policy, batch, item, result.error))
-            run.unread_routed += 1
+            run.ledger.unread_routed += 1
     return out
 
 

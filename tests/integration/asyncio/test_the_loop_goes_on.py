@@ -71,7 +71,7 @@ def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(
     system: System, source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 5  # at the clock, until a turn is over
-    ticks = itertools.count(0.0, asyncio_driver.TURN / looks)
+    ticks = itertools.count(0.0, asyncio_driver.LOOP_SECONDS / looks)
     monkeypatch.setattr(asyncio_driver, "monotonic", lambda: next(ticks))
     pieces: Counter[int] = Counter()
     pulled: Counter[int] = Counter()
@@ -100,7 +100,7 @@ def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(
 
     asyncio.run(main())
     assert 0 < max(pieces.values()) <= looks + 2
-    assert max(pulled.values(), default=0) <= async_producer.TURN
+    assert max(pulled.values(), default=0) <= async_producer.SOURCE_ITEMS
 
 
 def test_a_sync_source_that_blocks_holds_up_its_own_run_only(system: System) -> None:

@@ -33,11 +33,12 @@ class Bench:
         self.options = parse_options(options)
         self.options.settle(8)
         self.run = Run(self.options, None)  # type: ignore[arg-type]  # nothing here is scheduled
-        self.run.run_queue = RunQueue(max_in_flight=1, ahead=True, timeout=None)
         self.told: list[Any] = []
-        self.run.collector = SimpleNamespace(tell=self.told.append)
+        collector: Any = SimpleNamespace(tell=self.told.append)
+        self.run.start(RunQueue(max_in_flight=1, ahead=True, timeout=None), collector)
         self.woken = self.freed = 0
-        self.run.producer = SimpleNamespace(wake=self._wake)
+        producer: Any = SimpleNamespace(wake=self._wake)
+        self.run.producer = producer
         if budget is not None:
             self.run.budget = ByteBudget(budget, self._free)
         self.now = 100.0
@@ -379,7 +380,7 @@ def one_batch(bare: bool = True, **options: Any) -> tuple[Bench, Batch]:
 @pytest.mark.parametrize("bare", [True, False])
 def test_split_makes_two_halves_at_their_first_attempt(bare: bool) -> None:
     bench, batch = one_batch(bare)
-    bench.batcher.rebuild(Split(batch))
+    bench.batcher.rebuild(Split(batch, batch.count // 2))
     first, second = made_anew(bench)
     assert [list(first.positions), list(second.positions)] == [[0, 1], [2, 3, 4]]
     assert [decode(first.body), decode(second.body)] == [[0, 1], [2, 3, 4]]
@@ -400,7 +401,7 @@ def test_remade_batches_are_counted_in_the_budget() -> None:
     bench, batch = one_batch(budget=10_000)
     assert bench.run.budget is not None
     bench.run.budget.change(-batch.encoded)
-    bench.batcher.rebuild(Split(batch))
+    bench.batcher.rebuild(Split(batch, batch.count // 2))
     assert bench.run.budget.held == sum(part.encoded for part in made_anew(bench))
 
 

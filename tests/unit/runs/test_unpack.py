@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,27 @@ from slither_actors.pools.assignment.job import RunQueue
 from slither_actors.run_options import parse_options
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.messages import ReadyItems, Results, Skipped
-from slither_actors.runs.output.unpack import together, unpacker
+from slither_actors.runs.output.reply_decoder import ReplyDecoder
+from slither_actors.runs.output.unpack import Unpack, together
+from slither_actors.runs.output.unpack import unpacker as make_unpacker
+from slither_actors.runs.output.unreadable import Unreadable
+from slither_actors.runs.run import Run
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import REPLY, Frame, FrameParser, pack_frame
 
 LANE = RunQueue(max_in_flight=1, ahead=True, timeout=None)
 CALL = SnakeBridge(module="m", function="f")
 COMMAND = Snakepit(command="c")
+
+
+def a_run() -> Run:
+    options = parse_options({"module": "m", "function": "f"})
+    options.settle(1)
+    return Run(options, None)  # type: ignore[arg-type]  # nothing is scheduled
+
+
+def unpacker(executor: object) -> Unpack:
+    return make_unpacker(executor, ReplyDecoder(), a_run())
 
 
 def batch(bare: bool = True) -> Batch:
@@ -63,8 +76,9 @@ def test_results_become_items(executor: Any, wrap: Any) -> None:
     ],
 )
 def test_a_body_that_is_not_what_the_header_said_is_a_protocol_error(executor: Any, value: Any) -> None:
-    with pytest.raises(ProtocolError):
+    with pytest.raises(Unreadable) as caught:
         unpacker(executor)(results(value))
+    assert isinstance(caught.value.reason, ProtocolError)
 
 
 def pair(first: Any, second: Any) -> list[Any]:
@@ -77,8 +91,7 @@ def pair(first: Any, second: Any) -> list[Any]:
 
 
 def test_several_replies_are_unpacked_together_if_each_is_what_its_header_said() -> None:
-    options = parse_options({"module": "m", "function": "f"})
-    unpack = together(types.SimpleNamespace(options=options, budget=None))  # type: ignore[arg-type]
+    unpack = together(a_run(), ReplyDecoder())
     assert unpack is not None
     done = unpack(pair(["a", "b"], ["c", "d"]), 0)
     assert done is not None
