@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from supervisors.actors.calls import call
 from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
 from supervisors.actors.deferred_init import with_deferred_init
 from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
 from supervisors.actors.ref import Ref
 from supervisors.actors.registry import AlreadyRegistered, NotRegistered, Registry
+from supervisors.actors.reply import Reply
+from supervisors.actors.via import Via
 from supervisors.exits import (
     DEFERRED,
     IGNORE,
@@ -111,6 +114,7 @@ __all__ = [
     "NotSupported",
     "Ref",
     "Registry",
+    "Reply",
     "RestartBudgetExceeded",
     "RestartChild",
     "Scheduler",
@@ -129,10 +133,12 @@ __all__ = [
     "TerminateChild",
     "Timer",
     "TreeNode",
+    "Via",
     "WaitTimeout",
     "WhichChildren",
     "WouldDeadlock",
     "abandoned_threads",
+    "call",
     "count_children",
     "delete_child",
     "kill",

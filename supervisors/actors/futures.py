@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.exits import CallTimeout, SchedulerStopped, WouldDeadlock
 from supervisors.runtime.interrupts import Event
 from supervisors.runtime.scheduler import Scheduler
 from supervisors.wording import shown
@@ -64,12 +64,17 @@ class GuardedFuture(pykka.ThreadingFuture[T]):
         if self._get_hook is not None:
             return pykka.Future.get(self, timeout=timeout)
         if not self._done.wait(timeout):
-            raise pykka.Timeout(f"{timeout} seconds")
+            raise CallTimeout(f"no answer within {timeout} seconds")
         value, exc_info = self._answer["it"]
         if exc_info is None:
             return value
         kind, error, traceback = exc_info
         raise (kind() if error is None else error).with_traceback(traceback)
+
+    @property
+    def answered(self) -> bool:
+        """True once it has a value or an exception."""
+        return self._done.is_set()
 
     def set(self, value: T | None = None) -> None:
         """As in Pykka."""

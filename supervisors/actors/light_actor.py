@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 import uuid
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from supervisors.actors.events import record_exit
 from supervisors.actors.futures import GuardedFuture
 from supervisors.actors.lifecycle import Down, DownNotice, Ignored, Monitor, Started, lifecycle_of, monitor
 from supervisors.actors.light_ref import AskShutdown, LightInbox, LightRef, Start, dead, refuse
+from supervisors.actors.reply import Reply
 from supervisors.exits import (
     DEFERRED,
     IGNORE,
@@ -88,6 +91,9 @@ class LightActor(pykka.Actor, MailboxTarget):
         self._alive = True
         self._timers = None
         self._descriptors = None
+        # The future of the ask that is being handled, and the replies that are still to come.
+        self._question: pykka.Future[Any] | None = None
+        self._pending_replies: set[Reply[Any]] | None = None
         self._ref: LightRef[Any] = LightRef(self)
         self._actor_ref = self._ref
 
@@ -133,6 +139,26 @@ class LightActor(pykka.Actor, MailboxTarget):
     def mark_healthy(self) -> None:
         """It has done what it is there for: should it crash now, its supervisor's back-off begins anew."""
         self._ref._lifecycle.healthy = True
+
+    def reply_later(self) -> Reply[Any]:
+        """Take over the answer to the `ask` that is being handled: the handler's result is not the answer then.
+
+        Returns:
+            The handle to answer with, from any thread and at any time. If the actor ends first, the caller gets
+            ActorDeadError. If the handler raises, that exception is the answer.
+
+        Raises:
+            SupervisorError: no `ask` is being handled, or its answer has been taken over already.
+        """
+        question, self._question = self._question, None
+        if question is None:
+            raise SupervisorError("reply_later() is for the handling of an ask, once for each")
+        if self._pending_replies is None:
+            self._pending_replies = set()
+        reply = Reply[Any](question, self._pending_replies)
+        if not self._alive:  # exit() was called before, and has answered all others
+            reply.fail(pykka.ActorDeadError("the actor stopped before it answered"))
+        return reply
 
     def exit(self, reason: ExitReason) -> None:
         """End now. Scheduler thread only; again is without effect.
@@ -209,12 +235,19 @@ class LightActor(pykka.Actor, MailboxTarget):
             else:
                 self.on_receive(message)
             return
+        self._question = reply_to
         try:
-            reply_to.set(self._handle_receive(envelope.message))
+            result = self._handle_receive(envelope.message)
         except BaseException as exc:
-            reply_to.set_exception()
+            with contextlib.suppress(queue.Full):  # answered already by a Reply that the handler has taken
+                reply_to.set_exception()
             if self.ask_failure_crashes or not isinstance(exc, Exception):
                 raise
+        else:
+            if self._question is not None:
+                reply_to.set(result)
+        finally:
+            self._question = None
 
     def _begin(self) -> None:
         try:
@@ -281,9 +314,20 @@ class LightActor(pykka.Actor, MailboxTarget):
             elif not isinstance(reason, Killed):
                 scheduler.run_guarded(None, self.on_stop)
         scheduler.run_guarded(None, self.on_exit, reason)
+        if self._pending_replies:
+            self._fail_replies(self._pending_replies)
         record_exit(scheduler, type(self).__name__, self.actor_urn, reason, started=started)
         lifecycle.start.set(reason)
         lifecycle.ended(reason)
+
+    @staticmethod
+    def _fail_replies(replies: set[Reply[Any]]) -> None:
+        while replies:
+            try:
+                reply = replies.pop()
+            except KeyError:  # another thread has answered it
+                return
+            reply.fail(pykka.ActorDeadError("the actor stopped before it answered"))
 
     # -- Pykka's hooks for an actor type -------------------------------------------------------------------------
 

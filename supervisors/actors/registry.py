@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pykka
 
 from supervisors.actors.lifecycle import Down, Monitor, checked_lifecycle, monitor
 from supervisors.exits import SpecError, SupervisorError
 from supervisors.wording import shown
+
+if TYPE_CHECKING:
+    from supervisors.actors.via import Via
 
 __all__ = ["AlreadyRegistered", "Claim", "NotRegistered", "Registry"]
 
@@ -158,6 +161,16 @@ class Registry:
             claim = self._claims.get(name)
             raise NotRegistered(name, claim.holder if claim is not None else "")
         return ref
+
+    def via(self, name: Hashable) -> Via[Any]:
+        """Return a handle that looks the name up at each use, so that it survives restarts.
+
+        The name need not exist yet. A field of type ``Ref[CacheMessage]`` may hold it.
+        """
+        # Here, since the scheduler imports this module, and calls need the scheduler.
+        from supervisors.actors.via import Via
+
+        return Via(self, name)
 
     def unregister(self, name: Hashable) -> bool:
         """Free a name that was given with `register`. True if it was taken.
