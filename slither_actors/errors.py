@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from slither_actors.wire.frames import ProtocolError
-from slither_actors.wording import known_names, nearest, shown, signal_name
+from slither_actors.wording import did_you_mean, known_names, shown, signal_name
 
 if TYPE_CHECKING:
     from slither_actors.item import Item
@@ -85,7 +85,7 @@ class UnknownOption(OptionError):
         self.name = name
         self.known = tuple(known)
         self.hint = hint
-        said = nearest(name, self.known) if hint is None else f": {hint}"
+        said = did_you_mean(name, self.known) if hint is None else f": {hint}"
         super().__init__(f"unknown option {shown(name)}{said}; {known_names(self.known)}")
 
 
@@ -103,7 +103,7 @@ class UnknownPool(OptionError):
         if name is None:
             message = f"pool is not given and this System has no pool 'default'; {known_names(self.known)}"
         else:
-            message = f"there is no pool {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}"
+            message = f"there is no pool {shown(name)}{did_you_mean(name, self.known)}; {known_names(self.known)}"
         super().__init__(message)
 
 
@@ -122,7 +122,9 @@ class UnknownCommand(OptionError):
         self.pool = pool
         where = "the workers" if pool is None else f"the workers of pool {shown(pool)}"
         if self.known:
-            message = f"{where} have no command {shown(name)}{nearest(name, self.known)}; {known_names(self.known)}"
+            message = (
+                f"{where} have no command {shown(name)}{did_you_mean(name, self.known)}; {known_names(self.known)}"
+            )
         else:
             message = (
                 f"{where} have no commands, so not {shown(name)} either: give the pool an adapter "

@@ -10,7 +10,7 @@ from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.validation import checks
 from slither_actors.validation.callbacks import check_call
-from slither_actors.wording import nearest, shown
+from slither_actors.wording import did_you_mean, shown
 
 __all__ = ["HALT", "SKIP", "Halt", "Policy", "Retry", "Route", "Skip", "parse_on_error"]
 
@@ -147,7 +147,7 @@ def _parse(name: str, value: Any, allowed: str, names: tuple[str, ...]) -> Halt 
     if isinstance(value, str):
         if value.lower() in ("retry", "route"):
             raise OptionError(f"{message}: the text is not enough, say {value.title()}(...)")
-        raise OptionError(message + nearest(value, names))
+        raise OptionError(message + did_you_mean(value, names))
     if isinstance(value, type) and value in (Retry, Halt, Skip):
         message = f"{message}: that is the class; say {value.__name__}()"
     elif value is Route:

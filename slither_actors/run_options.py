@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors.context import Context
@@ -17,7 +16,7 @@ from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, Weight
 from slither_actors.strategies.fixed import MAX_BATCH
 from slither_actors.validation import checks
 from slither_actors.validation.callbacks import check_call
-from slither_actors.wording import known_names, nearest, shown
+from slither_actors.wording import closest, known_names, shown
 
 Executor = RemoteExecutor | InlineExecutor
 
@@ -244,7 +243,7 @@ def _check_defaults(given: dict[str, Any], pools: Collection[str]) -> None:
     for name in given:
         if not isinstance(name, str):
             raise OptionTypeError(f"an option's name must be text, not {shown(name)}")
-        if not any(name in names or _ANYTHING in names for names in takers) and get_close_matches(name, known, 1, 0.8):
+        if not any(name in names or _ANYTHING in names for names in takers) and closest(name, known, 0.8):
             raise UnknownOption(name, known)
     if isinstance(given.get("function"), str):
         given = {"module": "that_a_run_names", **given}
@@ -299,7 +298,7 @@ def _default_executor(given: dict[str, Any]) -> type[Any]:
 
 
 def _like(name: str) -> list[str]:
-    return [like for like in ("function", "command", "executor") if nearest(name, [like])]
+    return [like for like in ("function", "command", "executor") if closest(name, [like])]
 
 
 def _part(value: Any, what: str) -> Any:
@@ -324,13 +323,13 @@ def _meant(what: str, text: str) -> str:
     # A class is looked for by the name of its module, too, which is how one says it for short: weighted, keyed.
     names = {name.lower(): cls.__name__ for cls in ours for name in (cls.__module__.rpartition(".")[2], cls.__name__)}
     word = "".join(filter(str.isalnum, text.rpartition(".")[2])).lower()
-    close = [word] if word in names else get_close_matches(word, list(names), 1)
+    close = word if word in names else closest(word, names)
     folder = "executors" if what == "executor" else "strategies"
     if not close:
         example = ours[1 if what == "strategy" else 0].__name__
         known = known_names([cls.__name__ for cls in ours])
         return f"; {known}; from slither_actors.{folder} import {example}, and say {what}={example}"
-    name = names[close[0]]
+    name = names[close]
     return f", did you mean {name}? from slither_actors.{folder} import {name}, and say {what}={name}"
 
 
@@ -431,8 +430,8 @@ def _unknown(name: str, parts: dict[str, Any], parameters: dict[str, dict[str, b
                 f"it is an option of {cls.__name__}, and the {what} is {_name(parts[what])}; "
                 f"say {what}={cls.__name__} or leave {name} out",
             )
-    mistyped = next((other for names in _OURS.values() for other in names if nearest(name, [other])), None)
-    hint = None if mistyped is None or nearest(name, known) else f"is {mistyped} meant?"
+    mistyped = next((other for names in _OURS.values() for other in names if closest(name, [other])), None)
+    hint = None if mistyped is None or closest(name, known) else f"is {mistyped} meant?"
     return UnknownOption(name, known, hint)
 
 

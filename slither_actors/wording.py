@@ -1,50 +1,55 @@
-"""The words of errors: values cut to a readable length, and the known name that was perhaps meant."""
+"""The words of errors: those of `supervisors.wording`, and what this package adds to them.
+
+`supervisors` is imported when an error is written: it loads Pykka, which values and errors do without.
+"""
 
 from __future__ import annotations
 
-import difflib
 import signal
 from collections.abc import Iterable, Sequence
+
+__all__ = ["closest", "did_you_mean", "exception_text", "known_names", "shown", "signal_name"]
 
 SHOWN = 80
 """Most characters of a value that an error shows."""
 
 
 def shown(value: object, limit: int = SHOWN) -> str:
-    """A value for an error's message: its repr, cut, and something readable even if its repr fails."""
-    try:
-        text = repr(value)
-    except Exception as error:
-        from supervisors.runtime.interrupts import raised_by_handler
+    """Return the repr of a value, cut to a readable length, and something readable if its repr raises."""
+    from supervisors import wording
 
-        if raised_by_handler(error):
-            raise
-        text = f"<{type(value).__name__} whose repr fails>"
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return wording.shown(value, limit)
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name that is most like this one; None if none is. See `supervisors.wording.closest`."""
+    from supervisors import wording
+
+    return wording.closest(name, known, cutoff)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``", did you mean 'x'?"`` if one of the known names is like this one, else nothing."""
+    from supervisors import wording
+
+    return wording.did_you_mean(name, known)
 
 
 def exception_text(error: BaseException) -> str:
-    """Type and message of an exception: ``ValueError: bad``; readable even if its ``__str__`` fails."""
-    try:
-        text = str(error)
-    except Exception:
-        text = "(it cannot be printed)"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """Return type and message of an exception, ``ValueError: bad``; readable even if its ``__str__`` raises."""
+    from supervisors import wording
 
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """ ", did you mean 'x'?" if one of `known` looks like `name`, else nothing."""
-    close = difflib.get_close_matches(str(name), list(known), 1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    kind, text = type(error).__name__, wording.text_of(error)
+    return kind if text in ("", kind) else f"{kind}: {text}"
 
 
 def known_names(known: Sequence[str]) -> str:
-    """ "known: a, b", in the order given."""
+    """Return ``"known: a, b"``, in the order given."""
     return f"known: {', '.join(known)}" if known else "there is none"
 
 
 def signal_name(number: int) -> str:
-    """The name of a signal, or ``"signal NUMBER"`` for one without (real-time signals)."""
+    """Return the name of a signal, or ``"signal NUMBER"`` for one without (real-time signals)."""
     try:
         return signal.Signals(number).name
     except ValueError:

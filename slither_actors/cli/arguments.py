@@ -155,10 +155,9 @@ def _in_order(argv: Sequence[str], command: str, parser: argparse.ArgumentParser
     ordered = Ordered(argv, parser)
     asks = {"-h", "--help"}.intersection(argv)
     if ordered.unknown and not asks:
-        from difflib import get_close_matches  # which a run that goes well does not need
+        from supervisors.wording import did_you_mean  # only when something is wrong: the command starts faster
 
-        meant = [(option, get_close_matches(option, list(ordered.known), 1)) for option in ordered.unknown]
-        said = [f"{option}, did you mean {close[0]!r}?" if close else option for option, close in meant]
+        said = [option + did_you_mean(option, ordered.known) for option in ordered.unknown]
         parser.error(f"unrecognized arguments: {'; '.join(said)}")
     if command == "map" and len(ordered.positionals) > 2 and not asks:
         files = ordered.positionals[1:]

@@ -6,14 +6,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES, Affinity
 from slither_actors.pools.processes.processors import processors
 from slither_actors.validation import checks
-from slither_actors.wording import shown
+from slither_actors.wording import did_you_mean, shown
 from supervisors import Backoff
 
 
@@ -157,8 +156,7 @@ class PoolSpec:
         known = [f.name for f in fields(cls)]
         for key in value:
             if key not in known:
-                near = get_close_matches(str(key), known, 1)
-                hint = f", did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(str(key), known)
                 raise OptionError(f"pool {name!r}: unknown key {key!r}{hint} Known: {', '.join(known)}")
         arguments: dict[str, Any] = dict(value)
         try:

@@ -23,11 +23,11 @@ from supervisors import Backoff, ChildSpec
 from supervisors.config.child_kinds import Kinds
 from supervisors.config.cursor import Cursor, Findings
 from supervisors.config.drawing import Outline, options
-from supervisors.config.errors import nearest
 from supervisors.config.formats import Format, read
 from supervisors.config.import_paths import DOTTED
 from supervisors.config.schema import BACKOFF, Schema, children, document, mapping, or_null, seconds
 from supervisors.config.tree_config import KINDS, check_backoff, check_classes, outline_of
+from supervisors.wording import did_you_mean
 
 __all__ = ["SYSTEM", "SystemConfig", "load", "system_format"]
 
@@ -326,7 +326,9 @@ def _check_dispatch(dispatch: Cursor, pools: list[str]) -> None:
     pool = dispatch.text("pool")
     known = pools or ["default"]
     if pool and pool not in known:
-        dispatch.refuse(f"there is no pool {pool}{nearest(pool, known) or ', known: ' + ', '.join(known)}", "pool")
+        dispatch.refuse(
+            f"there is no pool {pool}{did_you_mean(pool, known, quote=str) or ', known: ' + ', '.join(known)}", "pool"
+        )
     policy = dispatch.section("on_error")
     retry = policy.section("retry") if policy is not None else None
     if retry is not None:

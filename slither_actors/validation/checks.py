@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 from slither_actors.errors import OptionError, OptionTypeError
-from slither_actors.wording import nearest, shown
+from slither_actors.wording import did_you_mean, shown
 
 MAX_SECONDS = 1e8
 """Three years. Timers and polls of the platform overflow somewhere beyond; None is how to say "for ever"."""
@@ -25,7 +25,7 @@ def choice(name: str, value: object, allowed: Sequence[str]) -> str:
     """One of a few texts."""
     if isinstance(value, str) and value in allowed:
         return value
-    near = nearest(value, allowed) if isinstance(value, str) else ""
+    near = did_you_mean(value, allowed) if isinstance(value, str) else ""
     error = OptionError if isinstance(value, str) else OptionTypeError
     raise _refusal(error, name, f"{name} must be one of {', '.join(map(repr, allowed))}, not {shown(value)}{near}")
 

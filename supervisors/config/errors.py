@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from supervisors.exits import SupervisorError
 
-__all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "nearest", "path_text", "shown"]
+__all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "path_text", "shown"]
 
 MAX_PROBLEMS = 100
 """Most that one error tells in full. Who reads more than that at once has the wrong file, and it bounds the message."""
 
 _SHOWN = 60
-_COMPARED = 500  # names that one is compared with: 10 µs each
 # Nothing that ends a line or moves a terminal's cursor may come out of a file's name or text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN_KEY = re.compile(r"[\w-]+")
@@ -124,15 +122,6 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return f"the text {_cut(repr(value))}"
     return _cut(str(value))
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """ ", did you mean size?" if one of `known` looks like `name`, else nothing."""
-    if len(name) > _SHOWN:
-        return ""
-    folded = {each.lower(): each for each in known[:_COMPARED]}
-    close = difflib.get_close_matches(name.lower(), list(folded), 1)
-    return f", did you mean {folded[close[0]]}?" if close else ""
 
 
 def _cut(text: str) -> str:

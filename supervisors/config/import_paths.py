@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
-from supervisors.config.errors import nearest
+from supervisors.wording import did_you_mean
 
 __all__ = ["DOTTED", "absent", "absent_module", "resolve"]
 
@@ -73,7 +73,7 @@ def absent_module(module: str, search: Sequence[str] = ()) -> str | None:
 
 def _no_name(module: str, name: str, known: Sequence[str]) -> str:
     public = [each for each in known if not each.startswith("_")]
-    return f"module {module} has no {name}{nearest(name, public)}"
+    return f"module {module} has no {name}{did_you_mean(name, public, quote=str)}"
 
 
 def _find(module: str, search: Sequence[str]) -> tuple[ModuleSpec | None, str | None]:

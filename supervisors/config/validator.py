@@ -9,8 +9,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from supervisors.config.cursor import Findings
-from supervisors.config.errors import MAX_PROBLEMS, Path, nearest, shown
+from supervisors.config.errors import MAX_PROBLEMS, Path, shown
 from supervisors.config.loader import Node
+from supervisors.wording import did_you_mean
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -116,7 +117,7 @@ def _near(error: ValidationError) -> str:
         for choice in schema.get("enum", ())
         if isinstance(choice, str)
     ]
-    return nearest(error.instance, choices)
+    return did_you_mean(error.instance, choices, quote=str)
 
 
 # -- about keys
@@ -129,7 +130,7 @@ def _unknown(error: ValidationError, told: int) -> Explained:
     for key in error.instance:  # type: ignore[union-attr]
         if key not in known:
             # To find it takes longer than all else about a key, and what comes after as many others is not told.
-            near = nearest(key, known) if told + len(made) < MAX_PROBLEMS else ""
+            near = did_you_mean(key, known, quote=str) if told + len(made) < MAX_PROBLEMS else ""
             made.append(((key,), f"unknown key{near or ', known: ' + ', '.join(known)}", True))
     return made
 

@@ -116,7 +116,7 @@ def test_a_file_of_full_size_is_checked_within_half_a_second() -> None:
 
 def test_a_name_is_compared_with_five_hundred_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
-    monkeypatch.setattr(difflib, "get_close_matches", lambda name, known, n: compared.append(len(known)) or [])
+    monkeypatch.setattr(difflib, "get_close_matches", lambda name, known, n, cutoff: compared.append(len(known)) or [])
     assert checked(DOCUMENTS["a pool that is none among many"]).problems
     assert compared == [500]
 
