@@ -72,6 +72,7 @@ from supervisors.supervision.messages import (
     TerminateChild,
     WhichChildren,
 )
+from supervisors.supervision.run import run
 from supervisors.supervision.snapshot import TreeNode, tree
 from supervisors.supervision.supervisor import Supervisor
 
@@ -145,6 +146,7 @@ __all__ = [
     "load",
     "monitor",
     "restart_child",
+    "run",
     "start_child",
     "stop",
     "supervise_threading",
