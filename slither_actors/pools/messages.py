@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import pykka
 
+    from slither_actors.item import Item
     from slither_actors.pools.assignment.job import Job, RunQueue
     from slither_actors.wire.frames import Frame
 
-    Outcome: TypeAlias = "Frame | Exception | AtItem"
-    """How a job ended: a REPLY or FAILURE frame, or what went wrong (BatchTimeout, WorkerCrashed, ...)."""
+    Outcome: TypeAlias = "Frame | Exception | AtItem | list[Item]"
+    """How a job ended: a REPLY or FAILURE frame, what went wrong (BatchTimeout, WorkerCrashed, ...), or the Items that an
+    inline executor gave."""
 
 
 class AtItem:

@@ -252,7 +252,7 @@ class BatchBook:
         else:
             self._window.extend(good, self.deliveries)
 
-    def outcome(self, batch: Batch, outcome: Outcome | list[Item]) -> None:
+    def outcome(self, batch: Batch, outcome: Outcome) -> None:
         """Record how a batch ended.
 
         Args:

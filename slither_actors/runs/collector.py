@@ -21,7 +21,6 @@ from slither_actors.runs.messages import (
     Deliver,
     Finished,
     ForBatcher,
-    InputEnded,
     Routed,
     RunFailed,
 )
@@ -96,11 +95,7 @@ class Collector(LightActor):
             for batch, outcome in ended:
                 book.outcome(batch, outcome)
         elif isinstance(message, BatchesReady):
-            book.batches_ready(message.batches, message.parent)
-        elif isinstance(message, InputEnded):
-            book.input_ended(message.total, message.error)
-            if message.error is not None:
-                self._run.ending.blame(message.error, _source_failed(message.total))
+            self._batches_ready(message)
         elif isinstance(message, Routed):
             book.routed(message.batch, message.positions, message.items)
         elif isinstance(message, CloseRun):
@@ -115,6 +110,14 @@ class Collector(LightActor):
         else:
             assert_never(message)
         self._carry_out()
+
+    def _batches_ready(self, message: BatchesReady) -> None:
+        self._book.batches_ready(message.batches, message.parent)
+        end = message.input_end
+        if end is not None:
+            self._book.input_ended(end.total, end.error)
+            if end.error is not None:
+                self._run.ending.blame(end.error, _source_failed(end.total))
 
     def _carry_out(self) -> None:
         """Do what follows from the last event, and hand over what is due."""

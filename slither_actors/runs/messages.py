@@ -19,16 +19,26 @@ from supervisors import Down
 
 
 @final
+class InputEnd(Struct, frozen=True):
+    """The source has given `total` items; `error` if it raised after them."""
+
+    total: int
+    error: BaseException | None
+
+
+@final
 class BatchesReady(Struct, frozen=True):
     """Batcher → Collector: new batches, encoded or with the `error` that kept them from it.
 
     Args:
         batches: in order.
         parent: the number of the failed batch that they stand for; None for fresh ones.
+        input_end: with the last fresh ones, how the input ended; so a short run needs one message less.
     """
 
     batches: Sequence[Batch]
     parent: int | None = None
+    input_end: InputEnd | None = None
 
 
 @final
@@ -38,14 +48,6 @@ class Routed(Struct, frozen=True):
     batch: Batch
     positions: Sequence[int]
     items: list[Item]
-
-
-@final
-class InputEnded(Struct, frozen=True):
-    """Batcher → Collector: the source has given `total` items; `error` if it raised after them."""
-
-    total: int
-    error: BaseException | None
 
 
 @final
@@ -60,7 +62,7 @@ class CloseRun(Struct, frozen=True):
     """Consumer → Collector; consumer or Collector → Batcher, Producer: the run is over, drop the rest."""
 
 
-CollectorMessage: TypeAlias = BatchesReady | Routed | InputEnded | RunFailed | CloseRun | Replies | Outcomes | Down
+CollectorMessage: TypeAlias = BatchesReady | Routed | RunFailed | CloseRun | Replies | Outcomes | Down
 
 
 # To the Batcher and the Producer

@@ -22,7 +22,7 @@ from slither_actors.runs.messages import (
     AskRoute,
     BatchesReady,
     BatchRequest,
-    InputEnded,
+    InputEnd,
     Routed,
     SourceEnded,
     Split,
@@ -103,11 +103,12 @@ class Batcher:
         """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
         self._closed_by = "end"
         try:
-            self._take(self._strategy.flush())
+            self._take(self._strategy.flush(), last=True)
         except BaseException as error:
             self._strategy_failed(error, "flush")
             raise
         if self._run.ledger.batched != self._fed:
+            self._encode()
             raise StrategyError(
                 f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.ledger.batched} items",
                 self.held_ids(),
@@ -118,9 +119,6 @@ class Batcher:
     def look(self) -> None:
         """Something changed outside: there may be room for bytes, or the strategy may be all that is left."""
         self._encode()
-        if self._ended is not None and not self._todo:
-            ended, self._ended = self._ended, None
-            self._run.collector.tell(InputEnded(self._fed, ended.error))
         self._starve()
 
     def _admit(self, entries: list[Any]) -> list[Item]:
@@ -147,7 +145,7 @@ class Batcher:
             self._since.update((at, now) for at in range(position - len(items), position))
         return items
 
-    def _take(self, groups: Iterable[Sequence[Any]]) -> None:
+    def _take(self, groups: Iterable[Sequence[Any]], *, last: bool = False) -> None:
         run, todo, encoder = self._run, self._todo, self._encoder
         ledger = run.ledger
         ref, undelivered, run_queue, credit = run.next_ref, run.undelivered, run.run_queue, run.credit
@@ -188,7 +186,7 @@ class Batcher:
                 self._encode()
         if self._linger is not None and batched != before:
             self._opened = self._clock()  # what is open now came with what closed the batch before it
-        if todo:
+        if todo and not last:
             self._encode()
 
     def _listed(self, group: Any) -> list[Any]:
@@ -237,13 +235,17 @@ class Batcher:
     def _encode(self) -> None:
         """Encode what is made, as far as the byte budget goes, and tell the Collector."""
         run, encoder = self._run, self._encoder
+        made: list[Batch]
         if run.budget is not None:
             made = self._encode_within(run.budget)
         else:
             made, self._todo[:] = self._todo[:], ()
             if encoder is not None:
                 encoder.encode(made)
-        if made:
+        if self._ended is not None and not self._todo:
+            end, self._ended = InputEnd(self._fed, self._ended.error), None
+            run.collector.tell(BatchesReady(made, None, end))
+        elif made:
             run.collector.tell(BatchesReady(made))
 
     def _encode_within(self, budget: ByteBudget) -> list[Batch]:

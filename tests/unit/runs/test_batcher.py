@@ -18,7 +18,7 @@ from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.request_encoder import RequestEncoder
 from slither_actors.runs.input.unsendable import take_out
-from slither_actors.runs.messages import AskRoute, BatchesReady, InputEnded, RebuildBatch, Routed, SourceEnded, Split
+from slither_actors.runs.messages import AskRoute, BatchesReady, InputEnd, RebuildBatch, Routed, SourceEnded, Split
 from slither_actors.runs.run import Run
 from slither_actors.strategies import KeyPartition, Strategy, WeightedBatch
 from slither_actors.wire.codec import decode
@@ -74,10 +74,11 @@ class Bench:
         self.batcher.look()
 
 
-def ended(bench: Bench) -> InputEnded:
-    (message,) = [message for message in bench.told if isinstance(message, InputEnded)]
-    assert bench.told[-1] is message
-    return message
+def ended(bench: Bench) -> InputEnd:
+    ready = [message for message in bench.told if isinstance(message, BatchesReady)]
+    (end,) = [message.input_end for message in ready if message.input_end is not None]
+    assert bench.told[-1].input_end is end
+    return end
 
 
 # --- strategies and positions
@@ -343,7 +344,7 @@ def test_a_full_budget_holds_back_all_but_the_first_and_goes_on_as_room_comes() 
     bench.feed(b"x" * 500, b"y" * 500, b"z" * 500)
     assert bench.shape() == [[0]]
     bench.finish()
-    assert not any(isinstance(message, InputEnded) for message in bench.told)
+    assert not any(isinstance(message, InputEnd) for message in bench.told)
     bench.deliver(bench.batches[0])
     assert bench.freed == 1
     assert bench.shape() == [[0], [1]]
