@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from slither_actors.wire.frames import Frame
 
     Outcome: TypeAlias = "Frame | Exception | AtItem | list[Item]"
-    """How a job ended: a REPLY or FAILURE frame, what went wrong (BatchTimeout, WorkerCrashed, ...), or the Items that an
-    inline executor gave."""
+    """How a job ended: a REPLY or FAILURE frame, what went wrong (BatchTimeout, WorkerCrashed, ...), or the Items
+    that an inline executor gave."""
 
 
 class AtItem:
