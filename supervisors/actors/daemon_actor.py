@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal, Self, TypeVar, overload
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self, TypeVar, overload
 
 import pykka
 
 from supervisors.actors.futures import check_may_block
 from supervisors.actors.lifecycle import Started
 from supervisors.actors.thread_loop import Inbox, ThreadLoop, abandoned_threads
-from supervisors.exits import Crashed, ExitReason, check_reason
+from supervisors.actors.thread_timers import ThreadTimers, check_own_thread
+from supervisors.exits import Crashed, ExitReason, SupervisorError, check_reason
 from supervisors.runtime.interrupts import Thread
+from supervisors.runtime.timers import Timer
 
 __all__ = ["DaemonActor", "DaemonRef", "abandoned_threads", "supervise_threading"]
 
@@ -70,7 +74,11 @@ class DaemonActor(ThreadLoop):
     It stays out of `pykka.ActorRegistry`. `on_start` may answer IGNORE or DEFERRED as a light actor's does.
     """
 
+    timer_clock: ClassVar[Callable[[], float]] = time.monotonic
+    """The clock of its timers: seconds, monotonic. A test may replace it in a subclass."""
+
     _sup_registered = False
+    _sup_timers: ThreadTimers | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,11 +106,14 @@ class DaemonActor(ThreadLoop):
         return None
 
     def receive_timeout(self) -> float | None:
-        """Seconds that the inbox is waited for before `on_timeout`; None: for ever. Asked before each wait."""
+        """Return the seconds to wait for a message before `on_timeout`; None: no limit. Called before each wait.
+
+        A timer that runs begins the wait from the start, as a message does.
+        """
         return None
 
     def on_timeout(self) -> None:
-        """The inbox was empty for `receive_timeout` seconds."""
+        """Called when the inbox was empty for `receive_timeout` seconds."""
 
     def on_exit(self, reason: ExitReason) -> None:
         """The last call, exactly once, in its own thread (in the starter's, if the thread could not be started)."""
@@ -129,6 +140,22 @@ class DaemonActor(ThreadLoop):
         self.actor_stopped.set()
         self._sup_inbox.wake()
 
+    def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call ``fn(*args)`` in the actor's thread after `delay` seconds, between two messages.
+
+        For the actor's own code, in its thread or in `__init__`. The timer is cancelled when the actor ends; what it
+        raises crashes the actor. A handler that does not return delays the timers.
+
+        Raises:
+            RuntimeError: called in another thread.
+            SupervisorError: the actor has ended.
+        """
+        return self._sup_add_timer(delay, fn, args)
+
+    def send_after(self, delay: float, message: object) -> Timer:
+        """Send a message to the actor itself after `delay` seconds, as OTP's `Process.send_after`: see `call_later`."""
+        return self._sup_add_timer(delay, self._daemon_ref.tell, (message,))
+
     @property
     def stopping(self) -> bool:
         """True once it is to end: long-running code looks at it now and then."""
@@ -137,13 +164,32 @@ class DaemonActor(ThreadLoop):
     def _sup_start_thread(self) -> None:
         Thread(self._actor_loop, f"{type(self).__name__}-{next(_numbers)}").start()
 
+    def _sup_add_timer(self, delay: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
+        lifecycle = self.__dict__.get("_sup_lifecycle")  # not there yet in `__init__`
+        if lifecycle is not None:
+            check_own_thread(lifecycle.thread, "a timer")
+            if self._sup_inbox.closed:
+                raise SupervisorError(f"{self} has ended and can own no more timers")
+        timers = self._sup_timers
+        if timers is None:
+            timers = self._sup_timers = ThreadTimers(type(self).timer_clock)
+        return timers.add(delay, fn, args)
+
     def _sup_wait_time(self) -> float | None:
-        return self.receive_timeout()
+        timers = self._sup_timers
+        if timers is None:
+            return self.receive_timeout()
+        timers.run_due(self.actor_stopped.is_set)
+        return timers.wait_time(self.receive_timeout())
 
     def _sup_nothing_came(self) -> None:
-        self.on_timeout()
+        timers = self._sup_timers
+        if timers is None or not timers.waits_for_timer:
+            self.on_timeout()
 
     def _sup_last_call(self, reason: ExitReason) -> None:
+        if self._sup_timers is not None:
+            self._sup_timers.cancel_all()
         self.on_exit(reason)
 
 
