@@ -113,9 +113,8 @@ def test_an_earlier_timer_may_cancel_a_later_one() -> None:
     ref = kind.start()
 
     def arm(actor: Timed) -> None:
-        timers: list[Any] = []
-        actor.call_later(1.0, timers[0].cancel)
-        timers.append(actor.call_later(2.0, actor.note, "due"))
+        later = actor.call_later(2.0, actor.note, "due")
+        actor.call_later(1.0, later.cancel)
 
     call(ref, arm)
     clock.now += 5.0
