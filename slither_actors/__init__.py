@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from slither_actors import telemetry
     from slither_actors.context import Context
-    from slither_actors.dispatch import Dispatch
+    from slither_actors.default_dispatch import Dispatch, current_system
     from slither_actors.errors import (
         BatchTimeout,
         DispatchError,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from slither_actors.loops import EventLoopBlocked
     from slither_actors.policies import Retry, Route
     from slither_actors.pools.spec import PoolSpec
-    from slither_actors.system.registry import current_system
     from slither_actors.system.system import System
 
 __version__ = "0.1.0"
@@ -86,14 +85,14 @@ __all__ = [
 
 _ELSEWHERE = {
     "Context": "slither_actors.context",
-    "Dispatch": "slither_actors.dispatch",
+    "Dispatch": "slither_actors.default_dispatch",
     "EventLoopBlocked": "slither_actors.loops",
     "Item": "slither_actors.item",
     "PoolSpec": "slither_actors.pools.spec",
     "Retry": "slither_actors.policies",
     "Route": "slither_actors.policies",
     "System": "slither_actors.system.system",
-    "current_system": "slither_actors.system.registry",
+    "current_system": "slither_actors.default_dispatch",
 }
 # The names of __all__ that are not listed above are errors.
 

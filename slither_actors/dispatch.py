@@ -1,4 +1,4 @@
-"""The facade: run, stream and call batches of items on a pool of workers."""
+"""The Dispatcher: run, stream and call batches of items on the pools of one System."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Dispatcher:
         return await self._arun(batch, _as_it_is(batch, options))
 
     def _open(self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False) -> Consumer:
-        _check_source(items, asynchronous)
+        check_source(items, asynchronous)
         given = self._with_defaults(options)
         try:
             parsed = parse_options(given)
@@ -171,7 +171,7 @@ class Dispatcher:
             error.args = (f"{error}; {' and '.join(named)}: from the defaults of the System, System(dispatch=...)",)
 
 
-def _check_source(items: Source, asynchronous: bool) -> None:
+def check_source(items: Source, asynchronous: bool) -> None:
     kind = type(items)
     if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
         return
@@ -211,109 +211,3 @@ def _gathering(consumer: Consumer) -> Iterator[list[Item]]:
         raise
     finally:
         consumer.close()
-
-
-def _dispatcher() -> Dispatcher:
-    # Imported on first use: the System imports this module.
-    from slither_actors.system.registry import current_system
-
-    return current_system().dispatch
-
-
-async def _adispatcher() -> Dispatcher:
-    """As `_dispatcher`; a default System that is not there yet is started aside from the loop."""
-    from slither_actors.system import registry
-
-    system = registry.running_system()
-    if system is None:
-        from slither_actors.run_in_thread import run_in_thread
-
-        system = await run_in_thread(registry.current_system, "slither-default-start")
-    return system.dispatch
-
-
-class Dispatch:
-    """Batched dispatch on the running System that was started last, or else on a default one with a pool "default".
-
-    The default one is started on first use: also where another System has been stopped, and in a forked child.
-    `System.dispatch` has the same methods for exactly that System and raises SystemStopped or ForkedSystemError there;
-    it is what a service should use.
-    """
-
-    @staticmethod
-    def run(items: Iterable[Any], **options: Unpack[RunKwargs]) -> list[Item]:
-        """Dispatch all items and return all results: `Dispatcher.run`."""
-        return _dispatcher().run(items, **options)
-
-    @staticmethod
-    def stream(items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
-        """Dispatch items lazily.
-
-        Options are checked at this call; nothing is pulled before the stream is iterated.
-
-        Args:
-            items: any iterable of Items or bare payloads, finite or not.
-            executor: SnakeBridge, Snakepit, an own RemoteExecutor or InlineExecutor (class or instance); not needed
-                where `function` or `command` tells.
-            module, function, each: for SnakeBridge: what the workers call; ``each=True`` calls it with one payload at
-                a time.
-            command: for Snakepit: a command of the pool's adapter.
-            pool: its name; "default" or the only one unless given.
-            strategy: FixedBatch, WeightedBatch, KeyPartition or an own one (class or instance), with its own options.
-            batch_size: items in a batch (the strategy's own default unless given).
-            max_in_flight: workers that this run may occupy at a time (all of its pool; inline executors: 8 threads).
-            prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
-            max_in_flight_bytes: nothing new is pulled or encoded while encoded requests and held replies exceed it (no
-                bound). What was pulled before its size was known waits: batches that are not full, and a few items.
-            ordering: "preserve" (input order) or "as_completed".
-            on_error: "halt", "skip", Retry(...) or Route(function).
-            timeout: seconds a batch may take before its worker is killed (the pool's, 30.0 unless given; None for no
-                bound). It also bounds what is being executed when the run is left, which is not interrupted.
-            linger: seconds after which a part-filled batch is sent (only full ones unless given).
-            context: Context; its session id travels with each batch.
-
-        Raises:
-            OptionError: an option is unknown or has a bad value.
-        """
-        return _dispatcher().stream(items, **options)
-
-    @staticmethod
-    def call_batch(batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
-        """Dispatch one ready batch: `Dispatcher.call_batch`."""
-        return _dispatcher().call_batch(batch, **options)
-
-    @staticmethod
-    async def arun(items: Source, **options: Unpack[RunKwargs]) -> list[Item]:
-        """`run` for asyncio, of sync and asynchronous sources: `Dispatcher.arun`."""
-        return await (await _adispatcher()).arun(items, **options)
-
-    @staticmethod
-    def astream(items: Source, **options: Unpack[RunKwargs]) -> AsyncStream:
-        """`stream` for asyncio, of sync and asynchronous sources: `Dispatcher.astream`.
-
-        Example::
-
-            async with Dispatch.astream(source(), function=predict) as stream:
-                async for item in stream: ...
-
-        Where the default System has to be started first, that happens when the first result is asked for, and only then
-        is it known whether it has the pool.
-        """
-        from slither_actors.runs.output.async_stream import AsyncStream
-        from slither_actors.system import registry
-
-        system = registry.running_system()
-        if system is not None:
-            return system.dispatch.astream(items, **options)
-        _check_source(items, asynchronous=True)
-        checked = parse_options(options)
-
-        async def opener() -> Consumer:
-            return (await _adispatcher())._engine.open_run(items, checked)
-
-        return AsyncStream(opener)
-
-    @staticmethod
-    async def acall_batch(batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
-        """`call_batch` for asyncio: `Dispatcher.acall_batch`."""
-        return await (await _adispatcher()).acall_batch(batch, **options)

@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
-from slither_actors.errors import FINALIZING, SlitherError, SystemStopped
-from slither_actors.worker import in_worker
+from slither_actors.errors import SystemStopped
 from supervisors import Scheduler
 from supervisors.runtime.interrupts import locked
 
-if TYPE_CHECKING:
-    from slither_actors.system.system import System
 
-known: weakref.WeakSet[System] = weakref.WeakSet()
+class RegisteredSystem(Protocol):
+    """What is known here of a System."""
+
+    @property
+    def takes_runs(self) -> bool:
+        """Whether it runs, and does not drain."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has been stopped."""
+
+    def end(self) -> object:
+        """Stop it at the exit of the interpreter."""
+
+    def forked(self) -> None:
+        """Release what belongs to the parent process, in a forked child."""
+
+
+known: weakref.WeakSet[RegisteredSystem] = weakref.WeakSet()
 """Every System there is, for the fork hook."""
-_running: list[System] = []
-_default: System | None = None
+_running: list[RegisteredSystem] = []
+_default: RegisteredSystem | None = None
 _exiting = False
 _lock = threading.RLock()
 
 
-def started(system: System) -> None:
+def started(system: RegisteredSystem) -> None:
     """It is the one that `Dispatch` uses, as soon as it takes runs."""
     _running.append(system)
 
 
-def stopping(system: System) -> None:
+def stopping(system: RegisteredSystem) -> None:
     """`Dispatch` uses the one before it again."""
     try:
         _running.remove(system)
@@ -38,12 +53,12 @@ def stopping(system: System) -> None:
         pass
 
 
-def is_default(system: System) -> bool:
+def is_default(system: RegisteredSystem) -> bool:
     """Whether it is the default one."""
     return system is _default
 
 
-def running_system() -> System | None:
+def running_system() -> RegisteredSystem | None:
     """The System that `Dispatch` uses here, if there is one. Never blocks.
 
     On a thread of a System's own, and where its context was carried, that very one, whatever its state. Elsewhere the
@@ -51,7 +66,7 @@ def running_system() -> System | None:
     """
     scheduler = Scheduler.working_for()
     if scheduler is not None and scheduler.owner is not None:
-        own: System = scheduler.owner
+        own: RegisteredSystem = scheduler.owner
         return own
     last = None
     for system in reversed(_running[:]):
@@ -61,34 +76,16 @@ def running_system() -> System | None:
     return last
 
 
-def current_system() -> System:
-    """The System that `Dispatch` uses here.
-
-    In an actor of a System's tree, and on every other thread of its own (sources, strategies and inline executors of
-    its runs, telemetry handlers), that System, whatever its state. Threads that such code starts are not the System's:
-    `asyncio.to_thread` and `contextvars.copy_context().run` carry it there.
-
-    Elsewhere the running System that was started last; or the default one, started now and stopped at exit.
+def default(make: Callable[[], RegisteredSystem]) -> RegisteredSystem:
+    """Return the default RegisteredSystem, made now if there is none that can be used. Not started.
 
     Raises:
-        SlitherError: inside a worker, where a default System would make workers of workers.
-        SystemStopped: there is none, and the interpreter is exiting.
+        SystemStopped: the interpreter is exiting.
     """
-    found = running_system()
-    if found is not None:
-        return found
-    if sys.is_finalizing():  # before the lock, which a thread that froze may hold
-        raise SystemStopped(FINALIZING)
-    if in_worker():
-        raise SlitherError(
-            "Dispatch inside a worker would start a pool for each worker; "
-            "if that is what you want, start a System of your own there: with System(pools={...}) as system: ..."
-        )
-    # Not under the lock, for which other Systems would wait. A second thread waits in here for the first one's start.
-    return locked(_lock, _default_system).start()
+    return locked(_lock, lambda: _default_or_new(make))
 
 
-def _default_system() -> System:
+def _default_or_new(make: Callable[[], RegisteredSystem]) -> RegisteredSystem:
     global _default
     if _exiting:
         raise SystemStopped(
@@ -96,9 +93,7 @@ def _default_system() -> System:
             "System of its own, or a hook that is registered after slither_actors was imported"
         )
     if _default is None or _default.stopped:
-        from slither_actors.system.system import System
-
-        _default = System(name="slither-default")
+        _default = make()
     return _default
 
 
@@ -110,7 +105,7 @@ def _stop_at_exit() -> None:
         default.end()
 
 
-def _begin_exit() -> System | None:
+def _begin_exit() -> RegisteredSystem | None:
     global _exiting
     _exiting = True  # a thread that still dispatches is not to start another one, which nobody would stop
     return _default

@@ -7,17 +7,30 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from slither_actors.system.health import DrainReport
-
-if TYPE_CHECKING:
-    from slither_actors.system.system import System
+from supervisors import Monitor
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run_until_signal(system: System, drain_timeout: float, signals: Sequence[int] = SIGNALS) -> tuple[int, DrainReport]:
+class DrainableSystem(Protocol):
+    """What is needed of a System here."""
+
+    def when_ended(self, call: Callable[[], object], /) -> Monitor:
+        """Call something once it has ended."""
+
+    def drain(self, timeout: float, /) -> DrainReport:
+        """Let work under way finish, then stop."""
+
+    def stop(self) -> object:
+        """Stop it now."""
+
+
+def run_until_signal(
+    system: DrainableSystem, drain_timeout: float, signals: Sequence[int] = SIGNALS
+) -> tuple[int, DrainReport]:
     """Wait for one of `signals`, then drain the System.
 
     A second signal ends the drain at once. The handlers that were there before are put back.
@@ -77,7 +90,7 @@ class _Drain:
         told: called when it is over, whatever came of it.
     """
 
-    def __init__(self, system: System, timeout: float, told: Callable[[], object]) -> None:
+    def __init__(self, system: DrainableSystem, timeout: float, told: Callable[[], object]) -> None:
         self._system = system
         self._timeout = timeout
         self._told = told

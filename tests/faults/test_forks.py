@@ -133,7 +133,7 @@ import atexit, multiprocessing
 stream = Dispatch.stream(range(10_000), **double)
 lazy = Dispatch.stream((i for i in range(10_000)), **double)
 next(stream), next(lazy)
-from slither_actors.system.registry import current_system
+from slither_actors import current_system
 system = current_system()
 parent = os.getpid()
 before = pids()

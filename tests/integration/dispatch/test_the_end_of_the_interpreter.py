@@ -161,7 +161,7 @@ def test_an_exit_hook_still_has_the_default_system(tmp_path: Path) -> None:
         tmp_path,
         """
         import atexit
-        import slither_actors.dispatch, slither_actors.system.registry
+        import slither_actors.default_dispatch, slither_actors.system.registry
         def hook(number):
             print(number, [item.payload for item in Dispatch.run([number], module="tasks", function="double")])
         atexit.register(hook, 2)
