@@ -72,9 +72,11 @@ from supervisors.supervision.messages import (
     TerminateChild,
     WhichChildren,
 )
+from supervisors.supervision.partitions import Partitions, PartitionSupervisor
 from supervisors.supervision.run import run
 from supervisors.supervision.snapshot import TreeNode, tree
 from supervisors.supervision.supervisor import Supervisor
+from supervisors.supervision.tasks import TaskFuture, Tasks, TaskSupervisor
 
 if TYPE_CHECKING:
     from supervisors.config.errors import ConfigError
@@ -113,6 +115,8 @@ __all__ = [
     "Normal",
     "NotRegistered",
     "NotSupported",
+    "PartitionSupervisor",
+    "Partitions",
     "Ref",
     "Registry",
     "Reply",
@@ -131,6 +135,9 @@ __all__ = [
     "SupervisorSpec",
     "SupervisorStatistics",
     "SupervisorStopping",
+    "TaskFuture",
+    "TaskSupervisor",
+    "Tasks",
     "TerminateChild",
     "Timer",
     "TreeNode",

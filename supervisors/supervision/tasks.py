@@ -1,0 +1,351 @@
+"""Functions as supervised tasks, each in a thread of its own: OTP's (Elixir's) `Task.Supervisor`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+import pykka
+
+from supervisors.actors.daemon_actor import DaemonActor
+from supervisors.actors.futures import GuardedFuture, check_may_block, check_timeout
+from supervisors.actors.lifecycle import Down, Latch, monitor
+from supervisors.actors.via import Via
+from supervisors.exits import CallTimeout, Normal
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.client import kill, start_child
+from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
+from supervisors.supervision.messages import StartChild
+from supervisors.wording import shown
+
+__all__ = ["TaskFuture", "TaskSupervisor", "Tasks"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+# The only message of a task: run the function.
+_RUN = object()
+
+
+class TaskSupervisor(DynamicSupervisor):
+    """The supervisor of tasks. `Tasks` starts them.
+
+    Runs in: the scheduler's thread. Owns: its tasks, temporary children with a daemon thread each.
+
+    Args:
+        max_children: the limit of tasks at a time; None: no limit.
+        name: a text, for people.
+    """
+
+    def __init__(self, max_children: int | None = None, name: str | None = None) -> None:
+        super().__init__(max_children=max_children, name=name)
+
+
+class TaskFuture(GuardedFuture[T]):
+    """The result of a task: `get` waits for it, as of the future of an `ask`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._task: pykka.ActorRef[Any] | None = None
+        self._cancelled = False
+        self._latch: Latch[TaskFuture[T]] = Latch()
+
+    def cancel(self) -> None:
+        """Kill the task, unless it has ended: `get` raises ActorDeadError. Its thread is abandoned.
+
+        From any thread; never blocks.
+        """
+        self._fail(pykka.ActorDeadError("the task was cancelled"))
+        self._cancelled = True
+        if self._task is not None:
+            kill(self._task)
+
+    def _when_set(self, listener: Callable[[TaskFuture[T]], object]) -> None:
+        self._latch.listen(listener)
+
+    def _running(self, task: pykka.ActorRef[Any]) -> None:
+        """Note the actor of the task, which may end without a result."""
+        self._task = task
+        monitor(task, self._task_down)
+        if self._cancelled:  # it was set before `cancel` could see the task
+            kill(task)
+
+    def _task_down(self, down: Down) -> None:
+        self._fail(pykka.ActorDeadError(f"the task ended without a result: {shown(down.reason)}"))
+
+    def _fail(self, error: BaseException) -> None:
+        with contextlib.suppress(queue.Full):
+            self.set_exception((type(error), error, error.__traceback__))
+
+    def _set(self, answer: tuple[Any, Any]) -> None:
+        super()._set(answer)
+        self._latch.set(self)
+
+
+class Tasks:
+    """Starts functions as tasks of a TaskSupervisor. Safe from any thread.
+
+    A task runs in a daemon thread of its own, is never restarted, and ends with its supervisor: it is given `shutdown`
+    seconds to return, then its thread is abandoned.
+
+    Args:
+        supervisor: the reference of a TaskSupervisor, or a Via that leads to one and so survives its restarts.
+        shutdown: as of `ChildSpec`.
+    """
+
+    def __init__(
+        self,
+        supervisor: pykka.ActorRef[Any] | Via[Any],
+        *,
+        shutdown: float | Literal["brutal_kill", "infinity"] = 5.0,
+    ) -> None:
+        if not isinstance(supervisor, Via):
+            _checked(supervisor)
+        self._supervisor = supervisor
+        self._shutdown = shutdown
+
+    def start_child(self, fn: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> pykka.ActorRef[Any]:
+        """Start a task whose result is dropped, and wait until it has started.
+
+        The task ends with Normal when `fn` returns; an exception crashes it, and is logged.
+
+        Returns:
+            The reference of the task, for `monitor`, `kill` and `wait_ended`.
+
+        Raises:
+            MaxChildren, SupervisorStopping, StartFailed: see there.
+            NotRegistered: the Via leads to no TaskSupervisor now.
+            WouldDeadlock: on a scheduler's thread; `async_` is for there.
+        """
+        ref = start_child(self._ref(), self._spec(None, fn, args, kwargs))
+        assert ref is not None
+        return ref
+
+    def async_(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> TaskFuture[T]:
+        """Start a task, and return the future of its result. Never blocks.
+
+        An exception of `fn` belongs to the reader of the future alone, as that of an `ask` does. `get` raises
+        ActorDeadError if the task or its supervisor ends first, and MaxChildren, SupervisorStopping or StartFailed if
+        the task could not be started.
+
+        Raises:
+            NotRegistered: the Via leads to no TaskSupervisor now.
+        """
+        supervisor = self._ref()
+        future: TaskFuture[T] = TaskFuture()
+
+        def down(_: Down) -> None:
+            future._fail(pykka.ActorDeadError(f"{supervisor} ended before it started the task"))
+
+        def replied(answer: pykka.ActorRef[Any] | BaseException | None) -> None:
+            watch.cancel()
+            if isinstance(answer, pykka.ActorRef):
+                future._running(answer)
+            elif answer is not None:
+                future._fail(answer)
+
+        # Set up before the request is sent, so that either the reply or the Down arrives, however the two race.
+        watch = monitor(supervisor, down)
+        supervisor.tell(StartChild(self._spec(future, fn, args, kwargs), replied))
+        return future
+
+    @overload
+    def map(
+        self,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        max_concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
+        return_exceptions: Literal[False] = False,
+    ) -> Iterator[R]: ...
+
+    @overload
+    def map(
+        self,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        max_concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
+        return_exceptions: bool,
+    ) -> Iterator[R | Exception]: ...
+
+    def map(
+        self,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        max_concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+    ) -> Iterator[R | Exception]:
+        """Call ``fn(item)`` in a task for each item, and yield the results: `Task.Supervisor.async_stream`.
+
+        Items are taken lazily, so that `items` may be infinite. Tasks that still run when the iterator is closed, or
+        raises, are killed.
+
+        Args:
+            fn: the function.
+            items: its arguments.
+            max_concurrency: the limit of tasks that run, or whose results wait for an earlier one; None: the number of
+                processors.
+            ordered: yield in the order of the items; False: as the tasks end.
+            timeout: seconds for each task, which is killed after that; its result is a CallTimeout. None: no limit.
+            return_exceptions: yield exceptions in place of results; False: raise the first.
+
+        Raises:
+            WouldDeadlock: on a scheduler's thread.
+        """
+        check_may_block("map()")
+        check_timeout(timeout)
+        limit = (os.cpu_count() or 1) if max_concurrency is None else max_concurrency
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise TypeError(f"max_concurrency must be an int or None, not {shown(limit)}")
+        if limit < 1:
+            raise ValueError(f"max_concurrency must be at least 1: {limit}")
+        stream = _Stream(self, fn, iter(items), limit, timeout)
+        return stream.results(ordered=ordered, return_exceptions=return_exceptions)
+
+    def _ref(self) -> pykka.ActorRef[Any]:
+        supervisor = self._supervisor
+        return _checked(supervisor.ref()) if isinstance(supervisor, Via) else supervisor
+
+    def _spec(
+        self,
+        future: TaskFuture[T] | None,
+        fn: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> ChildSpec:
+        name = getattr(fn, "__qualname__", type(fn).__qualname__)
+
+        def start() -> pykka.ActorRef[_Task]:
+            return _Task.start(future, fn, args, kwargs)
+
+        return ChildSpec(name, start, restart="temporary", shutdown=self._shutdown)
+
+
+def _checked(ref: pykka.ActorRef[Any] | object) -> pykka.ActorRef[Any]:
+    if not isinstance(ref, pykka.ActorRef) or not issubclass(ref.actor_class, TaskSupervisor):
+        raise TypeError(f"tasks need the reference of a TaskSupervisor, or a Via that leads to one, not {shown(ref)}")
+    return ref
+
+
+class _Stream(Generic[T, R]):
+    """The tasks of one `map`.
+
+    Args:
+        tasks: starts them.
+        fn: the function.
+        items: its arguments.
+        limit: of tasks whose results have not been yielded.
+        timeout: seconds for each task, or None.
+    """
+
+    def __init__(
+        self, tasks: Tasks, fn: Callable[[T], R], items: Iterator[T], limit: int, timeout: float | None
+    ) -> None:
+        self._tasks = tasks
+        self._fn = fn
+        self._items = enumerate(items)
+        self._limit = limit
+        self._timeout = timeout
+        # The running ones with index and deadline, oldest first; and those that have ended, in the order of their ends.
+        self._running: dict[TaskFuture[R], tuple[int, float]] = {}
+        self._ended: queue.SimpleQueue[TaskFuture[R]] = queue.SimpleQueue()
+
+    def results(self, *, ordered: bool, return_exceptions: bool) -> Iterator[R | Exception]:
+        """Yield the results. Kills the tasks that are left if it is closed early."""
+        waiting: dict[int, TaskFuture[R]] = {}  # have ended, but an earlier one has not
+        following = 0
+        try:
+            while True:
+                self._start_more(self._limit - len(waiting))
+                if not self._running:
+                    return
+                index, ended = self._next_ended()
+                waiting[index] = ended
+                if not ordered:
+                    following = index
+                while following in waiting:
+                    yield _result(waiting.pop(following), return_exceptions=return_exceptions)
+                    following += 1
+        finally:
+            for future in self._running:
+                future.cancel()
+
+    def _start_more(self, limit: int) -> None:
+        while len(self._running) < limit:
+            try:
+                index, item = next(self._items)
+            except StopIteration:
+                return
+            future = self._tasks.async_(self._fn, item)
+            self._running[future] = (index, time.monotonic() + (self._timeout or 0.0))
+            future._when_set(self._ended.put)
+
+    def _next_ended(self) -> tuple[int, TaskFuture[R]]:
+        check_may_block("a result of map()")
+        while True:
+            wait = None
+            if self._timeout is not None:
+                _, deadline = next(iter(self._running.values()))
+                wait = max(0.0, deadline - time.monotonic())
+            try:
+                future = self._ended.get(timeout=wait)
+            except queue.Empty:
+                future = next(iter(self._running))
+                future._fail(CallTimeout(f"a task has not ended within {self._timeout} seconds"))
+                future.cancel()
+            else:
+                index, _ = self._running.pop(future)
+                return index, future
+
+
+def _result(future: TaskFuture[Any], *, return_exceptions: bool) -> Any:
+    try:
+        return future.get()
+    except Exception as exc:
+        if not return_exceptions:
+            raise
+        return exc
+
+
+class _Task(DaemonActor):
+    """Runs one function, and ends."""
+
+    def __init__(
+        self,
+        future: TaskFuture[Any] | None,
+        fn: Callable[..., object],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self._work = (future, fn, args, kwargs)
+
+    def on_start(self) -> None:
+        self.actor_ref.tell(_RUN)
+
+    def on_receive(self, message: object) -> None:
+        future, fn, args, kwargs = self._work
+        try:
+            result = fn(*args, **kwargs)
+        except BaseException as exc:
+            if future is None:
+                raise
+            future._fail(exc)
+        else:
+            if future is not None:
+                with contextlib.suppress(queue.Full):  # cancelled
+                    future.set(result)
+        self.exit(Normal())
