@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from slither_actors.errors import DispatchError, OptionError, OptionTypeError, UnknownOption
+from slither_actors.errors import DispatchError, OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
+from slither_actors.option_parsing import parse_options
 from slither_actors.option_types import CallKwargs, RunKwargs
-from slither_actors.run_options import RunOptions, parse_options
+from slither_actors.run_options import RunOptions
 from slither_actors.runs.output.blocking_driver import drive
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.output.stream import Stream
@@ -163,10 +163,7 @@ class Dispatcher:
 
     def _name_defaults(self, error: OptionError, used: list[str]) -> None:
         """Say of the options that an error is about which of them the call has not given."""
-        if isinstance(error, UnknownOption):  # which lists all that are known
-            named = [error.name] if error.name in used else []
-        else:
-            named = [name for name in used if re.search(rf"\b{re.escape(name)}\b", str(error))]
+        named = [name for name in used if name == error.option or name in error.others]
         if named:
             error.args = (f"{error}; {' and '.join(named)}: from the defaults of the System, System(dispatch=...)",)
 

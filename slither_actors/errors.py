@@ -65,7 +65,17 @@ def _rebuild(cls: type[SlitherError], args: tuple[Any, ...], state: dict[str, An
 
 
 class OptionError(SlitherError, ValueError):
-    """An option has a value that it cannot have; raised by the call that was given it, before anything is started."""
+    """An option has a value that it cannot have; raised by the call that was given it, before anything is started.
+
+    Attributes:
+        option: the option's name; None if the error is about none in particular.
+        others: the names of further options that it is about, where one excludes or needs another.
+    """
+
+    def __init__(self, message: str = "", option: str | None = None, *others: str) -> None:
+        super().__init__(message)
+        self.option = option
+        self.others = others
 
 
 class OptionTypeError(OptionError, TypeError):
@@ -86,7 +96,7 @@ class UnknownOption(OptionError):
         self.known = tuple(known)
         self.hint = hint
         said = did_you_mean(name, self.known) if hint is None else f": {hint}"
-        super().__init__(f"unknown option {shown(name)}{said}; {known_names(self.known)}")
+        super().__init__(f"unknown option {shown(name)}{said}; {known_names(self.known)}", name)
 
 
 class UnknownPool(OptionError):
@@ -104,7 +114,7 @@ class UnknownPool(OptionError):
             message = f"pool is not given and this System has no pool 'default'; {known_names(self.known)}"
         else:
             message = f"there is no pool {shown(name)}{did_you_mean(name, self.known)}; {known_names(self.known)}"
-        super().__init__(message)
+        super().__init__(message, "pool")
 
 
 class UnknownCommand(OptionError):
@@ -130,7 +140,7 @@ class UnknownCommand(OptionError):
                 f"{where} have no commands, so not {shown(name)} either: give the pool an adapter "
                 f"(PoolSpec(adapter='package.module:Class')) whose methods are marked with @command"
             )
-        super().__init__(message)
+        super().__init__(message, "command")
 
 
 # What ends a run

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Final, final
+from typing import Final, final
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.validation import checks
 from slither_actors.validation.callbacks import check_call
+from slither_actors.validation.kinds import Flag, Number, Seconds, Whole
+from slither_actors.validation.option import Schema, check_fields, mapping_schema, option
 from slither_actors.wording import did_you_mean, shown
 
 __all__ = ["HALT", "SKIP", "Halt", "Policy", "Retry", "Route", "Skip", "parse_on_error"]
@@ -55,53 +57,68 @@ class Route:
         check_call("Route's fn", self.fn, ("item", "reason"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """What may follow the last attempt."""
+
+    def check(self, name: str, value: object) -> object:
+        if isinstance(value, Retry):
+            raise OptionTypeError(f"{name} cannot be another Retry; raise max_attempts", name)
+        _parse(name, value, _LAST, ("halt", "skip", "Route"))
+        return value
+
+    def schema(self) -> Schema:
+        return {"enum": ["halt", "skip"]}
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The batch is executed again, on another worker if one is ready.
-
-    Args:
-        max_attempts: executions in all, the first included; from 1 to 65,535.
-        backoff: seconds before the second attempt; doubled before each further one.
-        max_backoff: seconds that no pause exceeds.
-        jitter: part of each pause that is left to chance, 0 (none) to 1: 0.5 means anything from half of it to all.
-        split: halve a failing batch at once, without pause; only a batch of one item is attempted again. Finds the one
-            item that kills its worker, at the cost of few failures.
-        then: what follows the last attempt: "halt", "skip" or a Route.
+    """The batch is executed again, on another worker if one is ready. In a file: ``retry``, or a mapping of its keys.
 
     Raises:
-        OptionError: a value is out of range or of a wrong type; the message names it.
+        OptionError: a value is out of range or of a wrong type; its `option` names it.
     """
 
-    max_attempts: int = 3
+    max_attempts: int = field(
+        default=3, metadata=option(Whole(1, MAX_ATTEMPTS), "Executions in all, the first included")
+    )
     _: KW_ONLY
-    backoff: float = 0.1
-    max_backoff: float = 30.0
-    jitter: float = 0.5
-    split: bool = False
-    then: str | Halt | Skip | Route = "halt"
+    backoff: float = field(
+        default=0.1,
+        metadata=option(Seconds(zero=True), "Seconds before the second attempt; doubled before each further one"),
+    )
+    max_backoff: float = field(default=30.0, metadata=option(Seconds(zero=True), "Seconds that no pause exceeds"))
+    jitter: float = field(
+        default=0.5,
+        metadata=option(
+            Number(0, 1), "Part of each pause that is left to chance, from 0 (none): 0.5 gives half of it to all"
+        ),
+    )
+    split: bool = field(
+        default=False,
+        metadata=option(
+            Flag(),
+            "Halve a failing batch at once, without pause, to find the one bad item; only a batch of one item is "
+            "attempted again",
+        ),
+    )
+    then: str | Halt | Skip | Route = field(
+        default="halt",
+        metadata=option(_Then(), 'What follows the last attempt: "halt", "skip" or (not in a file) a Route'),
+    )
     last: Halt | Skip | Route = field(init=False, repr=False, compare=False)
     """`then` as a policy."""
 
     def __post_init__(self) -> None:
-        def put(name: str, value: Any) -> None:
-            object.__setattr__(self, name, value)
-
-        put("max_attempts", checks.whole("Retry's max_attempts", self.max_attempts, 1, MAX_ATTEMPTS))
-        put("backoff", checks.seconds("Retry's backoff", self.backoff, zero=True, none=False))
-        put("max_backoff", checks.seconds("Retry's max_backoff", self.max_backoff, zero=True, none=False))
+        check_fields(self, "Retry's")
         if self.backoff > self.max_backoff:
             raise OptionError(
-                f"Retry's backoff ({self.backoff:g} s) exceeds its max_backoff ({self.max_backoff:g} s); raise both"
+                f"Retry's backoff ({self.backoff:g} s) exceeds its max_backoff ({self.max_backoff:g} s); raise both",
+                "backoff",
+                "max_backoff",
             )
-        put("jitter", checks.real("Retry's jitter", self.jitter))
-        if not 0 <= self.jitter <= 1:
-            raise OptionError(f"Retry's jitter must be from 0 to 1, not {shown(self.jitter)}")
-        checks.flag("Retry's split", self.split)
-        then: Any = self.then
-        if isinstance(then, Retry):
-            raise OptionTypeError("Retry's then cannot be another Retry; raise max_attempts")
-        put("last", _parse("Retry's then", then, _LAST, ("halt", "skip", "Route")))
+        object.__setattr__(self, "last", _parse("Retry's then", self.then, _LAST, ("halt", "skip", "Route")))
 
     def delay(self, failed_attempts: int, random: Callable[[], float]) -> float:
         """Seconds to wait before the next attempt.
@@ -122,8 +139,33 @@ _LAST = '"halt", "skip" or Route(fn)'
 _ALLOWED = '"halt", "skip", Retry(...) or Route(fn)'
 
 
-def parse_on_error(value: Any) -> Policy:
-    """The policy that `value` stands for.
+@dataclass(frozen=True, slots=True)
+class OnErrorKind:
+    """The values of the option `on_error`: a policy, or the text that stands for one."""
+
+    def check(self, name: str, value: object) -> Policy:
+        return parse_on_error(value)
+
+    def schema(self) -> Schema:
+        retry = mapping_schema(Retry, "A batch that failed is executed again, on another worker if one is ready.")
+        options = {
+            "description": "A policy with options.",
+            "type": "object",
+            "properties": {"retry": retry},
+            "additionalProperties": False,
+            "required": ["retry"],
+        }
+        return {
+            "type": ["string", "object"],
+            "allOf": [
+                {"if": {"type": "string"}, "then": {"enum": ["halt", "skip", "retry"]}},
+                {"if": {"type": "object"}, "then": options},
+            ],
+        }
+
+
+def parse_on_error(value: object) -> Policy:
+    """Return the policy that a value of the option `on_error` stands for.
 
     Args:
         value: "halt", "skip", a Retry, a Route, or one of their classes' instances.
@@ -136,7 +178,7 @@ def parse_on_error(value: Any) -> Policy:
     return _parse("on_error", value, _ALLOWED, ("halt", "skip", "Retry", "Route"))
 
 
-def _parse(name: str, value: Any, allowed: str, names: tuple[str, ...]) -> Halt | Skip | Route:
+def _parse(name: str, value: object, allowed: str, names: tuple[str, ...]) -> Halt | Skip | Route:
     if isinstance(value, (Halt, Skip, Route)):
         return value
     if value == "halt" and isinstance(value, str):
@@ -146,8 +188,8 @@ def _parse(name: str, value: Any, allowed: str, names: tuple[str, ...]) -> Halt 
     message = f"{name} must be {allowed}, not {shown(value)}"
     if isinstance(value, str):
         if value.lower() in ("retry", "route"):
-            raise OptionError(f"{message}: the text is not enough, say {value.title()}(...)")
-        raise OptionError(message + did_you_mean(value, names))
+            raise OptionError(f"{message}: the text is not enough, say {value.title()}(...)", name)
+        raise OptionError(message + did_you_mean(value, names), name)
     if isinstance(value, type) and value in (Retry, Halt, Skip):
         message = f"{message}: that is the class; say {value.__name__}()"
     elif value is Route:
@@ -156,4 +198,4 @@ def _parse(name: str, value: Any, allowed: str, names: tuple[str, ...]) -> Halt 
         message = f"{message}: a function is given as Route(fn)"
     elif value is None:
         message = f'{message}: "halt" is the default, "skip" lets the run go on'
-    raise OptionTypeError(message)
+    raise OptionTypeError(message, name)

@@ -36,8 +36,10 @@ def told(error: BaseException) -> str:
     while isinstance(inner, BaseException) and id(inner) not in seen:
         seen.add(id(inner))
         mentions.update(getattr(inner, "mentions", None) or {})
-        if isinstance(option := getattr(inner, "option", None), str):  # a limit that was exceeded, and what widens it
-            mentions.update({option: option, "batch_size": "batch_size"})
+        if isinstance(option := getattr(inner, "option", None), str):
+            unlimited = f"{option}=None"
+            mentions.update({option: option, unlimited: unlimited, "None: no limit": unlimited})
+            mentions["batch_size"] = "batch_size"  # a smaller batch keeps a limit, too
         inner = getattr(inner, "reason", None)
     flags = {spelling.format(name): flag for name, flag in FLAGS.items() for spelling in _SPELLINGS}
     flags.update((words, FLAGS[name]) for words, name in mentions.items() if name in FLAGS)

@@ -8,11 +8,25 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from slither_actors.context import Context
 from slither_actors.item import Item
-from slither_actors.validation import checks
+from slither_actors.validation.kinds import Choice, Text
+from slither_actors.validation.option import Option
 
 Affinity = Literal["none", "hint", "strict", "fail_fast"]
 """What a session id means to the choice of worker."""
 AFFINITIES: tuple[str, ...] = get_args(Affinity)
+
+POOL = Option(
+    kind=Text(),
+    description="Name of the pool",
+    unless='the one that the executor names, "default", or the only one',
+)
+AFFINITY = Option(
+    kind=Choice(AFFINITIES),
+    description="What the session means to the choice of worker",
+    unless="as the pool says",
+    see="workers.md#sessions",
+    in_file=False,
+)
 
 
 class RunSettings(Protocol):
@@ -47,7 +61,7 @@ class RunSettings(Protocol):
         """Name of the pool, where the run names one."""
 
     @property
-    def affinity(self) -> str | None:
+    def affinity(self) -> Affinity | None:
         """What a session means to the choice of worker; None: as the pool says."""
 
 
@@ -103,11 +117,11 @@ class InlineExecutor(Protocol):
         ...
 
 
-def check_pool(pool: Any) -> str | None:
-    """The option ``pool``: a name, or None."""
-    return None if pool is None else checks.text("pool", pool)
+def check_pool(pool: object) -> str | None:
+    """Return the option ``pool``: a name, or None."""
+    return None if pool is None else POOL.check("pool", pool)
 
 
-def check_affinity(affinity: Any) -> str | None:
-    """The option ``affinity``: one of `AFFINITIES`, or None for the pool's own."""
-    return None if affinity is None else checks.choice("affinity", affinity, AFFINITIES)
+def check_affinity(affinity: object) -> Affinity | None:
+    """Return the option ``affinity``: one of `AFFINITIES`, or None for the pool's own."""
+    return None if affinity is None else AFFINITY.check("affinity", affinity)

@@ -16,36 +16,45 @@ from slither_actors.wording import shown
 _BY_NAME = "module='package.module', function='name'"
 
 
-def check_names(module: Any, function: Any) -> tuple[str, str]:
+def check_names(module: object, function: object) -> tuple[str, str]:
     """A function given by the names of its module and itself.
 
     Raises:
         OptionError: one of them is missing or is no name; says how to write it.
     """
     if not isinstance(function, str):
-        raise OptionTypeError(f"function must be a name or a function, not {shown(function)}")
+        raise OptionTypeError(f"function must be a name or a function, not {shown(function)}", "function")
     checks.text("function", function)
     if ":" in function:
         before, _, after = function.partition(":")
-        raise OptionError(f"function must be a name, not {function!r}; say module={before!r}, function={after!r}")
+        raise OptionError(
+            f"function must be a name, not {function!r}; say module={before!r}, function={after!r}", "function"
+        )
     if not _dotted(function):
-        raise OptionError(f"function must be a name such as 'predict' or 'Model.predict', not {shown(function)}")
+        raise OptionError(
+            f"function must be a name such as 'predict' or 'Model.predict', not {shown(function)}", "function"
+        )
     if module is None:
         before, _, after = function.rpartition(".")
         remedy = f"; say module={before!r}, function={after!r}" if before else f"; say {_BY_NAME}"
-        raise OptionError(f"function {function!r} is a name, so module must say where it is{remedy}")
+        raise OptionError(
+            f"function {function!r} is a name, so module must say where it is{remedy}", "module", "function"
+        )
     if isinstance(module, ModuleType):
-        raise OptionTypeError(f"module must be its name, {module.__name__!r}, not the module itself")
-    checks.text("module", module)
+        raise OptionTypeError(f"module must be its name, {module.__name__!r}, not the module itself", "module")
+    module = checks.text("module", module)
     if module == "__main__":
-        raise OptionError(f"module cannot be '__main__', which is another one in a worker; {_move('the function')}")
+        raise OptionError(
+            f"module cannot be '__main__', which is another one in a worker; {_move('the function')}", "module"
+        )
     if module.endswith(".py"):
         raise OptionError(
             f"module must be a dotted name, not the file {shown(module)}; leave out '.py' and put its folder into "
-            "the pool's path: PoolSpec(path=[...])"
+            "the pool's path: PoolSpec(path=[...])",
+            "module",
         )
     if not _dotted(module):
-        raise OptionError(f"module must be a dotted name such as 'package.module', not {shown(module)}")
+        raise OptionError(f"module must be a dotted name such as 'package.module', not {shown(module)}", "module")
     return module, function
 
 
@@ -92,7 +101,7 @@ def name_of(function: Callable[..., Any]) -> tuple[str, str]:
 
 
 def _refused(function: object, why: str, remedy: str) -> OptionError:
-    return OptionError(f"function {shown(function)} {why}, so workers cannot import it; {remedy}")
+    return OptionError(f"function {shown(function)} {why}, so workers cannot import it; {remedy}", "function")
 
 
 def _move(what: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from slither_actors.context import Context
 from slither_actors.errors import OptionTypeError, UnexpectedResponse
-from slither_actors.executors.base import Affinity, Call, RunSettings, check_affinity, check_pool
+from slither_actors.executors.base import AFFINITY, POOL, Affinity, Call, RunSettings, check_affinity, check_pool
 from slither_actors.executors.names import check_names, name_of
 from slither_actors.item import Item
-from slither_actors.validation import checks
 from slither_actors.validation.callbacks import asynchronous
+from slither_actors.validation.kinds import Flag
+from slither_actors.validation.option import Option
 from slither_actors.wording import shown
 
 
@@ -30,6 +31,27 @@ class SnakeBridge:
     """
 
     __slots__ = ("affinity", "each", "function", "module", "pool")
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "module": Option(
+            kind=None,
+            description="For SnakeBridge: where `function` is, if that is a name; workers import it",
+            in_file=False,
+        ),
+        "function": Option(
+            kind=None,
+            description="For SnakeBridge: what workers call: a name in `module`, or an importable function",
+            see="workers.md#functions-snakebridge",
+            in_file=False,
+        ),
+        "each": Option(
+            kind=Flag(),
+            description="For SnakeBridge: call it with one payload at a time; one item fails alone",
+            unless="False",
+            in_file=False,
+        ),
+        "pool": POOL,
+        "affinity": AFFINITY,
+    }
 
     def __init__(
         self,
@@ -45,16 +67,19 @@ class SnakeBridge:
         elif module is not None:
             raise OptionTypeError(
                 f"module is for a function given by name; {shown(function)} knows its own, "
-                f"so leave module={shown(module)} out"
+                f"so leave module={shown(module)} out",
+                "module",
+                "function",
             )
         else:
             self.module, self.function = name_of(function)
             if asynchronous(function):
                 raise OptionTypeError(
                     f"function must be a plain function, not the async one {shown(function)}, which cannot run in a "
-                    "worker: call it in a plain one, with asyncio.run(), or asyncio.gather() inside"
+                    "worker: call it in a plain one, with asyncio.run(), or asyncio.gather() inside",
+                    "function",
                 )
-        self.each = checks.flag("each", each)
+        self.each: bool = self.OPTIONS["each"].check("each", each)
         self.pool = check_pool(pool)
         self.affinity = check_affinity(affinity)
 

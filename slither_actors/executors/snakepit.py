@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from slither_actors.context import Context
-from slither_actors.executors.base import Affinity, Command, RunSettings, check_affinity, check_pool
+from slither_actors.executors.base import AFFINITY, POOL, Affinity, Command, RunSettings, check_affinity, check_pool
 from slither_actors.executors.snakebridge import results_for
 from slither_actors.item import Item
-from slither_actors.validation import checks
+from slither_actors.validation.kinds import Text
+from slither_actors.validation.option import Option
 
 
 class Snakepit:
@@ -25,9 +26,19 @@ class Snakepit:
     """
 
     __slots__ = ("affinity", "command", "pool")
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "command": Option(
+            kind=Text(),
+            description="For Snakepit: a command of the pool's adapter",
+            see="workers.md#adapters-snakepit",
+            in_file=False,
+        ),
+        "pool": POOL,
+        "affinity": AFFINITY,
+    }
 
     def __init__(self, *, command: str, pool: str | None = None, affinity: Affinity | None = None) -> None:
-        self.command = checks.text("command", command)
+        self.command: str = self.OPTIONS["command"].check("command", command)
         self.pool = check_pool(pool)
         self.affinity = check_affinity(affinity)
 

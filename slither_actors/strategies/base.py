@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from slither_actors.item import Item
+from slither_actors.validation.kinds import Whole
+from slither_actors.validation.option import Option
 from slither_actors.wording import shown
+
+MAX_BATCH = 2**32 - 1
+"""A frame's header counts items in 32 bits."""
+
+BATCH_SIZE = Option(
+    kind=Whole(1, MAX_BATCH),
+    description="Most items in a batch",
+    unless="the strategy's own, 64 for `FixedBatch`",
+)
 
 Batches = Iterable[Sequence[Any]]
 """Finished batches, the first of them first: lists of Items, not empty, and the receiver's from then on."""

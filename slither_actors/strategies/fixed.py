@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, final
 
-from slither_actors.strategies.base import Batches, Strategy
-from slither_actors.validation import checks
-
-MAX_BATCH = 2**32 - 1
-"""A frame's header counts items in 32 bits."""
+from slither_actors.strategies.base import BATCH_SIZE, Batches, Strategy
+from slither_actors.validation.option import Option
 
 
 @final
@@ -23,11 +20,12 @@ class FixedBatch(Strategy):
         OptionError: it is no whole number of at least 1.
     """
 
+    OPTIONS: ClassVar[Mapping[str, Option]] = {"batch_size": BATCH_SIZE}
     opaque: ClassVar[bool] = True
     batch_size: int
 
     def __init__(self, batch_size: int = 64) -> None:
-        self.batch_size = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
+        self.batch_size = BATCH_SIZE.check("batch_size", batch_size)
         self._held: list[Any] = []
 
     def __init_subclass__(cls, **options: Any) -> None:

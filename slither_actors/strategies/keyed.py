@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar
 
 from slither_actors.errors import StrategyError
 from slither_actors.item import Item
-from slither_actors.strategies.base import Batches, Strategy
-from slither_actors.strategies.fixed import MAX_BATCH
-from slither_actors.validation import checks
-from slither_actors.validation.callbacks import check_call
+from slither_actors.strategies.base import BATCH_SIZE, Batches, Strategy
+from slither_actors.validation.kinds import Function
+from slither_actors.validation.option import Option
 from slither_actors.wording import shown
 
 
@@ -31,11 +30,19 @@ class KeyPartition(Strategy):
         StrategyError: (of `add`) a key cannot be hashed; names the item.
     """
 
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "key_fn": Option(
+            kind=Function(("item",), "lambda item: item.payload['user']"),
+            description="For `KeyPartition`: gets an Item, gives its key",
+            in_file=False,
+        ),
+        "batch_size": BATCH_SIZE,
+    }
+
     def __init__(self, key_fn: Callable[[Item], Hashable], batch_size: int | None = None) -> None:
-        self.key_fn = checks.function("key_fn", key_fn, "lambda item: item.payload['user']")
-        check_call("key_fn", key_fn, ("item",))
+        self.key_fn: Callable[[Item], Hashable] = self.OPTIONS["key_fn"].check("key_fn", key_fn)
         if batch_size is not None:
-            batch_size = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
+            batch_size = BATCH_SIZE.check("batch_size", batch_size)
         self.batch_size = batch_size
         self.whole_input = batch_size is None
         # A key enters when its batch is opened, so the first holds the oldest item. An OrderedDict, because the first

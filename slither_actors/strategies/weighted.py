@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-from slither_actors.errors import OptionError, StrategyError
+from slither_actors.errors import StrategyError
 from slither_actors.item import Item
-from slither_actors.strategies.base import Batches, Strategy
-from slither_actors.strategies.fixed import MAX_BATCH
-from slither_actors.validation import checks
-from slither_actors.validation.callbacks import check_call
+from slither_actors.strategies.base import BATCH_SIZE, Batches, Strategy
+from slither_actors.validation.kinds import Function, Number
+from slither_actors.validation.option import Option
 from slither_actors.wording import shown
 
 
@@ -30,6 +29,19 @@ class WeightedBatch(Strategy):
         StrategyError: (of `add`) a weight is negative, NaN or no number; names the item.
     """
 
+    OPTIONS: ClassVar[Mapping[str, Option]] = {
+        "weight_fn": Option(
+            kind=Function(("item",), "lambda item: len(item.payload)"),
+            description="For `WeightedBatch`: gets an Item, gives its weight",
+            unless="the payload's length",
+            in_file=False,
+        ),
+        "max_weight": Option(
+            kind=Number(above=0), description="For `WeightedBatch`: weight of a batch", unless="1000", in_file=False
+        ),
+        "batch_size": BATCH_SIZE,
+    }
+
     def __init__(
         self,
         weight_fn: Callable[[Item], float] | None = None,
@@ -37,12 +49,10 @@ class WeightedBatch(Strategy):
         batch_size: int | None = None,
     ) -> None:
         if weight_fn is not None:
-            checks.function("weight_fn", weight_fn, "lambda item: len(item.payload)")
-            check_call("weight_fn", weight_fn, ("item",))
-        if checks.real("max_weight", max_weight) <= 0:
-            raise OptionError(f"max_weight must be above 0, not {shown(max_weight)}")
+            self.OPTIONS["weight_fn"].check("weight_fn", weight_fn)
+        self.OPTIONS["max_weight"].check("max_weight", max_weight)
         if batch_size is not None:
-            batch_size = checks.whole("batch_size", batch_size, 1, MAX_BATCH)
+            batch_size = BATCH_SIZE.check("batch_size", batch_size)
         self.weight_fn = weight_fn
         self.max_weight = max_weight
         self.batch_size = batch_size

@@ -1,17 +1,27 @@
-"""The parts of the documentation that are made from the schema. ``python tests/support/config_docs.py`` writes them."""
+"""The parts of the documentation that are made from the declarations of options and from the schema.
+
+``python tests/support/config_docs.py`` writes them.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
+from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.run_options import RunOptions
+from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 from slither_actors.system.config import SYSTEM
+from slither_actors.validation.option import Option, default_of, options_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = DOCS / "slither.schema.json"
 PAGE = DOCS / "configuration.md"
+OPTIONS_PAGE = DOCS / "options.md"
+OPTIONS_TABLE = re.compile(r"<!-- options: ([\w ]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 TABLE = re.compile(r"<!-- keys: (\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
@@ -22,6 +32,36 @@ def schema_text() -> str:
 def page_text(page: str) -> str:
     """The page, with its tables as the schema has them now."""
     return TABLE.sub(lambda found: f"<!-- keys: {found[1]} -->\n{table(found[1])}<!-- end -->", page)
+
+
+def run_options() -> dict[str, tuple[Option, object]]:
+    """Return each option of a run with its plain default: the run's own, then those of our executors and strategies."""
+    found = {name: (one, default_of(RunOptions, name)) for name, one in options_of(RunOptions).items()}
+    for cls in (SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition):
+        for name, one in options_of(cls).items():
+            found.setdefault(name, (one, MISSING))
+    return found
+
+
+def options_text(page: str) -> str:
+    """Return docs/options.md with its tables as the options are declared now."""
+    return OPTIONS_TABLE.sub(lambda found: f"<!-- options: {found[1]} -->\n{options_table(found[1])}<!-- end -->", page)
+
+
+def options_table(names: str) -> str:
+    """Return the table of these options."""
+    lines = ["| option | value | unless given | |", "|---|---|---|---|"]
+    known = run_options()
+    for name in names.split():
+        one, default = known[name]
+        unless = one.unless or (code(repr(default)) if default is not MISSING else "")
+        says = (
+            one.description + (f"; None: {one.none}" if one.none else "") + (f" ([more]({one.see}))" if one.see else "")
+        )
+        schema = {} if one.kind is None else one.kind.schema()
+        value = "" if "allOf" in schema else values(schema)  # a policy is written in another way in a file
+        lines.append(f"| `{name}` | {value} | {unless} | {says} |")
+    return "\n".join(lines) + "\n"
 
 
 def table(pointer: str) -> str:
@@ -89,6 +129,7 @@ BOUNDS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "up to"}
 def write() -> None:
     SCHEMA.write_text(schema_text())
     PAGE.write_text(page_text(PAGE.read_text()))
+    OPTIONS_PAGE.write_text(options_text(OPTIONS_PAGE.read_text()))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from slither_actors import PoolSpec, System
+from slither_actors.option_parsing import parse_options
 from slither_actors.pools import supervision
 from slither_actors.pools.hosts.base import Death, Spawned
-from slither_actors.run_options import parse_options
 from slither_actors.runs.output.driver_protocol import FOREVER
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import HEADER, HEADER_SIZE, FrameParser

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.option_parsing import known_options
 from slither_actors.option_types import CallKwargs, PoolKwargs, RunKwargs
 from slither_actors.pools.spec import PoolSpec
-from slither_actors.run_options import known_options
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from support.victims import beside
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
-from slither_actors.run_options import parse_options
+from slither_actors.option_parsing import parse_options
 
 GATED: dict[str, Any] = {"module": "tasks", "function": "through_gates", "batch_size": 1}
 

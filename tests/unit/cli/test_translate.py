@@ -18,7 +18,8 @@ from slither_actors import (
 )
 from slither_actors.cli.arguments import parse
 from slither_actors.cli.translate import FLAGS, told
-from slither_actors.run_options import RunOptions, parse_options
+from slither_actors.option_parsing import parse_options
+from slither_actors.run_options import RunOptions
 from slither_actors.validation import checks
 
 RUN = {"module": "m", "function": "f"}

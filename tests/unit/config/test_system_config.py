@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slither_actors import PoolSpec, Retry
-from slither_actors.run_options import parse_options
+from slither_actors.option_parsing import parse_options
 from slither_actors.system import config
 from supervisors import ConfigError
 

@@ -13,7 +13,7 @@ from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnexpectedResponse
 from slither_actors.executors import Call, Command, InlineExecutor, RemoteExecutor, SnakeBridge, Snakepit
 from slither_actors.item import Item
-from slither_actors.run_options import parse_options
+from slither_actors.option_parsing import parse_options
 
 BATCH = [Item("a", 1, {"k": "v"}), Item("b", 2)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from slither_actors import Item, OptionTypeError, Retry, Route, telemetry
 from slither_actors.executors import SnakeBridge
-from slither_actors.run_options import parse_options
+from slither_actors.option_parsing import parse_options
 from slither_actors.strategies import KeyPartition, Strategy, WeightedBatch
 
 

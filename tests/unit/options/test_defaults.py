@@ -12,7 +12,8 @@ from slither_actors import OptionError, Retry, System, UnknownOption, UnknownPoo
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import OptionTypeError
 from slither_actors.executors import SnakeBridge, Snakepit
-from slither_actors.run_options import RunOptions, check_defaults
+from slither_actors.option_defaults import check_defaults
+from slither_actors.run_options import RunOptions
 from slither_actors.strategies import KeyPartition, Strategy, WeightedBatch
 
 

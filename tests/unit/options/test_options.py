@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from slither_actors.context import Context
 from slither_actors.errors import OptionError, OptionTypeError, UnknownOption
 from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.option_parsing import parse_options
 from slither_actors.policies import HALT, SKIP, Retry
-from slither_actors.run_options import RunOptions, parse_options
+from slither_actors.run_options import NOT_GIVEN, RunOptions
 from slither_actors.strategies import FixedBatch, KeyPartition, Strategy, WeightedBatch
 
 WORK = {"module": "m", "function": "f"}
@@ -63,8 +64,9 @@ def test_the_defaults_are_these():
     for name in ("executor", "strategy", "context"):
         del values[name]
     assert values == {
-        "max_in_flight": None,
-        "prefetch": None,
+        "max_in_flight": NOT_GIVEN,
+        "prefetch": NOT_GIVEN,
+        "in_flight_given": False,
         "max_in_flight_bytes": None,
         "ordering": "preserve",
         "on_error": HALT,

@@ -1,22 +1,20 @@
-"""docs/options.md has a row for each option of a run, and for nothing else."""
+"""docs/options.md has a row for each option of a run, made of its declaration."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from support.config_docs import OPTIONS_PAGE, OPTIONS_TABLE, options_text, run_options
 
 from slither_actors.executors import SnakeBridge, Snakepit
-from slither_actors.run_options import known_options
+from slither_actors.option_parsing import known_options
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "options.md"
+
+def test_each_option_is_declared_and_has_a_row() -> None:
+    known = known_options(SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition)
+    rows = [name for found in OPTIONS_TABLE.finditer(OPTIONS_PAGE.read_text()) for name in found[1].split()]
+    assert sorted(rows) == sorted(run_options()) == known
 
 
-def rows() -> list[str]:
-    """The options named in the first column of the page's tables."""
-    first = [line.split("|")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    return [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
-
-
-def test_each_option_of_a_run_has_a_row() -> None:
-    assert sorted(rows()) == known_options(SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition)
+def test_the_rows_are_those_of_the_declarations() -> None:
+    page = OPTIONS_PAGE.read_text()
+    assert page == options_text(page), "run: python tests/support/config_docs.py"

@@ -52,7 +52,7 @@ from slither_actors.wire.frames import FrameParser
         ("env", {"A": 1}, r"env\['A'\] must be text"),
         ("init", [1], "a mapping with text keys"),
         ("init", {1: 1}, "a mapping with text keys"),
-        ("affinity", "sticky", "none, hint, strict, fail_fast"),
+        ("affinity", "sticky", "'none', 'hint', 'strict', 'fail_fast'"),
     ],
 )
 def test_a_bad_value_names_its_key_and_what_is_allowed(key: str, value: Any, text: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from slither_actors import Item, ProtocolError, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
+from slither_actors.option_parsing import parse_options
 from slither_actors.pools.assignment.job import RunQueue
-from slither_actors.run_options import parse_options
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.messages import ReadyItems, Results, Skipped
 from slither_actors.runs.output.reply_decoder import ReplyDecoder
