@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from slither_actors.dispatch import Dispatcher, check_source
 from slither_actors.errors import FINALIZING, SlitherError, SystemStopped
 from slither_actors.item import Item
+from slither_actors.option_parsing import parse_options
 from slither_actors.option_types import CallKwargs, RunKwargs
-from slither_actors.run_options import parse_options
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.output.stream import Stream
 from slither_actors.system import registry
