@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import Never, Protocol
 
 from slither_actors.errors import PoolUnavailable
-from slither_actors.pools.counters import PoolCounters, PoolCounts
+from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.counters import PoolCounters
+from slither_actors.pools.messages import PoolMessage
 from slither_actors.pools.processes.cgroup import OomKills
 from slither_actors.pools.shared_memory import RequestArena
-from slither_actors.pools.worker.executor import Executor, ExecutorStatistics
-from slither_actors.pools.worker.restart_budget import MENTIONS
+from slither_actors.pools.statistics import ExecutorStatistics, PoolSnapshot, PoolStatistics
+from slither_actors.pools.worker.restart_budget import MENTIONS, PoolRestarts
 from slither_actors.wording import exception_text, shown
-from supervisors import Crashed, Killed, RestartBudgetExceeded, Shutdown, StartFailed, monitor
-
-if TYPE_CHECKING:
-    import pykka
-
-    from slither_actors.pools.pool import PoolStatistics
-    from slither_actors.pools.worker.restart_budget import PoolRestarts
-    from supervisors import ExitReason
+from supervisors import Crashed, ExitReason, Killed, Ref, RestartBudgetExceeded, Shutdown, StartFailed, monitor
 
 
-class PoolSnapshot(Struct, frozen=True):
-    """A pool with its executors, at one moment.
-
-    Args:
-        available: whether runs may use it now.
-        pool: what the Pool holds; None while it is not available.
-        executors: each worker's driver, by index.
-        counts: what has happened in the pool since its System was started.
-    """
-
-    available: bool
-    pool: PoolStatistics | None
-    executors: tuple[ExecutorStatistics, ...]
-    counts: PoolCounts
+class PoolSource(Protocol):
+    """What is needed here of a Pool."""
 
     @property
-    def restarts(self) -> int:
-        """Executors started again after an unplanned end, in all."""
-        return sum(self.counts.restarts.values())
+    def actor_ref(self) -> Ref[PoolMessage]:
+        """Its reference."""
+
+    def statistics(self) -> PoolStatistics:
+        """Return what it holds now."""
+
+
+class ExecutorSource(Protocol):
+    """What is needed here of an Executor."""
+
+    def statistics(self) -> ExecutorStatistics:
+        """Return what it is doing now."""
+
+    def has_loaded(self, target: Target) -> bool:
+        """Return whether its worker serves and has loaded this function."""
 
 
 class PoolHandle:
@@ -53,11 +46,11 @@ class PoolHandle:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.ref: Any = None
-        self.pool: Any = None
+        self.ref: Ref[PoolMessage] | None = None
+        self.pool: PoolSource | None = None
         self.arena: RequestArena | None = None
         self.commands: tuple[str, ...] | None = None
-        self.executors: dict[int, Executor] = {}
+        self.executors: dict[int, ExecutorSource] = {}
         self.last_error: Exception | None = None
         self.oom_kills = OomKills()
         self.counters = PoolCounters()
@@ -66,7 +59,7 @@ class PoolHandle:
         self._why = "it has not started yet"
         self._mentions: dict[str, str] = {}
 
-    def share(self, workers: pykka.ActorRef[Any]) -> None:
+    def share(self, workers: Ref[Never]) -> None:
         """Make memory for workers to share, for as long as their supervisor lives.
 
         No memory is used before there is a large payload.
@@ -80,7 +73,7 @@ class PoolHandle:
 
         monitor(workers, close)
 
-    def up(self, pool: Any) -> None:
+    def up(self, pool: PoolSource) -> None:
         """A Pool lives."""
         self.pool = pool
         self.ref = pool.actor_ref
@@ -99,7 +92,7 @@ class PoolHandle:
         error.__cause__ = self.last_error
         return error
 
-    def executor_up(self, index: int, executor: Executor) -> None:
+    def executor_up(self, index: int, executor: ExecutorSource) -> None:
         """An Executor has been made for this index, the first one or one after a crash."""
         self.counters.worker(index).executors += 1
         self.executors[index] = executor

@@ -1,184 +1,112 @@
-"""What the actors of a pool, and of the runs that use it, say to each other."""
+"""The messages between the actors of a pool, and from the runs that use it. Those to a run or a worker are in `job`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    import pykka
+from msgspec import Struct
 
-    from slither_actors.item import Item
-    from slither_actors.pools.assignment.job import Job, RunQueue
-    from slither_actors.wire.frames import Frame
-
-    Outcome: TypeAlias = "Frame | Exception | AtItem | list[Item]"
-    """How a job ended: a REPLY or FAILURE frame, what went wrong (BatchTimeout, WorkerCrashed, ...), or the Items
-    that an inline executor gave."""
-
-
-class AtItem:
-    """How a job ended: one item of it is charged with this, the others are to be executed again as if nothing was."""
-
-    __slots__ = ("error", "index")
-
-    def __init__(self, index: int, error: Exception) -> None:
-        self.index = index
-        self.error = error
-
-
-class Submit:
-    """A run → Pool: jobs to be done, in this order; `front` for those that go before what already waits."""
-
-    __slots__ = ("front", "jobs", "run_queue")
-
-    def __init__(self, run_queue: RunQueue, jobs: Sequence[Job], front: bool = False) -> None:
-        self.run_queue = run_queue
-        self.jobs = jobs
-        self.front = front
-
-
-class CancelJobs:
-    """A run → Pool: send none of these any more, and cancel those that have not begun."""
-
-    __slots__ = ("jobs", "run_queue")
-
-    def __init__(self, run_queue: RunQueue, jobs: Sequence[Job]) -> None:
-        self.run_queue = run_queue
-        self.jobs = jobs
-
-
-class CloseQueue:
-    """A run → Pool: it has ended. What waits is dropped, what has not begun is cancelled, replies go nowhere."""
-
-    __slots__ = ("forget_session", "run_queue")
-
-    def __init__(self, run_queue: RunQueue, forget_session: bool) -> None:
-        self.run_queue = run_queue
-        self.forget_session = forget_session
-
-
-class Replies:
-    """Pool → a run: jobs that have come back, each with its `reply`, which says that no item failed alone."""
-
-    __slots__ = ("jobs",)
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
-
-
-class Outcomes:
-    """Pool → a run: jobs that ended, each with how."""
-
-    __slots__ = ("ended",)
-
-    def __init__(self, ended: list[tuple[Job, Outcome]]) -> None:
-        self.ended = ended
-
-
-class WhenReady:
-    """Anyone → Pool: call `answer` once all workers are ready (None), or with the first error of one."""
-
-    __slots__ = ("answer",)
-
-    def __init__(self, answer: Callable[[Exception | None], None]) -> None:
-        self.answer = answer
-
+from slither_actors.pools.assignment.job import Job, Outcome, RunQueue, WorkerCommand
+from slither_actors.pools.hosts.base import Death, Spawned, SpawnFailed
+from supervisors import Down, Ref
 
 TRIM_AGAIN = 5.0
 """Seconds after which `Trim` is tried again where something was still in use."""
 
-
-class Trim:
-    """Pool → Executor: no run has been there for a while, so the memory of large payloads is to be given back."""
-
-    __slots__ = ()
+# A run → Pool
 
 
-class Send:
-    """Pool → Executor: put these jobs into the worker's pipe."""
+class Submit(Struct, frozen=True, gc=False):
+    """Execute these jobs, in this order; `front` for those that go before what already waits."""
 
-    __slots__ = ("jobs",)
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
-
-
-class Cancel:
-    """Pool → Executor: these jobs of yours are not wanted; tell the worker unless it is at them already."""
-
-    __slots__ = ("jobs",)
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
+    run_queue: RunQueue
+    jobs: Sequence[Job]
+    front: bool = False
 
 
-class Forget:
-    """Pool → Executor: the worker may drop this session's store."""
+class CancelJobs(Struct, frozen=True):
+    """Send none of these any more, and cancel those that have not begun."""
 
-    __slots__ = ("session",)
-
-    def __init__(self, session: str) -> None:
-        self.session = session
+    run_queue: RunQueue
+    jobs: Sequence[Job]
 
 
-class WorkerUp:
-    """Executor → Pool: my worker is ready for jobs."""
+class CloseQueue(Struct, frozen=True):
+    """The run has ended. What waits is dropped, what has not begun is cancelled, late replies are dropped."""
 
-    __slots__ = ("commands", "index", "pid", "ref")
-
-    def __init__(self, index: int, ref: pykka.ActorRef[Any], pid: int | None, commands: Sequence[str]) -> None:
-        self.index = index
-        self.ref = ref
-        self.pid = pid
-        self.commands = commands
+    run_queue: RunQueue
+    forget_session: bool
 
 
-class WorkerReplied:
-    """Executor → Pool: these jobs, the first ones in my worker's pipe, have a `reply` in which no item failed alone.
+QueueMessage: TypeAlias = Submit | CancelJobs | CloseQueue
+"""What a run sends to what executes its batches: a Pool, or an InlinePool."""
 
-    `seconds`: what one of them took, about.
+
+# To a Pool
+
+
+class WhenReady(Struct, frozen=True):
+    """Anyone → Pool: call `answer` once all workers are ready (None), or with the first error of one."""
+
+    answer: Callable[[Exception | None], None]
+
+
+class WorkerUp(Struct, frozen=True):
+    """Executor → Pool: the worker is ready for jobs."""
+
+    index: int
+    ref: Ref[WorkerCommand]
+    pid: int | None
+    commands: Sequence[str]
+
+
+class WorkerReplied(Struct, frozen=True, gc=False):
+    """Executor → Pool: these jobs, the first ones in the worker's pipe, have a `reply` in which no item failed alone.
+
+    Args:
+        index: of the worker.
+        jobs: in order.
+        seconds: what one of them took, about.
     """
 
-    __slots__ = ("index", "jobs", "seconds")
-
-    def __init__(self, index: int, jobs: list[Job], seconds: float) -> None:
-        self.index = index
-        self.jobs = jobs
-        self.seconds = seconds
+    index: int
+    jobs: list[Job]
+    seconds: float
 
 
-class WorkerDone:
-    """Executor → Pool: these jobs have left my worker's pipe, one way or another."""
+class WorkerDone(Struct, frozen=True):
+    """Executor → Pool: these jobs have left the worker's pipe, each with how it ended."""
 
-    __slots__ = ("ended", "index", "seconds")
-
-    def __init__(self, index: int, ended: list[tuple[Job, Outcome]], seconds: float) -> None:
-        self.index = index
-        self.ended = ended
-        self.seconds = seconds
+    index: int
+    ended: Sequence[tuple[Job, Outcome]]
+    seconds: float
 
 
-class WorkerGone:
-    """Executor → Pool: my worker is dead. `ended`: what it was at, and why that failed; all else only waited.
+class WorkerGone(Struct, frozen=True):
+    """Executor → Pool: the worker is dead, and what it had not begun is to be redelivered.
 
-    `planned`: a timeout or a recycling, after which I start the next worker myself; otherwise I am about to exit.
+    Args:
+        index: of the worker.
+        ended: what it was executing, and why that failed.
+        error: why it died.
+        planned: a timeout or a recycling, after which the Executor starts the next worker itself; else it exits.
     """
 
-    __slots__ = ("ended", "error", "index", "planned")
-
-    def __init__(self, index: int, ended: list[tuple[Job, Outcome]], error: Exception, planned: bool) -> None:
-        self.index = index
-        self.ended = ended
-        self.error = error
-        self.planned = planned
+    index: int
+    ended: Sequence[tuple[Job, Outcome]]
+    error: Exception
+    planned: bool
 
 
-class WorkerUnstartable:
-    """Executor → Pool: my worker could not be made ready, and why."""
+class WorkerUnstartable(Struct, frozen=True):
+    """Executor → Pool: the worker could not be made ready, and why."""
 
-    __slots__ = ("error", "index")
+    index: int
+    error: Exception
 
-    def __init__(self, index: int, error: Exception) -> None:
-        self.index = index
-        self.error = error
+
+PoolMessage: TypeAlias = (
+    QueueMessage | WhenReady | WorkerUp | WorkerReplied | WorkerDone | WorkerGone | WorkerUnstartable | Down
+)
+ExecutorMessage: TypeAlias = WorkerCommand | Spawned | SpawnFailed | Death

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import assert_never
 
 from slither_actors import telemetry
 from slither_actors.errors import LoadError, PoolUnavailable, WorkerCrashed
-from slither_actors.pools.assignment.job import Job, RunQueue
-from slither_actors.pools.assignment.sessions import BINDING, lost
-from slither_actors.pools.assignment.slots import WorkerSlot, WorkerSlots
+from slither_actors.pools.assignment.job import (
+    BINDING,
+    Cancel,
+    Forget,
+    Job,
+    Outcome,
+    Outcomes,
+    Replies,
+    RunQueue,
+    Send,
+    Trim,
+    WorkerCommand,
+    WorkerSlot,
+)
+from slither_actors.pools.assignment.sessions import lost
+from slither_actors.pools.assignment.slots import WorkerSlots
 from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.pools.events import tell_start
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import (
     TRIM_AGAIN,
-    Cancel,
     CancelJobs,
     CloseQueue,
-    Forget,
-    Outcomes,
-    Replies,
-    Send,
+    PoolMessage,
     Submit,
-    Trim,
     WhenReady,
     WorkerDone,
     WorkerGone,
@@ -34,36 +40,13 @@ from slither_actors.pools.messages import (
     WorkerUnstartable,
     WorkerUp,
 )
+from slither_actors.pools.statistics import PoolStatistics
 from slither_actors.wire.header import CANCELLED, Frame
-from supervisors import Crashed, Down, ExitReason, LightActor, monitor
-
-if TYPE_CHECKING:
-    from slither_actors.pools.messages import Outcome
-    from supervisors import Timer
+from supervisors import Crashed, Down, ExitReason, LightActor, Ref, Timer, monitor
 
 TRIM_AFTER = 30.0
 """Seconds without a run after which the memory of large payloads is given back. Not at once: the kernel's making of
 fresh pages for the next run takes as long as all of its copies."""
-
-
-class PoolStatistics(Struct, frozen=True):
-    """What a Pool holds, at one moment.
-
-    Args:
-        size: workers it is meant to have.
-        ready: workers that take batches.
-        runs: runs that use it.
-        waiting: batches in no worker's pipe yet.
-        in_pipes: batches in workers' pipes.
-        sessions: sessions that it remembers.
-    """
-
-    size: int
-    ready: int
-    runs: int
-    waiting: int
-    in_pipes: int
-    sessions: int
 
 
 class Pool(LightActor):
@@ -107,32 +90,31 @@ class Pool(LightActor):
         for answer in self._waiting_ready:
             answer(error)
 
-    def on_receive(self, message: Any) -> None:
-        """Serve runs and executors."""
-        kind = type(message)
-        if kind is WorkerReplied:
+    def on_receive(self, message: PoolMessage) -> None:
+        """Serve runs and executors. The most frequent messages come first."""
+        if isinstance(message, WorkerReplied):
             self._worker_replied(message)
-        elif kind is WorkerDone:
+        elif isinstance(message, WorkerDone):
             self._worker_done(message)
-        elif kind is Submit:
+        elif isinstance(message, Submit):
             self._submit(message)
-        elif kind is CancelJobs:
+        elif isinstance(message, CancelJobs):
             self._cancel_jobs(message)
-        elif kind is CloseQueue:
+        elif isinstance(message, CloseQueue):
             self._close(message)
-        elif kind is WorkerUp:
+        elif isinstance(message, WorkerUp):
             self._worker_up(message)
-        elif kind is WorkerGone:
+        elif isinstance(message, WorkerGone):
             self._worker_gone(message)
-        elif kind is WorkerUnstartable:
+        elif isinstance(message, WorkerUnstartable):
             self._unstartable(message)
-        elif kind is WhenReady:
+        elif isinstance(message, WhenReady):
             self._waiting_ready.append(message.answer)
-            self._tell_ready()
-        elif kind is Down:
+            self._answer_if_ready()
+        elif isinstance(message, Down):
             self._executor_down(message)
         else:
-            super().on_receive(message)
+            assert_never(message)
 
     # -- runs
 
@@ -256,7 +238,7 @@ class Pool(LightActor):
         outbox = self._outbox
         if outbox:
             for slot, jobs in outbox.items():
-                slot.ref.tell(Send(jobs))
+                self._executor(slot).tell(Send(jobs))
             outbox.clear()
 
     def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:
@@ -319,8 +301,11 @@ class Pool(LightActor):
         return run_queue
 
     @staticmethod
-    def _executor(slot: WorkerSlot) -> Any:
-        return slot.ref
+    def _executor(slot: WorkerSlot) -> Ref[WorkerCommand]:
+        """Return the Executor of a slot that has a worker."""
+        ref = slot.ref
+        assert ref is not None
+        return ref
 
     # -- workers
 
@@ -328,8 +313,8 @@ class Pool(LightActor):
         slot, jobs = self._slots.all[message.index], message.jobs
         run_queue = slot.run_queue
         if run_queue is None or run_queue.closed or run_queue.cancelling or slot.jobs[0] is not jobs[0]:
-            ended = [(job, job.reply) for job in jobs]
-            self._assign(self._released(slot, ended, message.seconds))  # type: ignore[arg-type]
+            ended: list[tuple[Job, Outcome]] = [(job, job.reply) for job in jobs if job.reply is not None]
+            self._assign(self._released(slot, ended, message.seconds))
         else:
             # All are the next ones of the one run whose pipe this is, and it wants them: nothing to be done for each.
             slots, turns, count = self._slots, self._line_of_runs, len(jobs)
@@ -352,7 +337,7 @@ class Pool(LightActor):
         self._line_of_runs.freed(slot, run_queue, 1)
 
     def _released(
-        self, slot: WorkerSlot, ended: list[tuple[Job, Outcome]], seconds: float | None
+        self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], seconds: float | None
     ) -> Iterable[RunQueue]:
         """Jobs have left a pipe: free their places, and tell their runs.
 
@@ -398,7 +383,7 @@ class Pool(LightActor):
         self._line_of_runs.wake(slot, len(self._line_of_runs.parked.get(slot, ())))
         self._failed_starts = 0
         self._link.commands = tuple(message.commands)
-        self._tell_ready()
+        self._answer_if_ready()
         self._assign()
 
     def _worker_gone(self, message: WorkerGone) -> None:
@@ -418,8 +403,8 @@ class Pool(LightActor):
         self._assign()
 
     def _with_sessions(
-        self, slot: WorkerSlot, ended: list[tuple[Job, Outcome]], error: Exception
-    ) -> list[tuple[Job, Outcome]]:
+        self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception
+    ) -> Sequence[tuple[Job, Outcome]]:
         """What a worker's death ends: what it was at, and whatever it held for sessions that are bound to it."""
         bound = {
             job.run_queue.session
@@ -485,7 +470,7 @@ class Pool(LightActor):
         error.add_note(f"It was killed, as its executor had failed: {reason.exception!r}")
         return error
 
-    def _tell_ready(self) -> None:
+    def _answer_if_ready(self) -> None:
         if self._waiting_ready and all(slot.ready for slot in self._slots.all):
             waiting, self._waiting_ready = self._waiting_ready, []
             for answer in waiting:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, ProtocolError, UnexpectedResponse
 from slither_actors.item import Item
 from slither_actors.policies import Retry
-from slither_actors.pools.assignment.job import RunQueue
-from slither_actors.pools.messages import AtItem, CancelJobs, Submit
+from slither_actors.pools.assignment.job import AtItem, Outcome, RunQueue
+from slither_actors.pools.messages import CancelJobs, Submit
 from slither_actors.pools.worker_errors import item_errors, worker_error
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.batch import Batch
@@ -35,9 +35,6 @@ from slither_actors.runs.messages import (
     Split,
 )
 from slither_actors.wire.header import FAILURE, Frame
-
-if TYPE_CHECKING:
-    from slither_actors.pools.messages import Outcome
 
 
 class RetryLater(Struct, frozen=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 from slither_actors import telemetry
 from slither_actors.errors import SystemStopped
-from slither_actors.pools.assignment.job import RunQueue
+from slither_actors.pools.assignment.job import Outcomes, Replies, RunQueue
 from slither_actors.pools.events import tell_exception, tell_stop
-from slither_actors.pools.messages import CancelJobs, CloseQueue, Outcomes, Replies, Submit
+from slither_actors.pools.messages import CancelJobs, CloseQueue, QueueMessage, Submit
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.batch_book import BatchBook, Observer, RetryLater, StopInput
 from slither_actors.runs.error_policy import Verdict
@@ -27,12 +27,6 @@ from slither_actors.runs.messages import (
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import CollectorStatistics
 from supervisors import Crashed, Down, ExitReason, LightActor, Monitor, Normal, Ref, Scheduler, monitor
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    QueueMessage: TypeAlias = Submit | CancelJobs | CloseQueue
-    """What a run sends to what executes its batches: a Pool, or an InlinePool."""
 
 
 class Collector(LightActor):
@@ -78,7 +72,7 @@ class Collector(LightActor):
     def on_start(self) -> None:
         """Monitor what the run depends on, so that it never waits for an actor that has ended."""
         roles = [role.monitored_by(self) for role in (self._run.batcher, self._run.producer) if role is not None]
-        self._monitors = [watch for watch in (monitor(self._pool, self), *roles) if watch is not None]  # type: ignore[arg-type]
+        self._monitors = [watch for watch in (monitor(self._pool, self), *roles) if watch is not None]
 
     def on_receive(self, message: CollectorMessage) -> None:
         """Serve the Batcher, the pool and the consumer."""

@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias, assert_never, cast
 from slither_actors.errors import BatchTimeout, UnexpectedResponse
 from slither_actors.executors import InlineExecutor
 from slither_actors.item import Item
+from slither_actors.pools.assignment.job import Outcomes
 from slither_actors.pools.events import tell_start
-from slither_actors.pools.messages import CancelJobs, CloseQueue, Outcomes, Submit
+from slither_actors.pools.messages import CancelJobs, CloseQueue, QueueMessage, Submit
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.statistics import InlinePoolStatistics
@@ -39,7 +40,7 @@ class InlinePool(LightActor):
         self._busy: set[InlineThread] = set()
         self._made = self._abandoned = 0
 
-    def on_receive(self, message: Submit | CancelJobs | CloseQueue) -> None:
+    def on_receive(self, message: QueueMessage) -> None:
         """Serve the run as a Pool would."""
         if isinstance(message, Submit):
             batches = cast("list[Batch]", message.jobs)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from slither_actors.item import Item
 from slither_actors.policies import Route
-from slither_actors.pools.messages import Outcomes, Replies
+from slither_actors.pools.assignment.job import Outcomes, Replies
 from slither_actors.runs.batch import Batch
 from slither_actors.wire.header import Frame
 from supervisors import Down

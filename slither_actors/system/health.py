@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from slither_actors.pools.handle import PoolSnapshot
+from slither_actors.pools.statistics import PoolSnapshot
 from slither_actors.telemetry import DetachedHandler
 
 

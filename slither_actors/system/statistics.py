@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from slither_actors.errors import SystemStopped
-from slither_actors.pools.handle import PoolHandle, PoolSnapshot
+from slither_actors.pools.handle import PoolHandle
+from slither_actors.pools.statistics import PoolSnapshot
 from slither_actors.runs.opener import RunOpener
 from slither_actors.system.supervision import SystemTree
 from supervisors import Scheduler

@@ -20,9 +20,10 @@ from slither_actors.errors import FINALIZING, ForkedSystemError, OptionTypeError
 from slither_actors.loops import EventLoopBlocked, warn_in_loop
 from slither_actors.option_defaults import check_defaults
 from slither_actors.option_types import PoolKwargs, RunKwargs
-from slither_actors.pools.handle import PoolHandle, PoolSnapshot
+from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.statistics import PoolSnapshot
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.opener import RunOpener

@@ -6,11 +6,12 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar
 
 import pykka
 from msgspec import Struct
 
+from supervisors.actors.ref import Ref
 from supervisors.exits import ExitReason
 from supervisors.runtime.interrupts import raised_by_handler
 from supervisors.wording import shown
@@ -196,7 +197,7 @@ class DownNotice:
         self.down = down
 
 
-def monitor(ref: pykka.ActorRef[Any], watcher: LightActor | Callable[[Down], object]) -> Monitor:
+def monitor(ref: Ref[Never], watcher: LightActor | Callable[[Down], object]) -> Monitor:
     """Learn of an actor's end: exactly one ``Down(ref, reason)`` for each monitor, at once if it is dead already.
 
     From any thread.
@@ -212,6 +213,7 @@ def monitor(ref: pykka.ActorRef[Any], watcher: LightActor | Callable[[Down], obj
             a light actor itself nor callable.
     """
     lifecycle = checked_lifecycle(ref, "monitored")
+    assert isinstance(ref, pykka.ActorRef)  # as that has checked
     if not callable(watcher) and not hasattr(watcher, "actor_ref"):
         raise TypeError(f"a watcher must be a light actor itself (not its reference) or callable, not {shown(watcher)}")
     made = Monitor(ref, lifecycle, watcher)

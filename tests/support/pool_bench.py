@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from slither_actors.pools import supervision
-from slither_actors.pools.assignment.job import Job, RunQueue, Target
+from slither_actors.pools.assignment.job import Job, Outcomes, Replies, RunQueue, Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import Death, Progress, Spawned, SpawnFailed
-from slither_actors.pools.messages import CancelJobs, CloseQueue, Outcomes, Replies, Submit, WhenReady
+from slither_actors.pools.messages import CancelJobs, CloseQueue, Submit, WhenReady
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import Frame, FrameParser, ProtocolError, pack_frame

@@ -12,8 +12,7 @@ from typing import Any
 
 from slither_actors import System, telemetry
 from slither_actors.pools.counters import PoolCounts
-from slither_actors.pools.handle import PoolSnapshot
-from slither_actors.pools.worker.executor import ExecutorStatistics
+from slither_actors.pools.statistics import ExecutorStatistics, PoolSnapshot
 from support.gates import SECONDS, wait_gone
 
 

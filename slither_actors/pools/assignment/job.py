@@ -1,29 +1,32 @@
-"""What travels through a pool: a Job is one encoded batch, a Lane is one run's place in the pool."""
+"""What travels through a pool: jobs, where they are, and the messages that carry them.
+
+A Job is one encoded batch, a RunQueue is one run's place in the pool, a WorkerSlot is one worker's. The three refer to
+each other, and to those who hear of them, so they are in one module.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-import msgspec
+from msgspec import Struct
 
-from slither_actors.pools.assignment.sessions import BINDING
+from slither_actors.item import Item
+from slither_actors.pools.shared_memory import Lease
 from slither_actors.wire.header import Frame
+from supervisors import Ref
 
-if TYPE_CHECKING:
-    import pykka
-
-    from slither_actors.pools.assignment.slots import WorkerSlot
-    from slither_actors.pools.shared_memory import Lease
+BINDING = ("strict", "fail_fast")
+"""The affinities under which a session has one worker."""
 
 PEAK_FADES = 0.98
 PEAK_COUNTS = 8
-"""The longest job lately counts for an eighth of its length, and is half forgotten after 34 others."""
+"""Peak estimate of a job's seconds: half-life 34 jobs, weight 1/8."""
 
 AVERAGE_WEIGHT = 0.25
-"""Weight of a new sample in a lane's average: quick to see that batches became slow, not thrown by one of them."""
+"""Weight of a new sample in the average of a run: quick to see that batches became slow, not thrown by one of them."""
 
 next_request_id = itertools.count(1).__next__
 """Request ids are unique in the process, so that a late reply can match nothing but its own request."""
@@ -54,7 +57,7 @@ class Target:
         return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"
 
 
-class Job(msgspec.Struct, eq=False):
+class Job(Struct, eq=False):
     """One batch on its way through a pool. The pool reads these fields and leaves the rest to the run.
 
     Its body is encoded once; the header is made when it is sent, so a redelivery or a retry sends the same bytes.
@@ -99,6 +102,77 @@ class Job(msgspec.Struct, eq=False):
     closed_by: str = "full"
     reply: Frame | None = None
     spared: int = 0
+
+
+class AtItem(Struct, frozen=True):
+    """How a job ended: one item of it is charged with `error`, the others are executed again as the same attempt."""
+
+    index: int
+    error: Exception
+
+
+Outcome: TypeAlias = Frame | Exception | AtItem | list[Item]
+"""How a job ended: a REPLY or FAILURE frame, what went wrong (BatchTimeout, WorkerCrashed, ...), or the Items that an
+inline executor gave."""
+
+
+# Pool → a run
+
+
+class Replies(Struct, frozen=True, gc=False):
+    """Jobs that have come back, each with its `reply`, which says that no item failed alone."""
+
+    jobs: list[Job]
+
+
+class Outcomes(Struct, frozen=True):
+    """Jobs that ended, each with how."""
+
+    ended: Sequence[tuple[Job, Outcome]]
+
+
+RunNotice: TypeAlias = Replies | Outcomes
+
+
+# Pool → Executor
+
+
+class Send(Struct, frozen=True, gc=False):
+    """Put these jobs into the worker's pipe."""
+
+    jobs: list[Job]
+
+
+class Cancel(Struct, frozen=True):
+    """These jobs are not wanted any more: notify the worker, unless it has begun them."""
+
+    jobs: list[Job]
+
+
+class Forget(Struct, frozen=True):
+    """The worker may drop this session's store."""
+
+    session: str
+
+
+class Trim(Struct, frozen=True):
+    """No run has been there for a while: give back the memory of large payloads."""
+
+
+WorkerCommand: TypeAlias = Send | Cancel | Forget | Trim
+
+
+class _NotStarted:
+    """In the place of a Collector, before there is one."""
+
+    def tell(self, message: RunNotice) -> None:
+        raise AssertionError(f"{message} for a run that has not started")
+
+    def is_alive(self) -> bool:
+        return False
+
+
+_NOT_STARTED = _NotStarted()
 
 
 class RunQueue:
@@ -153,7 +227,8 @@ class RunQueue:
         affinity: str = "none",
         describe: dict[str, Any] | None = None,
     ) -> None:
-        self.collector: pykka.ActorRef[Any] = None  # type: ignore[assignment]  # set before anything is sent
+        self.collector: Ref[RunNotice] = _NOT_STARTED
+        """Of the run; set before anything is sent."""
         self.max_in_flight = max_in_flight
         self.ahead = ahead
         self.timeout = timeout
@@ -196,3 +271,22 @@ class RunQueue:
         """
         average = self.average
         return None if average is None else max(average, self.peak / PEAK_COUNTS)
+
+
+class WorkerSlot:
+    """One worker's place in the pool, kept over the worker's deaths."""
+
+    __slots__ = ("index", "jobs", "load", "pid", "quota", "ready", "ref", "run_queue")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.ref: Ref[WorkerCommand] | None = None
+        self.pid: int | None = None
+        self.ready = False
+        self.load = 0
+        self.run_queue: RunQueue | None = None
+        """Whose jobs are in its pipe; None where they are of several runs, as sessions are bound to it."""
+        self.quota = 0
+        """Jobs that its run may still put into the pipe while other runs wait for a worker; renewed when it is idle."""
+        self.jobs: list[Job] = []
+        """Those in its pipe, and those on their way to its Executor, in order."""

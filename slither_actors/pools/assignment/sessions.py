@@ -7,15 +7,10 @@ if the worker dies the session is lost, which its next batch is told. "fail_fast
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 from slither_actors.errors import SessionBusy, SessionLost, WorkerCrashed
+from slither_actors.pools.assignment.job import WorkerSlot
 
-if TYPE_CHECKING:
-    from slither_actors.pools.assignment.slots import WorkerSlot
-
-BINDING = ("strict", "fail_fast")
-"""The affinities under which a session has one worker."""
 MAX_SESSIONS = 4096
 """Sessions remembered in a pool. A service makes new ones for ever, and each worker keeps the stores of 1,024 only."""
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
 
-from slither_actors.pools.assignment.sessions import BINDING, Sessions
-
-if TYPE_CHECKING:
-    from slither_actors.pools.assignment.job import Job, RunQueue
+from slither_actors.pools.assignment.job import BINDING, Job, RunQueue, WorkerSlot
+from slither_actors.pools.assignment.sessions import Sessions
 
 AHEAD_SECONDS = 0.02
 """Work to keep in a worker's pipe: with a busy host thread a reply waits several switch intervals (5 ms each)."""
@@ -29,25 +26,6 @@ def pipe_depth(seconds: float | None) -> int:
     if seconds * MAX_AHEAD <= AHEAD_SECONDS:
         return 1 + MAX_AHEAD
     return 1 + max(1, math.ceil(AHEAD_SECONDS / seconds))
-
-
-class WorkerSlot:
-    """One worker's place in the pool, kept over the worker's deaths."""
-
-    __slots__ = ("index", "jobs", "load", "pid", "quota", "ready", "ref", "run_queue")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.ref: Any = None
-        self.pid: int | None = None
-        self.ready = False
-        self.load = 0
-        self.run_queue: RunQueue | None = None
-        """Whose jobs are in its pipe; None where they are of several runs, as sessions are bound to it."""
-        self.quota = 0
-        """Jobs that its run may still put into the pipe while other runs wait for a worker; renewed when it is idle."""
-        self.jobs: list[Job] = []
-        """Those in its pipe, and those on their way to its Executor, in order."""
 
 
 class WorkerSlots:

@@ -7,9 +7,8 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from slither_actors.pools.assignment.job import RunQueue
+    from slither_actors.pools.assignment.job import RunQueue, WorkerSlot
     from slither_actors.pools.assignment.sessions import Sessions
-    from slither_actors.pools.assignment.slots import WorkerSlot
 
 RunQueues: TypeAlias = "OrderedDict[RunQueue, None]"
 

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.assignment.job import Job, Target
+from slither_actors.pools.assignment.job import Cancel, Forget, Job, Send, Target, Trim
 from slither_actors.pools.hosts.base import (
     Death,
     FrameSink,
@@ -21,19 +19,9 @@ from slither_actors.pools.hosts.base import (
     TellsStack,
     WorkerHost,
 )
-from slither_actors.pools.messages import (
-    TRIM_AGAIN,
-    Cancel,
-    Forget,
-    Send,
-    Trim,
-    WorkerDone,
-    WorkerGone,
-    WorkerReplied,
-    WorkerUnstartable,
-    WorkerUp,
-)
+from slither_actors.pools.messages import TRIM_AGAIN, WorkerDone, WorkerGone, WorkerReplied, WorkerUnstartable, WorkerUp
 from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.statistics import ExecutorStatistics
 from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
 from slither_actors.pools.worker.deadline import Deadline
 from slither_actors.pools.worker.request_queue import LoadRequest, RequestQueue
@@ -58,8 +46,8 @@ from slither_actors.worker.guard import TORN
 from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
 
 if TYPE_CHECKING:
+    from slither_actors.pools.assignment.job import Outcome
     from slither_actors.pools.handle import PoolHandle
-    from slither_actors.pools.messages import Outcome
 
 
 STUCK_LOADS = 2
@@ -82,26 +70,6 @@ class State(enum.Enum):
     STOPPING = "stopping"
     RETIRING = "retiring"
     DEAD = "dead"
-
-
-class ExecutorStatistics(Struct, frozen=True):
-    """What an Executor is doing, at one moment.
-
-    Args:
-        state: "spawning", "starting", "ready", "killing", "stopping", "retiring" or "dead".
-        pid: of its worker, None while there is none.
-        in_pipe: batches in the worker's pipe, the one in execution included.
-        done: batches that the workers of this index have answered, over all its executors.
-        timeouts: workers of this index killed at a batch's deadline.
-        workers: workers of this index started so far.
-    """
-
-    state: str
-    pid: int | None
-    in_pipe: int
-    done: int
-    timeouts: int
-    workers: int
 
 
 class Executor(LightActor):

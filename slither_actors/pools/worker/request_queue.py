@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
-from slither_actors.pools.assignment.job import Job, Target, next_request_id
-from slither_actors.pools.messages import AtItem
+from slither_actors.pools.assignment.job import AtItem, Job, Target, next_request_id
 from slither_actors.pools.shared_memory import Lease
 from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
 from slither_actors.pools.worker_errors import worker_error
@@ -33,7 +32,7 @@ from slither_actors.wire.header import (
 )
 
 if TYPE_CHECKING:
-    from slither_actors.pools.messages import Outcome
+    from slither_actors.pools.assignment.job import Outcome
 
 SMALL = 4096
 """Bytes of a body up to which it is copied behind its header: below that a part of its own costs more."""

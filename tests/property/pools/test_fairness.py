@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.pool_bench import Bench, failure_of, frame_of, reply_to
 
-from slither_actors.pools.assignment.job import Job, RunQueue
-from slither_actors.pools.assignment.slots import MAX_AHEAD, WorkerSlot
+from slither_actors.pools.assignment.job import Job, RunQueue, WorkerSlot
+from slither_actors.pools.assignment.slots import MAX_AHEAD
 from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.pools.worker import executor
 from slither_actors.wire import frames as wire

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
-from slither_actors.pools.assignment.job import Job, RunQueue
-from slither_actors.pools.assignment.slots import MAX_AHEAD, WorkerSlot, WorkerSlots, pipe_depth
+from slither_actors.pools.assignment.job import Job, RunQueue, WorkerSlot
+from slither_actors.pools.assignment.slots import MAX_AHEAD, WorkerSlots, pipe_depth
 
 AVERAGES = st.sampled_from([None, 0.0, 0.001, 0.004, 0.015, 0.05, 0.5])
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from slither_actors.errors import WorkerCrashed
+from slither_actors.pools.assignment.job import WorkerSlot
 from slither_actors.pools.assignment.sessions import Sessions
-from slither_actors.pools.assignment.slots import WorkerSlot
 
 
 def test_a_hint_moves_no_session_that_is_bound() -> None:

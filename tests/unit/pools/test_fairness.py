@@ -13,8 +13,8 @@ import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
 from slither_actors import SessionBusy
-from slither_actors.pools.assignment.job import RunQueue
-from slither_actors.pools.assignment.slots import WorkerSlot, WorkerSlots
+from slither_actors.pools.assignment.job import RunQueue, WorkerSlot
+from slither_actors.pools.assignment.slots import WorkerSlots
 from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.wire import frames as wire
 

@@ -9,8 +9,8 @@ import weakref
 import pytest
 
 from slither_actors import ProtocolError, SessionLost, WorkerCrashed, WorkerRecycled
+from slither_actors.pools.assignment.job import WorkerSlot
 from slither_actors.pools.assignment.sessions import TAIL, Sessions
-from slither_actors.pools.assignment.slots import WorkerSlot
 
 
 def lost_with(sessions: Sessions, slot: WorkerSlot, *names: str, error: Exception) -> None:
