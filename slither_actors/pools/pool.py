@@ -238,7 +238,9 @@ class Pool(LightActor):
         outbox = self._outbox
         if outbox:
             for slot, jobs in outbox.items():
-                self._executor(slot).tell(Send(jobs))
+                ref = slot.ref
+                assert ref is not None  # of an idle worker
+                ref.tell(Send(jobs))
             outbox.clear()
 
     def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:

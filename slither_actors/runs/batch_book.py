@@ -108,6 +108,7 @@ class BatchBook:
     Attributes:
         effects: what is to be done, in order. The caller takes and clears it after each call.
         deliveries: what is due for the consumer, in order. The caller takes it after each call.
+        may_end: the input has ended, or the run halts: `end` is to be asked from now on.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class BatchBook:
         self._rebuilding: dict[int, Sequence[int]] = {}
         self._input_end: tuple[int, BaseException | None] | None = None
         self._halt: _Halt | None = None
+        self.may_end = False
 
     # -- what it holds
 
@@ -167,7 +169,7 @@ class BatchBook:
         return self._halt is not None
 
     def end(self) -> RunEnd | None:
-        """Return how the run ended; None while it goes on. To be asked after each call."""
+        """Return how the run ended; None while it goes on."""
         halt = self._halt
         if halt is not None:
             if self._window is not None and self._waits_for_earlier(halt.position):
@@ -221,6 +223,7 @@ class BatchBook:
     def input_ended(self, total: int, error: BaseException | None) -> None:
         """Record how many items the source has given, and what it raised after them."""
         self._input_end = total, error
+        self.may_end = True
 
     def replies(self, batches: Sequence[Batch]) -> None:
         """Record replies, nearly always with a result for each item: nothing else is done for each of them."""
@@ -441,6 +444,7 @@ class BatchBook:
     def _begin_halt(self, position: int, error: BaseException, batch: Batch) -> None:
         """Send nothing new. With "preserve", what comes before the failure is finished first."""
         self._halt = _Halt(position, RunEnd(error, batch))
+        self.may_end = True
         self.effects.append(StopInput())
         unwanted = [other for other in self._live() if not self._before_halt(other)]
         if unwanted:

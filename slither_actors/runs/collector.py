@@ -83,13 +83,13 @@ class Collector(LightActor):
             self._observer.observes_stops = telemetry.attached(telemetry.BATCH_STOP)
             jobs: Any = message.jobs  # the Batches that were submitted
             book.replies(jobs)
+        elif isinstance(message, BatchesReady):
+            self._batches_ready(message)
         elif isinstance(message, Outcomes):
             self._observer.observes_stops = telemetry.attached(telemetry.BATCH_STOP)
             ended: Any = message.ended
             for batch, outcome in ended:
                 book.outcome(batch, outcome)
-        elif isinstance(message, BatchesReady):
-            self._batches_ready(message)
         elif isinstance(message, Routed):
             book.routed(message.batch, message.positions, message.items)
         elif isinstance(message, CloseRun):
@@ -117,9 +117,8 @@ class Collector(LightActor):
         """Do what follows from the last event, and hand over what is due."""
         book = self._book
         if book.effects:
-            effects, book.effects = book.effects, []
-            for effect in effects:
-                if isinstance(effect, (Submit, CancelJobs)):
+            for effect in book.effects:  # none of what is done here comes back to the book
+                if isinstance(effect, Submit) or isinstance(effect, CancelJobs):  # noqa: SIM101  # no tuple to be made
                     self._pool.tell(effect)
                 elif isinstance(effect, RetryLater):
                     self.call_later(effect.delay, self._retry, effect)
@@ -127,8 +126,8 @@ class Collector(LightActor):
                     self._run.source_done = True
                 else:
                     self._ask_batcher(effect)
-        end = book.end()
-        if end is not None:
+            book.effects.clear()
+        if book.may_end and (end := book.end()) is not None:
             self._finish(end.error, end.batch)
         elif book.deliveries:
             deliveries, book.deliveries = book.deliveries, []

@@ -186,6 +186,13 @@ class Consumer:
             if kind is Deliver:
                 if waits:
                     self._burst = len(message.deliveries)
+                items = reader.all_together(message.deliveries)
+                if items is not None:
+                    yield items
+                    owed += len(items)
+                    if self.closed:
+                        raise StreamClosed("this stream was closed")
+                    continue
                 for piece in reader.pieces(message.deliveries):
                     yield piece
                     owed += len(piece)

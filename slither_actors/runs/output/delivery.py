@@ -43,18 +43,22 @@ class DeliveryReader:
         self.size = GROW_BYTES
         """Bytes of request and reply of the last batch that came."""
 
+    def all_together(self, deliveries: list[Delivery]) -> list[Item] | None:
+        """Return all items of these deliveries, if they are plain and due; None: `pieces` gives them one by one."""
+        if self._together is None or self._held or self.error is not None:
+            return None
+        done = self._together(deliveries, self._next)
+        if done is None:
+            return None
+        items, refs, self.size = done
+        undelivered = self._undelivered
+        for ref in refs:
+            del undelivered[ref]
+        self._next += len(items)
+        return items
+
     def pieces(self, deliveries: list[Delivery]) -> Iterator[list[Item]]:
         """Yield what is due of these deliveries. After an `error` the rest is kept for `failure`."""
-        if self._together is not None and not self._held and self.error is None:
-            done = self._together(deliveries, self._next)
-            if done is not None:
-                items, refs, self.size = done
-                undelivered = self._undelivered
-                for ref in refs:
-                    del undelivered[ref]
-                self._next += len(items)
-                yield items
-                return
         for number, delivery in enumerate(deliveries):
             if self.error is not None:
                 self._unread.append(delivery)
