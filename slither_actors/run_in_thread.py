@@ -22,15 +22,21 @@ async def run_in_thread(function: Callable[[], R], name: str, *, to_the_end: boo
         function: what to call.
         name: of the thread.
         to_the_end: a cancellation takes effect when the call has returned, and where there is no thread to be had the
-            call is made here. Without it the call goes on alone, and what it returns or raises is dropped.
+            call is made here, as it is where no loop runs: in a coroutine that is dropped. Without it the call goes on
+            alone, and what it returns or raises is dropped.
 
     Raises:
-        BaseException: what it raises.
+        BaseException: what it raises; or what interrupts the wait: the call then goes on alone.
         RuntimeError: there is no thread to be had.
     """
     if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
         return function()
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # the coroutine is closed, not run: with its loop, or dropped after that
+        if not to_the_end:
+            raise
+        return function()
     answer: asyncio.Future[R] = loop.create_future()
 
     def tell(result: R | None, error: BaseException | None) -> None:
@@ -66,8 +72,10 @@ async def run_in_thread(function: Callable[[], R], name: str, *, to_the_end: boo
             await asyncio.shield(answer)
         except asyncio.CancelledError as error:
             cancelled = error
-        except BaseException:  # the call's own, which is raised below
-            break
+        except BaseException as error:
+            if not answer.done() or error is not answer.exception():
+                raise  # an interrupt, or this coroutine is dropped
+            break  # the call's own, which is raised below
     if cancelled is not None:
         if not answer.cancelled():
             answer.exception()  # looked at, so that nobody warns of it

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,39 @@ def test_a_stop_goes_to_its_end_when_the_task_is_cancelled_meanwhile(tmp_path: P
         wait_gone(pid, seconds=0.5)  # it was gone when the block was left
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("where", ["start", "body", "stop"])
+def test_a_task_that_is_dropped_with_its_loop_stops_its_system(where: str, eventually: Callable[..., None]) -> None:
+    """A generator that is dropped leaves its `with`, and so does a coroutine."""
+    system = System({"default": PoolSpec(size=1)})
+    inside: list[bool] = []
+
+    async def main() -> None:
+        async with system:
+            inside.append(True)
+            await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, what: None)  # asyncio complains of the task
+    task = loop.create_task(main())
+    loop.run_until_complete(asyncio.sleep(0))
+    while where != "start" and not inside:
+        loop.run_until_complete(asyncio.sleep(0.01))
+    if where == "stop":
+        task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    del task
+
+    def stopped() -> bool:
+        gc.collect()  # more than once: the thread of the start has hold of the task
+        return system.stopped
+
+    try:
+        eventually(stopped)
+    finally:
+        system.stop()
 
 
 async def _ignored(system: System, folder: Path) -> None:

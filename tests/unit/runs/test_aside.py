@@ -55,6 +55,34 @@ def test_a_cancellation_leaves_the_call_alone_or_waits_for_its_end() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("error", [GeneratorExit, KeyboardInterrupt, LookupError])
+def test_what_interrupts_the_wait_comes_out_as_itself(error: type[BaseException]) -> None:
+    go_on, done = threading.Event(), threading.Event()
+
+    def call() -> None:
+        go_on.wait(20)
+        done.set()
+
+    async def main() -> None:
+        coroutine = aside(call, "aside", to_the_end=True)
+        coroutine.send(None)
+        with pytest.raises(error):
+            coroutine.throw(error())
+        go_on.set()
+        assert await asyncio.to_thread(done.wait, 20)
+
+    asyncio.run(main())
+
+
+def test_without_a_loop_only_what_must_be_done_is_done() -> None:
+    done = []
+    with pytest.raises(StopIteration):
+        aside(lambda: done.append(1), "aside", to_the_end=True).send(None)
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        aside(lambda: done.append(2), "aside").send(None)
+    assert done == [1]
+
+
 def test_a_loop_that_is_closed_meanwhile_is_no_error() -> None:
     go_on = threading.Event()
     loop = asyncio.new_event_loop()
