@@ -17,7 +17,9 @@ from slither_actors.runs.input.producer import ProducerActor, in_memory
 from slither_actors.runs.output.asyncio_inbox import AsyncioInbox
 from slither_actors.runs.output.consumer import Consumer
 from slither_actors.runs.output.driver_protocol import Steps, Wait
+from slither_actors.runs.run import Run
 from slither_actors.runs.stragglers import GRACE
+from supervisors import Scheduler
 
 
 def small(items: Iterable[Any]) -> bool:
@@ -28,6 +30,10 @@ def small(items: Iterable[Any]) -> bool:
         return length_hint(items, SMALL_SOURCE + 1) <= SMALL_SOURCE
     except (OverflowError, TypeError):  # a range longer than any address space; an endless `repeat`
         return False
+
+
+LOOP_LOOK = 1.0
+"""Seconds between two looks whether the loop of a run with an asynchronous source was closed."""
 
 
 class AsyncioDriver:
@@ -105,9 +111,12 @@ class AsyncioDriver:
         loop = self._loop = asyncio.get_running_loop()
         # Weakly: what a run's actors hold must not hold the consumer, which is closed by being dropped.
         self._inbox = consumer.run.inbox = AsyncioInbox(loop, partial(_close, weakref.WeakMethod(consumer.close)))
-        produce: Callable[..., Any] = (
-            AsyncProducer if hasattr(type(consumer.items), "__aiter__") else ProducerActor.start
-        )
+        produce: Callable[..., Any] = ProducerActor.start
+        if hasattr(type(consumer.items), "__aiter__"):
+            produce = AsyncProducer
+            # Its source stands still with the loop, so that no message may come that finds the loop closed.
+            run = consumer.run
+            run.spec.scheduler.post(_watch_loop, run.spec.scheduler, weakref.ref(run))
         self._steps = consumer.steps(
             plays=small, start_producer=produce, feed_batches=FEED_BATCHES_IN_LOOP, grows=False
         )
@@ -121,6 +130,17 @@ class AsyncioDriver:
         producer = consumer.run.producer
         if isinstance(producer, AsyncProducer):
             await producer.finished(GRACE)
+
+
+def _watch_loop(scheduler: Scheduler, known: weakref.ref[Run]) -> None:
+    """Look now and then, as long as the run goes on, whether its loop was closed with its task in the middle of it."""
+    run = known()
+    if run is None or run.ending.closed:
+        return
+    inbox = run.inbox
+    assert isinstance(inbox, AsyncioInbox)
+    if inbox.check_loop():
+        scheduler.call_later(LOOP_LOOK, _watch_loop, scheduler, known)
 
 
 def _close(close: weakref.WeakMethod[Callable[[], None]]) -> None:

@@ -43,9 +43,16 @@ class AsyncioInbox:
                 return
             except RuntimeError:  # closed, with its tasks in the middle of things
                 pass
-        if self._loop.is_closed() and self._lost is not None:
-            lost, self._lost = self._lost, None
+        self.check_loop()
+
+    def check_loop(self) -> bool:
+        """Call `lost` if the loop has been closed, once. From any thread. Returns whether the loop is open."""
+        if not self._loop.is_closed():
+            return True
+        lost, self._lost = self._lost, None
+        if lost is not None:
             lost()
+        return False
 
     def put_quietly(self, message: ConsumerMessage) -> None:
         """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -216,6 +216,34 @@ def test_a_loop_that_shuts_down_closes_the_streams_that_are_open_in_it(
     asyncio.run(main())
     eventually(lambda: is_free(system))
     assert kept[0].statistics().in_flight == 0
+
+
+@pytest.mark.parametrize("call", ["arun", "astream"])
+def test_a_closed_loop_ends_a_run_with_nothing_in_flight(
+    system: System, call: str, eventually: Callable[..., None]
+) -> None:
+    """The source stands still with the loop: no message comes that would find the loop closed."""
+
+    async def source() -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    async def read() -> None:
+        if call == "arun":
+            await system.dispatch.arun(source(), **DOUBLE)
+        else:
+            async for _ in system.dispatch.astream(source(), **DOUBLE):
+                pass
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+    task = loop.create_task(read())
+    for _ in range(20):
+        loop.run_until_complete(asyncio.sleep(0))
+    assert system.statistics().runs == 1
+    loop.close()
+    eventually(lambda: system.statistics().runs == 0)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as it is the point that it is destroyed
 
 
 @pytest.mark.parametrize("call", ["arun", "astream"])

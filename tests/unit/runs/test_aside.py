@@ -64,7 +64,7 @@ def test_what_interrupts_the_wait_comes_out_as_itself(error: type[BaseException]
         done.set()
 
     async def main() -> None:
-        coroutine = aside(call, "aside", to_the_end=True)
+        coroutine = run_in_thread(call, "aside", to_the_end=True)
         coroutine.send(None)
         with pytest.raises(error):
             coroutine.throw(error())
@@ -77,9 +77,9 @@ def test_what_interrupts_the_wait_comes_out_as_itself(error: type[BaseException]
 def test_without_a_loop_only_what_must_be_done_is_done() -> None:
     done = []
     with pytest.raises(StopIteration):
-        aside(lambda: done.append(1), "aside", to_the_end=True).send(None)
+        run_in_thread(lambda: done.append(1), "aside", to_the_end=True).send(None)
     with pytest.raises(RuntimeError, match="no running event loop"):
-        aside(lambda: done.append(2), "aside").send(None)
+        run_in_thread(lambda: done.append(2), "aside").send(None)
     assert done == [1]
 
 
