@@ -6,64 +6,33 @@ import subprocess
 import sys
 
 import pytest
-from support.imports import ROOT, Import, imports_of, modules_of
 
 import slither_actors
+from architecture.imports import ROOT, Import, imports_of
+from architecture.layers import KNOWN_UPWARD, unplaced, upward, without_modules
 
-# From the top down: a part may import those below its own line and its own; `errors` and the like are at the bottom.
-# The names of one line are one layer, whose parts may know each other.
-LAYERS = [
-    ["cli", "__main__"],
-    ["demos"],
-    ["dispatch", "system", "running", "signals", "health", "config"],
-    ["snapshot"],
-    ["tree"],
-    ["pipeline", "pools", "options"],
-    ["executors", "strategies"],
-    ["telemetry", "policies", "context", "item", "worker"],
-    ["wire"],
-    ["checks", "callbacks", "loops"],
-    ["errors"],
-    ["wording"],
-]
 # What a worker loads. It is above nothing but the wire, whatever stands on the lines between.
 WORKERS_SIDE = ("slither_actors.worker", "slither_actors.wire")
 
 # The one module of the workers' side that imports numpy, and is itself imported only where numpy is in use.
 ARRAYS = "slither_actors.wire.arrays"
 
-# Errors of the wire are told under their own names among the public ones, and the wire knows no others.
-ALLOWED = {("slither_actors.errors", "slither_actors.wire")}
-
 
 def part_of(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
-
-
-def layer_of(part: str) -> int | None:
-    return next((number for number, parts in enumerate(LAYERS) if part in parts), None)
 
 
 def told(found: list[Import]) -> str:
     return "\n".join(map(str, found))
 
 
-def test_every_part_has_its_place() -> None:
-    parts = {part_of(module) for module in modules_of("slither_actors")} - {"", "testing", "_version"}
-    assert {part for part in parts if layer_of(part) is None} == set()
+def test_every_module_belongs_to_a_layer() -> None:
+    assert unplaced() == []
+    assert without_modules() == []
 
 
-def test_no_part_imports_one_above_it() -> None:
-    wrong = []
-    for found in imports_of("slither_actors"):
-        if not found.within("slither_actors") or not found.at_run_time:
-            continue
-        above, below = layer_of(part_of(found.importer)), layer_of(part_of(found.imported))
-        if above is None or below is None or below >= above:
-            continue
-        if not any(found.importer.startswith(a) and found.within(b) for a, b in ALLOWED):
-            wrong.append(found)
-    assert not wrong, told(wrong)
+def test_imports_go_downwards() -> None:
+    assert {(found.importer, found.imported) for found in upward()} == KNOWN_UPWARD
 
 
 def test_the_workers_side_imports_the_standard_library_and_msgpack_only() -> None:
@@ -98,12 +67,13 @@ def test_supervisors_know_nothing_of_dispatch() -> None:
 
 
 def test_cli_and_demos_use_public_names_only() -> None:
-    public = {"config", "errors", "executors", "strategies", "cli", "demos", *slither_actors.__all__}
+    public = {"errors", "executors", "strategies", "cli", "demos", *slither_actors.__all__}
     wrong = [
         found
         for package in ("slither_actors.cli", "slither_actors.demos")
         for found in imports_of(package)
-        if found.within("slither_actors") and part_of(found.imported) not in {"", *public}
+        if found.within("slither_actors") and part_of(found.imported) not in {"", "system", *public}
+        if not found.within("slither_actors.system") or found.within("slither_actors.system.config")
     ]
     assert not wrong, told(wrong)
 

@@ -7,7 +7,8 @@ import pickle
 import tomllib
 
 import pytest
-from support.imports import ROOT
+
+from architecture.imports import ROOT
 
 PUBLIC = {
     "slither_actors": {

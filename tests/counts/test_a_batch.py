@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from architecture.imports import ROOT
 from support import scripts
-from support.imports import ROOT
 from support.one_thread import MESSAGES, OPCODES, READS, WRITES, OneThread
 
 from slither_actors import PoolSpec, System

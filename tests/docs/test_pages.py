@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from architecture.imports import ROOT
 from support.examples import Page, anchors
-from support.imports import ROOT
 
 PAGES = [Page(ROOT / "docs" / name) for name in ("guide.md", "workers.md", "actors.md")]
 SCRIPTS = [

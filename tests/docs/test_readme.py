@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from architecture.imports import ROOT
 from support.examples import Page, run
-from support.imports import ROOT
 
 README = Page(ROOT / "README.md")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.imports import ROOT
+from architecture.imports import ROOT
 
 
 def run_alone(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from architecture.imports import ROOT
 from support.gates import SECONDS, wait_gone
-from support.imports import ROOT
 from support.loops import until
 
 CLIENTS = 40

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from architecture.imports import ROOT
 from support.config_docs import SCHEMA
-from support.imports import ROOT
 from support.without_slither import run_alone
 
 EXAMPLE = ROOT / "docs" / "examples" / "service" / "slither.yaml"

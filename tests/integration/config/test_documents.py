@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from architecture.imports import ROOT
 from support.config_docs import PAGE, SCHEMA, TABLE, keys, page_text, schema_text
-from support.imports import ROOT
 
 from slither_actors.system.config import SYSTEM
 

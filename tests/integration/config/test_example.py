@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.imports import ROOT
+from architecture.imports import ROOT
 
 from slither_actors import Retry, System
 from slither_actors.system import config

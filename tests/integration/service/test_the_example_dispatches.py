@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from architecture.imports import ROOT
 from support.gates import SECONDS
-from support.imports import ROOT
 
 from slither_actors import System
 from slither_actors.system import registry

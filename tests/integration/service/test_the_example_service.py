@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.imports import ROOT
+from architecture.imports import ROOT
 
 from slither_actors import Context, System
 from supervisors import TreeNode
