@@ -74,9 +74,7 @@ def json_line(value: object) -> bytes:
     try:
         try:
             text = _ENCODER.encode(value)
-        except TypeError as error:
-            if not str(error).startswith("keys must be"):
-                raise
+        except TypeError:  # perhaps of a key; of anything else it is raised again
             value = _plain_keys(value)
             text = _ENCODER.encode(value)
     except ValueError as error:

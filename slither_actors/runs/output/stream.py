@@ -74,8 +74,6 @@ class Stream(Iterator[Item]):
         return self._consumer.run.statistics()
 
 
-EXECUTING = "generator already executing"
-"""What the interpreter says of a generator that another thread is in."""
 BUSY = (
     "another thread is waiting for the next result of this stream; one at a time iterates: "
     "take the results in one thread and hand them on by a queue.Queue, or give each thread a stream of its own"
@@ -91,8 +89,17 @@ def _end(generator: Generator[object, None, None]) -> None:
     try:
         generator.close()
     except ValueError as error:
-        if str(error) != EXECUTING:
+        if not _refused_to_resume(error):
             raise
+
+
+def _refused_to_resume(error: ValueError) -> bool:
+    """Return whether a generator raised this as it is executing already, in this thread or another one.
+
+    The interpreter raises it before the generator's code runs, so the traceback ends at the caller of this function.
+    """
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
 
 
 def _told(consumer: Consumer) -> None:
@@ -140,6 +147,6 @@ def _items(consumer: Consumer, drive: Generator[None, None, None]) -> Generator[
             _told(consumer)
             return
         except ValueError as error:
-            if str(error) != EXECUTING:
+            if not _refused_to_resume(error):
                 raise
             raise RuntimeError(BUSY) from None
