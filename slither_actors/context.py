@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from slither_actors.errors import OptionTypeError
+from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.validation import checks
 from slither_actors.wording import shown
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, init=False)
 class Context:
-    """Where a run stands. Immutable; what changes one gives a new one.
+    """Where a run stands. Immutable; its methods return changed copies.
 
     Args:
         pipe: name of the pipeline, for telemetry.
@@ -28,31 +30,41 @@ class Context:
         generated_id: for copies; leave it alone.
 
     Raises:
-        OptionError: a value is of a wrong type; the message names it.
+        OptionError: a value is of a wrong type; its `option` names it.
     """
 
-    pipe: str | None = None
-    stage: str | None = None
-    session_id: str = None  # type: ignore[assignment]  # None is replaced at once: readers never see it
-    stores: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    runtime: Any = None
-    # The id that was made here and not given, if so: session_given stays right through dataclasses.replace, too.
-    generated_id: str | None = field(default=None, repr=False, compare=False, kw_only=True)
+    pipe: str | None
+    stage: str | None
+    session_id: str
+    stores: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    runtime: Any
+    # The id that was generated, if the caller gave none: session_given stays right through dataclasses.replace, too.
+    generated_id: str | None = field(repr=False, compare=False, kw_only=True)
 
-    def __post_init__(self) -> None:
-        for name in ("pipe", "stage"):
-            if getattr(self, name) is not None:
-                checks.text(f"context {name}", getattr(self, name))
-        session_id: Any = self.session_id
+    def __init__(
+        self,
+        pipe: str | None = None,
+        stage: str | None = None,
+        session_id: str | None = None,
+        stores: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        runtime: object = None,
+        *,
+        generated_id: str | None = None,
+    ) -> None:
         if session_id is None:
-            generated = uuid.uuid4().hex
-            object.__setattr__(self, "session_id", generated)
-            object.__setattr__(self, "generated_id", generated)
+            session_id = generated_id = uuid.uuid4().hex
         else:
-            object.__setattr__(self, "session_id", checks.text("context session_id", session_id))
-        for name in ("stores", "metadata"):
-            object.__setattr__(self, name, _read_only(name, getattr(self, name)))
+            session_id = _text("session_id", session_id)
+        put = object.__setattr__
+        put(self, "pipe", None if pipe is None else _text("pipe", pipe))
+        put(self, "stage", None if stage is None else _text("stage", stage))
+        put(self, "session_id", session_id)
+        put(self, "stores", _read_only("stores", stores))
+        put(self, "metadata", _read_only("metadata", metadata))
+        put(self, "runtime", runtime)
+        put(self, "generated_id", generated_id)
 
     @classmethod
     def new(
@@ -63,10 +75,10 @@ class Context:
         stage: str | None = None,
         stores: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        runtime: Any = None,
+        runtime: object = None,
     ) -> Context:
-        """A Context; its session id is a new one unless given. Arguments and errors as for the class."""
-        return cls(pipe, stage, session_id, stores or {}, metadata or {}, runtime)  # type: ignore[arg-type]
+        """Return a Context; its session id is a new one unless given. Arguments and errors as for the class."""
+        return cls(pipe, stage, session_id, stores, metadata, runtime)
 
     @property
     def session_given(self) -> bool:
@@ -74,13 +86,11 @@ class Context:
         return self.session_id != self.generated_id
 
     def with_stage(self, stage: str | None) -> Context:
-        """This context in another stage of the pipeline."""
-        if stage is not None:
-            checks.text("context stage", stage)
-        return self._with("stage", stage)
+        """Return this context in another stage of the pipeline."""
+        return self._with("stage", None if stage is None else _text("stage", stage))
 
-    def put_metadata(self, key: str, value: Any) -> Context:
-        """This context with one more fact."""
+    def put_metadata(self, key: str, value: object) -> Context:
+        """Return this context with one more fact."""
         return self._with("metadata", MappingProxyType({**self.metadata, key: value}))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -89,7 +99,7 @@ class Context:
             values[name] = dict(values[name])
         return _remade, (values,)
 
-    def _with(self, name: str, value: Any) -> Context:
+    def _with(self, name: str, value: object) -> Context:
         changed = copy.copy(self)
         object.__setattr__(changed, name, value)
         return changed
@@ -99,7 +109,17 @@ def _remade(values: dict[str, Any]) -> Context:
     return Context(**values)
 
 
-def _read_only(name: str, value: Any) -> Mapping[str, Any]:
+def _text(name: str, value: object) -> str:
+    try:
+        return checks.text(f"context {name}", value)
+    except OptionError as error:
+        error.option = name
+        raise
+
+
+def _read_only(name: str, value: object) -> Mapping[str, Any]:
+    if value is None:
+        return _NOTHING
     if not isinstance(value, Mapping):
-        raise OptionTypeError(f"context {name} must be a mapping, not {shown(value)}")
-    return MappingProxyType(dict(value))
+        raise OptionTypeError(f"context {name} must be a mapping, not {shown(value)}", name)
+    return MappingProxyType(dict(value)) if value else _NOTHING

@@ -8,9 +8,7 @@ from typing import Final, final
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
-from slither_actors.validation import checks
-from slither_actors.validation.callbacks import check_call
-from slither_actors.validation.kinds import Flag, Number, Seconds, Whole
+from slither_actors.validation.kinds import Flag, Function, Number, Seconds, Whole
 from slither_actors.validation.option import Schema, check_fields, mapping_schema, option
 from slither_actors.wording import did_you_mean, shown
 
@@ -42,19 +40,25 @@ SKIP: Final = Skip()
 class Route:
     """The item that ``fn(item, reason)`` returns comes out in the place of each item of the batch.
 
+    The function is called on a thread of the run, and must return an Item: anything else ends the run.
+
     Args:
-        fn: gets the Item and the exception behind the failure, and returns an Item; anything else ends the run. It is
-            called on a thread of the run.
+        fn: gets the Item and the exception behind the failure.
 
     Raises:
         OptionTypeError: `fn` is no function, or cannot be called so.
     """
 
-    fn: Callable[[Item, Exception], Item]
+    fn: Callable[[Item, Exception], Item] = field(
+        metadata=option(
+            Function(("item", "reason"), "lambda item, reason: item.put_meta(failed=str(reason))"),
+            "Gets the Item and the exception behind the failure, gives an Item",
+            in_file=False,
+        )
+    )
 
     def __post_init__(self) -> None:
-        checks.function("Route's fn", self.fn, "lambda item, reason: item.put_meta(failed=str(reason))")
-        check_call("Route's fn", self.fn, ("item", "reason"))
+        check_fields(self, "Route's")
 
 
 @dataclass(frozen=True, slots=True)

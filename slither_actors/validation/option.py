@@ -153,10 +153,8 @@ def mapping_schema(cls: type[Any], description: str) -> Schema:
 def _or_null(schema: Schema) -> Schema:
     """Return the schema of the same values and null."""
     if "anyOf" in schema:
-        made = {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-        if "errorMessage" in schema:
-            made["errorMessage"] = f"{schema['errorMessage']} or null"
-        return made
+        any_of = [*schema["anyOf"], {"type": "null"}]
+        return {**schema, "anyOf": any_of, "errorMessage": f"{schema['errorMessage']} or null"}
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
     return {**schema, "type": [schema["type"], "null"]}
