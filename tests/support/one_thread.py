@@ -86,9 +86,6 @@ class EchoHost:
 
     def abandon(self) -> None: ...
 
-    def descriptors(self) -> list[int]:
-        return []
-
 
 def _header(kind: int, attempt: int, request: int, body: int, count: int) -> bytes:
     return HEADER.pack(wire.MAGIC, wire.VERSION, kind, 0, attempt, request, 0, body, 0, count, 0, 0)

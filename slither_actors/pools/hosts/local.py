@@ -121,10 +121,6 @@ class LocalHost:
         """The worker's process id, until it is reaped."""
         return self._worker.pid if self._worker is not None else None
 
-    def descriptors(self) -> list[int]:
-        """The host's ends of this worker's pipes, for a forked child to close."""
-        return self._worker.descriptors() if self._worker is not None else []
-
     def start(self) -> None:
         """Have the Spawner make the process."""
         python = str(self._spec.python or sys.executable)

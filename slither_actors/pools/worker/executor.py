@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections.abc import Callable
 from signal import SIGKILL
-from typing import TYPE_CHECKING, Any
+from typing import assert_never
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.assignment.job import Cancel, Forget, Job, Send, Target, Trim
-from slither_actors.pools.hosts.base import (
-    Death,
-    FrameSink,
-    Progress,
-    Spawned,
-    SpawnFailed,
-    TellsStack,
-    WorkerHost,
+from slither_actors.pools.assignment.job import Cancel, Forget, Job, Outcome, Send, Target, Trim
+from slither_actors.pools.handle import PoolHandle
+from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
+from slither_actors.pools.messages import (
+    TRIM_AGAIN,
+    ExecutorMessage,
+    PoolMessage,
+    WorkerDone,
+    WorkerGone,
+    WorkerReplied,
+    WorkerUnstartable,
+    WorkerUp,
 )
-from slither_actors.pools.messages import TRIM_AGAIN, WorkerDone, WorkerGone, WorkerReplied, WorkerUnstartable, WorkerUp
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.statistics import ExecutorStatistics
-from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
-from slither_actors.pools.worker.deadline import Deadline
+from slither_actors.pools.worker.blame import WHOLE
+from slither_actors.pools.worker.head_clock import HeadClock
+from slither_actors.pools.worker.lifecycle import Event, State, next_state
 from slither_actors.pools.worker.request_queue import LoadRequest, RequestQueue
 from slither_actors.pools.worker.restart_budget import FAILED_START, WorkerEnd
+from slither_actors.pools.worker.stack_capture import StackCapture
 from slither_actors.pools.worker_errors import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
@@ -43,33 +46,12 @@ from slither_actors.wire.frames import (
     pack_header,
 )
 from slither_actors.worker.guard import TORN
-from supervisors import DEFERRED, Crashed, ExitReason, LightActor, RestartBudgetExceeded, Shutdown
-
-if TYPE_CHECKING:
-    from slither_actors.pools.assignment.job import Outcome
-    from slither_actors.pools.handle import PoolHandle
-
+from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Ref, RestartBudgetExceeded, Shutdown
 
 STUCK_LOADS = 2
 """Workers in a row that do not answer, or die, while they load a function before its runs end with LoadError."""
-STACK_PATIENCE = 0.25
-"""Seconds that a worker over a deadline gets to write down where it is: it needs some milliseconds, and one that is
-stopped, or blocks the signal, never does."""
-
 
 _logger = logging.getLogger("slither_actors.pools")
-
-
-class State(enum.Enum):
-    """Where an Executor is with its worker."""
-
-    SPAWNING = "spawning"
-    STARTING = "starting"
-    READY = "ready"
-    KILLING = "killing"
-    STOPPING = "stopping"
-    RETIRING = "retiring"
-    DEAD = "dead"
 
 
 class Executor(LightActor):
@@ -78,6 +60,15 @@ class Executor(LightActor):
     Runs in: the scheduler's thread. Owns: its host (process and pipes) and the order of requests in the pipe.
     If it dies: its worker is killed with it, its supervisor starts another, the batch in execution has lost an attempt
     (WorkerCrashed) and those that only waited in the pipe are redelivered by the Pool.
+
+    Its states, and what leads from one to the other, are in `lifecycle`.
+
+    Args:
+        index: of the worker in its pool.
+        spec: of the pool.
+        link: to the pool.
+        make_host: makes the host of a worker, for the actor and the receiver of its frames.
+        hello: the body of the first frame.
     """
 
     def __init__(
@@ -92,16 +83,16 @@ class Executor(LightActor):
         self._index = index
         self._spec = spec
         self._link = link
-        self._pool: Any = None
+        pool = link.ref
+        assert pool is not None  # it starts before its Executors, and ends with them
+        self._pool: Ref[PoolMessage] = pool
         self._make_host = make_host
         self._name = link.name
         self._hello = hello
         self._host: WorkerHost | None = None
         self._state = State.SPAWNING
         self._requests = RequestQueue()
-        self._head_since = 0.0
-        self._deadline = Deadline(self, self._overdue, self._stood)
-        self._watch = Watch()
+        self._clock = HeadClock(self, self._requests, spec.start_timeout, self._overdue)
         self._why: Exception | None = None
         self._charge = WHOLE
         self._was_ready = False
@@ -110,7 +101,7 @@ class Executor(LightActor):
         self._answered = False
         self._stop_reason: ExitReason | None = None
         self._killed = False
-        self._told_stack: Callable[[], str] | None = None  # of a worker over a deadline
+        self._stack = StackCapture(self)
         self._counters = link.counters
         self._record = link.counters.worker(index)
 
@@ -120,38 +111,40 @@ class Executor(LightActor):
         """Have the worker made; started once its process exists, the handshake follows."""
         link = self._link
         link.executor_up(self._index, self)
-        self._pool = link.ref
         self._new_worker()
         return DEFERRED
 
+    def _happened(self, event: Event) -> None:
+        self._state = next_state(self._state, event)
+
     def _new_worker(self) -> None:
-        self._state = State.SPAWNING
         self._why = None
         self._charge = WHOLE
         self._was_ready = self._answered = self._killed = False
         self._oom_kills = self._link.oom_kills.count()
-        self._told_stack = None
+        self._stack.reset()
         self._host = self._make_host(self, self)
         self._host.start()
 
     def _spawned(self, message: Spawned) -> None:
         host = message.host
-        if self._state is State.STOPPING:
+        self._happened(Event.SPAWNED)
+        if self._state is not State.STARTING:
             self._kill("shutdown")
             return
-        self._state = State.STARTING
         host.send([pack_header(HELLO, 0, body_len=len(self._hello)), self._hello])
         host.flush()
-        self._deadline.set(self.scheduler.now() + self._spec.start_timeout, self._spec.start_timeout)
+        self._clock.time_start(self.scheduler.now())
         self.started()
 
     def _spawn_failed(self, message: SpawnFailed) -> None:
         self._host = None
         self._pool.tell(WorkerUnstartable(self._index, message.error))
-        if self._state is State.STOPPING:
+        stopping = self._state is State.STOPPING
+        self._happened(Event.SPAWN_FAILED)
+        if stopping:
             self.exit(self._stop_reason or Shutdown())
             return
-        self._state = State.DEAD
         # Not a failed start: a supervisor drops a child that never started, and this one is to be tried again, with
         # back-off and counted, until descriptors or processes can be had again.
         self.started()
@@ -160,25 +153,24 @@ class Executor(LightActor):
 
     # -- requests
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: ExecutorMessage) -> None:
         """Serve the Pool and the host."""
-        kind = type(message)
-        if kind is Send:
+        if isinstance(message, Send):
             self._send(message.jobs)
-        elif kind is Cancel:
+        elif isinstance(message, Cancel):
             self._cancel(message.jobs)
-        elif kind is Spawned:
+        elif isinstance(message, Spawned):
             self._spawned(message)
-        elif kind is SpawnFailed:
+        elif isinstance(message, SpawnFailed):
             self._spawn_failed(message)
-        elif kind is Death:
+        elif isinstance(message, Death):
             self._died(message)
-        elif kind is Forget:
+        elif isinstance(message, Forget):
             self._forget(message.session)
-        elif kind is Trim:
+        elif isinstance(message, Trim):
             self._trim()
         else:
-            super().on_receive(message)
+            assert_never(message)
 
     def _send(self, jobs: list[Job]) -> None:
         host, requests = self._host, self._requests
@@ -189,7 +181,7 @@ class Executor(LightActor):
         idle = not requests
         host.send(requests.put(jobs))
         if idle:
-            self._next_head(self.scheduler.now())
+            self._clock.restart(self.scheduler.now())
         host.flush()
 
     def _cancel(self, jobs: list[Job]) -> None:
@@ -227,9 +219,9 @@ class Executor(LightActor):
         if len(replied) < len(frames):
             ended, wrong = requests.answer(frames[len(replied) :])
         now = self.scheduler.now()
-        since = self._head_since
+        since = self._clock.since
         if requests.head is not head:
-            self._next_head(now)
+            self._clock.restart(now)
         if count := len(replied) + len(ended):
             self._answered = True
             # A cancelled batch was not executed, so that it is no progress for the restart budget.
@@ -250,8 +242,8 @@ class Executor(LightActor):
     def _retire(self, reason: str) -> None:
         """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
         self._counters.recycled[reason] += 1
-        self._state = State.RETIRING
-        self._deadline.set(None)
+        self._happened(Event.RETIRES)
+        self._clock.stop()
         self._requests.clear()
         self._pool.tell(WorkerGone(self._index, [], WorkerRecycled(reason), True))
         self._ladder()
@@ -262,10 +254,10 @@ class Executor(LightActor):
                 return  # while it is killed or stopped, or has failed to start, nothing it says counts any more
             if frame.kind == READY:
                 ready = wire.Ready.from_body(frame.body)
-                self._state = State.READY
+                self._happened(Event.READY)
                 self._was_ready = True
                 self._ready_at = self.scheduler.now()
-                self._deadline.set(None)
+                self._clock.stop()
                 pid = self._host.pid if self._host is not None else None
                 self._pool.tell(WorkerUp(self._index, self.actor_ref, pid, ready.commands))
                 if rest := frames[number + 1 :]:
@@ -275,8 +267,8 @@ class Executor(LightActor):
                 raise ProtocolError("unexpected", f"kind {frame.kind} before ready")
             self._why = LoadError(f"the worker of {self._name}", worker_error(frame))
             # It ends by itself, unless a thread that its imports have started keeps it from that.
-            self._state = State.KILLING
-            self._deadline.set(None)
+            self._happened(Event.LOAD_FAILED)
+            self._clock.stop()
             self._ladder()
 
     def on_broken(self, error: Exception) -> None:
@@ -284,129 +276,54 @@ class Executor(LightActor):
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
             if self._host is not None:
-                self._look(self._host.progress())
-                self._charge = self._charged(error)
-            self._state = State.KILLING
-            self._deadline.set(None)
-        elif self._told_stack is not None:
+                self._clock.look(self._host.progress())
+                self._charge = self._clock.charge(error)
+            self._happened(Event.BROKEN)
+            self._clock.stop()
+        elif self._stack.under_way:
             return  # it is about to be killed, for another reason
         if isinstance(error, ProtocolError):
             self._counters.protocol_errors[error.reason] += 1
         self._kill("protocol")
 
-    # -- the clock of the first job in the pipe
-
-    def _next_head(self, now: float) -> None:
-        self._head_since = now
-        head = self._requests.head
-        if head is None:
-            self._deadline.at = None
-        elif isinstance(head, Job):
-            head.began = now
-            timeout = head.run_queue.deadline
-            if timeout is None:
-                self._deadline.at = None
-            else:
-                self._deadline.set(now + timeout, timeout)
-        else:
-            self._deadline.set(now + self._spec.start_timeout, self._spec.start_timeout)
-
-    def _stood(self, seconds: float) -> None:
-        """Take a standstill out of the time that the first batch, and the item that it is at, have had."""
-        head = self._requests.head
-        if isinstance(head, Job):
-            self._watch.stood(head, seconds, self.scheduler.now())
+    # -- deadlines
 
     def _overdue(self, missed: float) -> None:
-        """The deadline has come."""
-        if self._host is not None:
+        """Kill the worker for a deadline that has come, unless it has answered meanwhile."""
+        clock, host = self._clock, self._host
+        if host is not None:
             # It may have answered while the scheduler was busy elsewhere: what is in the pipe counts.
-            self._host.read()
-            if self._moved_on(missed) or self._goes_on(self._host):
+            host.read()
+            if clock.moved_since(missed) or self._state is State.KILLING:
                 return
-        self._deadline.at = None
+            if self._state is State.READY and clock.goes_on(host):
+                return
+        clock.stop()
         if self._state is State.READY:
-            self._why = self._requests.overdue(self._spec.start_timeout, self._watch, self.scheduler.now())
-            self._charge = self._charged(self._why)
-            self._state = State.KILLING
-            if isinstance(self._why, BatchTimeout):
+            why = self._why = clock.overdue_error()
+            self._charge = clock.charge(why)
+            reason = "load_timeout"
+            if isinstance(why, BatchTimeout):
                 self._record.timeouts += 1
-                self._kill_after_stack("timeout")
-            else:
-                self._kill_after_stack("load_timeout")
+                reason = "timeout"
         elif self._state is State.STARTING:
-            self._why = StartTimeout(self._spec.start_timeout)
-            self._state = State.KILLING
-            self._kill_after_stack("start_timeout")
+            self._why, reason = StartTimeout(self._spec.start_timeout), "start_timeout"
+        else:
+            return
+        self._happened(Event.OVERDUE)
+        self._stack.ask(host, lambda: self._kill_now(host, reason))
 
-    # -- where it was
-
-    def _kill_after_stack(self, reason: str) -> None:
-        """Kill the worker, which is over a deadline; before that ask it where it is, which takes a moment.
-
-        Nothing else that it says in that moment counts: what it was at has failed by its deadline, also should it be
-        done after all.
-        """
-        host: object = self._host
-        if isinstance(host, TellsStack):
-            self._told_stack = host.stack
-            if host.ask_stack(lambda: self._stack_came(host, reason)):
-                self.call_later(STACK_PATIENCE, self._stack_came, host, reason)
-                return
-        self._kill(reason)
-
-    def _stack_came(self, host: object, reason: str) -> None:
+    def _kill_now(self, host: WorkerHost | None, reason: str) -> None:
         if host is self._host and not self._killed:
             self._kill(reason)
 
-    def _with_stack(self, error: Exception) -> None:
-        """Add to the error of a deadline where the worker was at it."""
-        told, self._told_stack = self._told_stack, None
-        if told is not None and isinstance(error, (BatchTimeout, StartTimeout, LoadError)) and (stack := told()):
-            error.stack = stack
-            if isinstance(error, LoadError) and isinstance(error.reason, StartTimeout):
-                error.reason.stack = stack
-            error.add_note(f"It was killed {stack}")
-
-    def _goes_on(self, host: WorkerHost) -> bool:
-        """Whether the worker has come to another item since the last look, which has a timeout of its own."""
-        head = self._requests.head
-        if self._state is not State.READY or not isinstance(head, Job):
-            return False
-        now = self.scheduler.now()
-        self._watch.look(head, host.progress(), now)
-        bound = head.run_queue.batch_timeout
-        at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
-        if self._watch.index is None or not at or min(at) <= now:
-            return False
-        self._deadline.set(min(at), head.run_queue.deadline or 0.0)
-        return True
-
-    def _charged(self, error: Exception) -> Charge:
-        """What the end of the worker, for this reason, costs the batch that it was at when that was looked at last."""
-        head = self._requests.head
-        if not isinstance(head, Job):
-            return WHOLE
-        if isinstance(error, BatchTimeout) and (error.option == "batch_timeout" or self._watch.index == head.count):
-            return WHOLE  # all items were done, and the reply took too long: another attempt is as slow
-        return self._watch.charge(head)
-
-    def _look(self, progress: Progress | None) -> None:
-        head = self._requests.head
-        if isinstance(head, Job):
-            self._watch.look(head, progress, self.scheduler.now())
-
     def _kill(self, reason: str) -> None:
-        """End the worker, unless that is done; its death is then told by the host."""
+        """End the worker, unless that is done; the host then reports its death."""
         if self._host is not None:
             if not self._killed:
                 self._killed = True
                 self._counters.kills[reason] += 1
             self._host.kill()
-
-    def _moved_on(self, deadline: float) -> bool:
-        """Whether the last look at the pipe has answered the request with this deadline, or broken the worker off."""
-        return self._deadline.at != deadline or self._state is State.KILLING
 
     # -- death
 
@@ -414,14 +331,15 @@ class Executor(LightActor):
         if death.host is not self._host:
             return
         self._host = None
-        self._deadline.at = None
+        self._clock.stop()
         if self._why is not None:
-            self._with_stack(self._why)
+            self._stack.add_to(self._why)
         if self._state is State.STOPPING:
             self._pool.tell(WorkerGone(self._index, [], self._why or self._crash(death), True))
             self.exit(self._stop_reason or Shutdown())
             return
         if self._state is State.RETIRING:
+            self._happened(Event.REPLACED)
             self._new_worker()
             return
         from_outside = death.signal == SIGKILL and not self._killed
@@ -429,15 +347,15 @@ class Executor(LightActor):
             error = self._why or self._crash(death, from_outside)
             if isinstance(error, StartTimeout) and death.stderr_tail:
                 error.add_note(f"the worker's last words on stderr:\n{death.stderr_tail}")
-            self._state = State.DEAD
+            self._happened(Event.ENDED)
             self._pool.tell(WorkerUnstartable(self._index, error))
             self._ended(WorkerEnd(started=False, from_outside=from_outside))
             self.exit(Crashed(error))
             return
         error = self._why or self._crash(death, from_outside)
         if self._why is None:
-            self._look(death.progress)
-            self._charge = self._charged(error)
+            self._clock.look(death.progress)
+            self._charge = self._clock.charge(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
         head = self._requests.head
@@ -454,9 +372,10 @@ class Executor(LightActor):
             ended = self._requests.died(blamed, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
         if planned:
+            self._happened(Event.REPLACED)
             self._new_worker()
         else:
-            self._state = State.DEAD
+            self._happened(Event.ENDED)
             lived = self.scheduler.now() - self._ready_at
             self._ended(WorkerEnd(at_work=at_work, answered=self._answered, from_outside=from_outside, lived=lived))
             self.exit(Crashed(error))
@@ -512,8 +431,9 @@ class Executor(LightActor):
         if self._state is State.STOPPING:
             return
         self._stop_reason = reason
-        before, self._state = self._state, State.STOPPING
-        self._deadline.set(None)
+        before = self._state
+        self._happened(Event.SHUTDOWN)
+        self._clock.stop()
         host = self._host
         if host is None:
             self.exit(reason)
@@ -542,17 +462,12 @@ class Executor(LightActor):
             host.terminate()
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Whatever ended us, the worker does not outlive it."""
-        self._state = State.DEAD
+        """Abandon the worker: whatever ended this Executor, its worker does not outlive it."""
+        self._happened(Event.ENDED)
         if self._host is not None:
             if not self._killed:
                 self._counters.kills["abandoned"] += 1
             self._host.abandon()
-
-    def descriptors(self) -> list[int]:
-        """The descriptors of this worker's pipes, for a forked child to close."""
-        host: Any = self._host
-        return host.descriptors() if host is not None and hasattr(host, "descriptors") else []
 
     def statistics(self) -> ExecutorStatistics:
         """What it is doing now."""
