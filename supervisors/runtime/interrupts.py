@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any, TypeVar
 
-__all__ = ["Event", "Thread", "block_sigpipe", "locked", "raised_by_handler", "sigpipe_blocked"]
+__all__ = ["Event", "Thread", "block_sigpipe", "inherits_mask", "locked", "raised_by_handler", "sigpipe_blocked"]
 
 R = TypeVar("R")
 

@@ -43,23 +43,28 @@ def imports_of(package: str) -> list[Import]:
     Args:
         package: dotted name of a package or module.
     """
-    path = ROOT.joinpath(*package.split("."))
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return [found for file in files for found in _imports_in(file)]
+    return [found for file in files_of(package) for found in _imports_in(file)]
 
 
 def modules_of(package: str) -> list[str]:
-    """The dotted names of a package's modules."""
-    return [_dotted(file) for file in sorted(ROOT.joinpath(*package.split(".")).rglob("*.py"))]
+    """Return the dotted names of a package's modules."""
+    return [dotted(file) for file in files_of(package)]
 
 
-def _dotted(file: Path) -> str:
+def files_of(package: str) -> list[Path]:
+    """Return the files of a package, those of its subpackages too, or the one of a module."""
+    path = ROOT.joinpath(*package.split("."))
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def dotted(file: Path) -> str:
+    """Return the name of the module in a file."""
     parts = file.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _imports_in(file: Path) -> Iterator[Import]:
-    importer = _dotted(file)
+    importer = dotted(file)
     package = importer if file.name == "__init__.py" else importer.rpartition(".")[0]
     todo: list[tuple[ast.AST, bool, bool]] = [(ast.parse(file.read_bytes(), str(file)), True, True)]
     while todo:
