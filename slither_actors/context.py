@@ -1,4 +1,4 @@
-"""Context: what a run knows of the pipeline and the session that it belongs to."""
+"""Context: the pipeline and the session that a run belongs to."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Context:
 
     @property
     def session_given(self) -> bool:
-        """Whether the session id is the caller's own: only such a session is led back to the worker that served it."""
+        """Whether the caller gave the session id: only such a session returns to the worker that served it."""
         return self.session_id != self.generated_id
 
     def with_stage(self, stage: str | None) -> Context:

@@ -152,7 +152,7 @@ class Dispatcher:
         return self._engine.open_run(items, parsed)
 
     def _with_defaults(self, options: Mapping[str, object]) -> Mapping[str, object]:
-        """What the call says, and the System's defaults for the rest."""
+        """Return the options of the call, and the System's defaults for the rest."""
         defaults = self._defaults
         if not defaults:
             return options
@@ -162,7 +162,7 @@ class Dispatcher:
         return {**defaults, **options}
 
     def _name_defaults(self, error: OptionError, used: list[str]) -> None:
-        """Say of the options that an error is about which of them the call has not given."""
+        """Add to an error which of the options that it is about come from the defaults."""
         named = [name for name in used if name == error.option or name in error.others]
         if named:
             error.args = (f"{error}; {' and '.join(named)}: from the defaults of the System, System(dispatch=...)",)
@@ -186,7 +186,7 @@ def check_source(items: Source, asynchronous: bool) -> None:
 
 
 def _as_it_is(batch: Sequence[Any], options: Mapping[str, object]) -> dict[str, object]:
-    """The options of a run whose one batch this is."""
+    """Return the options of a run with this one batch."""
     if not isinstance(batch, (list, tuple)):
         raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
     for name in BATCHING_OPTIONS:
@@ -199,7 +199,7 @@ def _as_it_is(batch: Sequence[Any], options: Mapping[str, object]) -> dict[str, 
 
 @contextmanager
 def _gathering(consumer: Consumer) -> Iterator[list[Item]]:
-    """A list for all results of a run, which are in its error if it fails."""
+    """Give a list for all results of a run; if it fails, they are put into its error."""
     results: list[Item] = []
     try:
         yield results

@@ -100,7 +100,7 @@ class Item(msgspec.Struct, frozen=True):
         meta: Mapping[str, Any] | None = None,
         route: str = "default",
     ) -> Item:
-        """An Item around a payload. One that is an Item already is returned as it is, whatever else is given.
+        """Return an Item around a payload; a payload that is an Item already is returned unchanged.
 
         Args:
             payload: any value, or an Item.
@@ -117,7 +117,7 @@ class Item(msgspec.Struct, frozen=True):
 
     @classmethod
     def wrap_many(cls, payloads: Iterable[Any]) -> list[Item]:
-        """A list of Items: payloads get their position as id (0, 1, 2, …), those that are Items already are kept.
+        """Return a list of Items: payloads get their position as id (0, 1, 2, …), Items are kept.
 
         Args:
             payloads: finite; for an endless source give it to ``Dispatch.stream`` as it is, which wraps in passing.
@@ -131,7 +131,7 @@ class Item(msgspec.Struct, frozen=True):
         return list(map(Item, itertools.count(), entries))
 
     def update_payload(self, payload: Any) -> Item:
-        """This item with another payload."""
+        """Return this item with another payload."""
         return Item(self.id, payload, self.meta, self.route)
 
     @overload
@@ -140,7 +140,7 @@ class Item(msgspec.Struct, frozen=True):
     def put_meta(self, /, **entries: Any) -> Item: ...
 
     def put_meta(self, key: Any = _MISSING, value: Any = _MISSING, /, **entries: Any) -> Item:
-        """This item with more meta: ``put_meta("key", value)`` or ``put_meta(key=value, ...)``. Later ones win.
+        """Return this item with more meta: ``put_meta("key", value)`` or ``put_meta(key=value, ...)``. Later ones win.
 
         Raises:
             TypeError: a key without a value.

@@ -1,4 +1,4 @@
-"""What becomes of a batch that failed: the values of the option ``on_error``."""
+"""Error policies: the values of the option ``on_error``, which decide over a batch that failed."""
 
 from __future__ import annotations
 
@@ -125,10 +125,10 @@ class Retry:
         object.__setattr__(self, "last", _parse("Retry's then", self.then, _LAST, ("halt", "skip", "Route")))
 
     def delay(self, failed_attempts: int, random: Callable[[], float]) -> float:
-        """Seconds to wait before the next attempt.
+        """Return the seconds to wait before the next attempt.
 
         Args:
-            failed_attempts: how many there were, from 1.
+            failed_attempts: number of failed attempts, from 1.
             random: gives numbers from 0 up to 1.
         """
         # A float cannot hold 2.0**1024; long before that every pause is max_backoff (or, with no backoff, 0).

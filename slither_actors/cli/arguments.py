@@ -1,4 +1,4 @@
-"""What may be said on the command line, checked and turned into frozen records."""
+"""The arguments of the command line, checked and turned into frozen records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "slither-actors"
 
-# A slow pipe (`tail -f`) is seen through at once to a person's eye, and a fast one still fills its batches.
+# A slow pipe (`tail -f`) shows results without a visible delay, and a fast one still fills its batches.
 LINGER = 0.05
 
 DEFAULT_ATTEMPTS = 3
@@ -128,7 +128,7 @@ class Arguments:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """The command that `argv` asks for.
+    """Return the command that `argv` asks for.
 
     Args:
         argv: the arguments, without the program's name.
@@ -151,7 +151,7 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 
 def _in_order(argv: Sequence[str], command: str, parser: argparse.ArgumentParser) -> list[str]:
-    """The arguments of a command as argparse takes them: its options first."""
+    """Return the arguments of a command in the order that argparse takes: its options first."""
     ordered = Ordered(argv, parser)
     asks = {"-h", "--help"}.intersection(argv)
     if ordered.unknown and not asks:
@@ -203,7 +203,7 @@ def _map_arguments(
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser of the program, and those of its commands by name."""
+    """Return the parser of the program, and those of its commands by name."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Batched work on long-lived Python worker processes.",
@@ -294,7 +294,7 @@ def _add_verbose(parser: argparse.ArgumentParser) -> None:
 def _processors() -> int:
     from slither_actors import PoolSpec
 
-    return PoolSpec().size  # what it takes for itself: affinity, quotas and PYTHON_CPU_COUNT are heeded
+    return PoolSpec().size  # its default respects CPU affinity, quotas and PYTHON_CPU_COUNT
 
 
 def _unless_dash(name: str | None) -> str | None:

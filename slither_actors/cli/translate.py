@@ -1,4 +1,4 @@
-"""The library's errors in the words of the command line: its options have other names here."""
+"""The library's errors with the names that its options have on the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SPELLINGS: Final = ("PoolSpec({}=...)", "PoolSpec({}=[...])", "PoolSpec({})")
 
 
 def told(error: BaseException) -> str:
-    """An error's text, with the options of the command line in the place of the library's."""
+    """Return an error's text, with the options of the command line in the place of the library's."""
     text = str(error)
     mentions: dict[str, str] = {}
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""What an executor is: the behaviours that users implement for their own."""
+"""The protocols of executors, which users implement for their own, and the requests that they make."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ class Command:
 
 @runtime_checkable
 class RemoteExecutor(Protocol):
-    """Says what a batch is to a worker, and what the worker's answer is to the caller. Pure: no I/O."""
+    """Makes the request of a batch, and Items of the reply. Pure: no I/O."""
 
     def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Call | Command:
-        """The request for a batch; called on a thread of the run."""
+        """Return the request for a batch; called on a thread of the run."""
         ...
 
     def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
-        """The Items for a reply, as many as the batch has; called in the consumer's thread."""
+        """Return the Items for a reply, as many as the batch has; called in the consumer's thread."""
         ...
 
 
@@ -113,7 +113,7 @@ class InlineExecutor(Protocol):
     """Executes batches itself, in this process, on up to ``max_in_flight`` threads of the run at a time."""
 
     def execute_batch(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Iterable[Item]:
-        """The results of a batch, as many Items as it has, in its order."""
+        """Return the results of a batch, as many Items as it has, in its order."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""From a function to the names by which a worker finds it."""
+"""The names by which a worker imports a function."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _BY_NAME = "module='package.module', function='name'"
 
 
 def check_names(module: object, function: object) -> tuple[str, str]:
-    """A function given by the names of its module and itself.
+    """Return the names of a module and of a function in it, checked.
 
     Raises:
-        OptionError: one of them is missing or is no name; says how to write it.
+        OptionError: one of them is missing or is no name; the message says how to write it.
     """
     if not isinstance(function, str):
         raise OptionTypeError(f"function must be a name or a function, not {shown(function)}", "function")
@@ -59,10 +59,10 @@ def check_names(module: object, function: object) -> tuple[str, str]:
 
 
 def name_of(function: Callable[..., Any]) -> tuple[str, str]:
-    """The names by which a worker can import a function.
+    """Return the names by which a worker can import a function.
 
     Raises:
-        OptionError: it cannot; says why and what to do about it.
+        OptionError: it cannot; the message says why and what to do about it.
     """
     if isinstance(function, (functools.partial, functools.partialmethod)):
         raise _refused(function, "is a partial, and what it binds does not travel", "write a function that calls it so")

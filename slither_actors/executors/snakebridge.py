@@ -89,19 +89,19 @@ class SnakeBridge:
         return self.module, self.function, self.each
 
     def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Call:
-        """The call for a batch."""
+        """Return the call for a batch."""
         return Call(self.module, self.function, self.each, [item.payload for item in batch])
 
-    def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
-        """The batch's items with the payloads of the reply."""
+    def results(self, batch: Sequence[Item], reply: object) -> Iterable[Item]:
+        """Return the batch's items with the payloads of the reply."""
         return results_for(batch, reply)
 
     def __repr__(self) -> str:
         return f"SnakeBridge(module={self.module!r}, function={self.function!r}{', each=True' if self.each else ''})"
 
 
-def results_for(batch: Sequence[Item], reply: Any) -> list[Item]:
-    """The batch's items with the payloads of a list.
+def results_for(batch: Sequence[Item], reply: object) -> list[Item]:
+    """Return the batch's items with the payloads of a list.
 
     Raises:
         UnexpectedResponse: it is no list, or one of another length.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from slither_actors.context import Context
 from slither_actors.executors.base import AFFINITY, POOL, Affinity, Command, RunSettings, check_affinity, check_pool
@@ -43,11 +43,11 @@ class Snakepit:
         self.affinity = check_affinity(affinity)
 
     def request(self, batch: Sequence[Item], context: Context, options: RunSettings) -> Command:
-        """The command for a batch."""
+        """Return the command for a batch."""
         return Command(self.command, {"items": [item.payload for item in batch]})
 
-    def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
-        """The batch's items with the payloads of the reply's ``items``."""
+    def results(self, batch: Sequence[Item], reply: object) -> Iterable[Item]:
+        """Return the batch's items with the payloads of the reply's ``items``."""
         return results_for(batch, reply.get("items") if isinstance(reply, dict) else reply)
 
     def __repr__(self) -> str:

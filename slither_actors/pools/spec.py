@@ -1,4 +1,4 @@
-"""What a pool is to be: one validated, frozen record, which declares each key of a pool once."""
+"""The specification of a pool: one validated, frozen record, which declares each key of a pool once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a strategy is: the behaviour that users implement for their own."""
+"""The base class of strategies, which users subclass for their own."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ Batches = Iterable[Sequence[Any]]
 
 
 class Strategy:
-    """Groups items into batches, one item at a time; holds what is not yet in a finished batch.
+    """Groups items into batches, one item at a time; holds the items that are not yet in a finished batch.
 
     Subclasses implement :meth:`add` and :meth:`flush`. The keyword parameters of their constructor become options of
     the run, so that they can be given as a class: ``Dispatch.run(items, strategy=Mine, my_option=3, ...)``.
 
-    All methods are called by one thread of the run, which nothing else waits for but this run. After `flush` each item
+    All methods are called by one thread of the run; a slow one delays this run only. After `flush` each item
     must have come out exactly once; else the run ends with a StrategyError. An instance serves one run.
     """
 
     batch_size: int | None = None
-    """Most items in a batch; None where that is not what closes a batch."""
+    """Most items in a batch; None where batches are closed by other means."""
 
     whole_input: bool = False
-    """Gives nothing before the end of the input, and decides the order of the results: such a run is not lazy."""
+    """Whether no batch comes before the end of the input. The order of the batches is then that of the results."""
 
     opaque: ClassVar[bool] = False
-    """Never looks at the items and gives them in the order they came, so they need not be wrapped. Not inherited."""
+    """Whether items are never looked at and keep their order, so that they need not be wrapped. Not inherited."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "opaque" not in cls.__dict__:
-            cls.opaque = False  # what a subclass adds probably looks at the items
+            cls.opaque = False  # the code of a subclass probably looks at the items
 
     def add(self, item: Item) -> Batches:
-        """Take one item; give the batches that it completes, in most cases none."""
+        """Take one item; return the batches that it completes, in most cases none."""
         raise NotImplementedError(f"{type(self).__name__} must implement add(item)")
 
     def flush(self) -> Batches:
-        """Give all that is held, as batches; nothing is held afterwards."""
+        """Return all held items, as batches; nothing is held afterwards."""
         raise NotImplementedError(f"{type(self).__name__} must implement flush()")
 
     def release(self) -> Batches:
-        """Close the open batch that holds the oldest item, as nobody can wait for it to fill up; default: all of them.
+        """Close the open batch that holds the oldest item, whether it is full or not; default: all of them.
 
-        Must give at least one batch if anything is held.
+        Must return at least one batch if anything is held.
         """
         return self.flush()
 
     def extend(self, items: Iterable[Any]) -> Batches:
-        """Take some items (finitely many); give the batches that they complete."""
+        """Take some items (finitely many); return the batches that they complete."""
         done: list[Sequence[Any]] = []
         item = None
         try:
@@ -75,7 +75,7 @@ class Strategy:
         return done
 
     def _note_failure(self, error: BaseException, what: str, item: Any) -> None:
-        """Remember what of it has raised, and for which item; the first word on an error is nearest to the place."""
+        """Record which method raised, and for which item; the first record of an error is nearest to the place."""
         if self._failed_in(error) is None:
             place = f"{what} for item {shown(item.id)}" if isinstance(item, Item) else what
             vars(self)["_failure"] = error, place  # so that subclasses may define how attributes are set
@@ -85,7 +85,7 @@ class Strategy:
         return place if known is error else None
 
     def batches(self, items: Iterable[Any]) -> Iterator[Sequence[Item]]:
-        """The batches of a whole input, each as soon as it is complete. Payloads are wrapped; ids are positions."""
+        """Yield the batches of a whole input, each when it is complete. Payloads are wrapped; ids are positions."""
         for position, entry in enumerate(items):
             yield from self.add(Item.wrap(entry, id=position))
         yield from self.flush()

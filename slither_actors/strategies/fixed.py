@@ -33,7 +33,7 @@ class FixedBatch(Strategy):
         raise TypeError("FixedBatch cannot be subclassed; subclass slither_actors.strategies.Strategy")
 
     def add(self, item: Any) -> Batches:
-        """Take one item; the batch that it fills, if it does."""
+        """Take one item; return the batch that it fills, if it does."""
         held = self._held
         held.append(item)
         if len(held) < self.batch_size:
@@ -42,7 +42,7 @@ class FixedBatch(Strategy):
         return (held,)
 
     def extend(self, items: Iterable[Any]) -> Batches:
-        """Take some items at once: slices, nothing is done for each."""
+        """Take some items at once, by slices: there is no work for each item."""
         entries = items if type(items) is list else list(items)
         held, size = self._held, self.batch_size
         total = len(entries)
@@ -59,6 +59,6 @@ class FixedBatch(Strategy):
         return done
 
     def flush(self) -> Batches:
-        """The last, smaller batch, if there is one."""
+        """Return the last, smaller batch, if there is one."""
         held, self._held = self._held, []
         return (held,) if held else ()

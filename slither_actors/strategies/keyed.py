@@ -50,7 +50,7 @@ class KeyPartition(Strategy):
         self._open: OrderedDict[Any, list[Any]] = OrderedDict()
 
     def add(self, item: Item) -> Batches:
-        """Take one item; the batch of its key, if that is full."""
+        """Take one item; return the batch of its key, if that is full."""
         try:
             key = self.key_fn(item)
         except Exception as error:
@@ -70,7 +70,7 @@ class KeyPartition(Strategy):
         return (held,)
 
     def flush(self) -> Batches:
-        """All open batches: sorted by key if they are the whole input, else the one with the oldest item first."""
+        """Return all open batches: sorted by key if they are the whole input, else by their oldest items."""
         held, self._open = self._open, OrderedDict()
         if self.batch_size is not None:
             return list(held.values())
@@ -81,7 +81,7 @@ class KeyPartition(Strategy):
         return [held[key] for key in keys]
 
     def release(self) -> Batches:
-        """The open batch that holds the oldest item."""
+        """Return the open batch that holds the oldest item."""
         if not self._open:
             return ()
         return (self._open.popitem(last=False)[1],)

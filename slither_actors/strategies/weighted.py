@@ -16,7 +16,7 @@ from slither_actors.wording import shown
 
 
 class WeightedBatch(Strategy):
-    """A batch is closed before its weight would exceed `max_weight`; an item heavier than that is a batch of its own.
+    """A batch is closed before its weight would exceed `max_weight`; a heavier item makes a batch alone.
 
     Args:
         weight_fn: gets an Item, gives its weight: a number, 0 or more. Default: the length of the payload where it has
@@ -61,7 +61,7 @@ class WeightedBatch(Strategy):
         self._weight: float = 0
 
     def add(self, item: Item) -> Batches:
-        """Take one item; the batches that it completes: the one it would overflow, and its own if it fills that."""
+        """Take one item; return the batches that it completes: the one it would overflow, its own if it fills it."""
         weight = self._weigh(item)
         held = self._held
         if weight > self.max_weight:
@@ -82,7 +82,7 @@ class WeightedBatch(Strategy):
         return done
 
     def flush(self) -> Batches:
-        """The open batch, if there is one."""
+        """Return the open batch, if there is one."""
         held, self._held, self._weight = self._held, [], 0
         return (held,) if held else ()
 

@@ -1,7 +1,6 @@
 """A service in one YAML file: pools, the defaults of runs, and actors of its own in a tree beside the pools.
 
-The file's paths (`path`, and a `python` that has a slash in it) count from the file's folder, wherever the service is
-started from.
+The file's paths (`path`, and a `python` with a slash in it) count from the file's folder, not from the current one.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = ["SYSTEM", "SystemConfig", "load", "system_format"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemConfig:
-    """What a file says, checked; nothing runs.
+    """The checked content of a file; nothing runs.
 
     Args:
         pools: by name, in the order of the file; none: the System's default pool.
@@ -59,7 +58,7 @@ def load(path: str | os.PathLike[str], kinds: Kinds | None = None) -> SystemConf
         kinds: of children that its tree may have; by default those of `supervisors.config.tree_config.KINDS`.
 
     Raises:
-        supervisors.ConfigError: anything is wrong with it, and all of that at once.
+        supervisors.ConfigError: the file has problems; it lists all of them.
     """
     known = KINDS if kinds is None else kinds
     findings = read(path, SYSTEM if kinds is None else system_format(kinds))
@@ -99,7 +98,7 @@ def _check_pool(pool: Cursor, folder: str) -> None:
     if python is not None:
         if python and (why := pool.findings.no_program(_program(python, folder), python)) is not None:
             pool.refuse(why, "python")
-        return  # what another interpreter can import is not to be seen from here
+        return  # the modules of another interpreter cannot be seen from here
     adapter = pool.text("adapter")
     if adapter is not None and ":" in adapter and (why := pool.findings.absent(adapter, own)) is not None:
         pool.refuse(why, "adapter")
@@ -171,7 +170,7 @@ def _check_dispatch(dispatch: Cursor, pools: list[str]) -> None:
 
 
 def system_format(kinds: Kinds) -> Format:
-    """The format of a file that describes a System, with children of these kinds in its tree."""
+    """Return the format of a file that describes a System, with children of these kinds in its tree."""
     body = mapping(
         "A System: pools of workers, the defaults of runs, and actors beside the pools.",
         {

@@ -1,10 +1,10 @@
-"""Checks that a callback can be called as it will be: at the call that it is given to, not at its first use."""
+"""Checks of callbacks: a mistake shows at the call that takes the callback, not at its first use."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import Any
 
 from slither_actors.errors import OptionTypeError
 from slither_actors.wording import shown
@@ -14,14 +14,14 @@ _LAZY = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
-def check_call(name: str, function: Any, parameters: tuple[str, ...], *, lazy: bool = False) -> None:
+def check_call(name: str, function: Callable[..., object], parameters: tuple[str, ...], *, lazy: bool = False) -> None:
     """Refuse a function that cannot be called with so many positional arguments, or does not run when it is called.
 
     Args:
-        name: of the option or method, for the message.
-        function: what will be called. What has no signature, as much that is written in C, is accepted.
+        name: the option or method, for the message.
+        function: the callback. One without a signature, such as many written in C, is accepted.
         parameters: the names of the arguments.
-        lazy: whether a generator function will do.
+        lazy: whether a generator function is accepted.
 
     Raises:
         OptionTypeError: it takes other arguments, or is an async or a generator function.
@@ -47,13 +47,13 @@ def check_call(name: str, function: Any, parameters: tuple[str, ...], *, lazy: b
         raise OptionTypeError(f"{name} is {calls}{has}: {shown(function)}")
 
 
-def asynchronous(function: Any) -> bool:
-    """Whether what it returns when it is called would have to be awaited, as far as its code tells."""
+def asynchronous(function: Callable[..., object]) -> bool:
+    """Return whether the function is async, as far as its code shows."""
     return bool(_code_of(function, 0)[0] & _ASYNC)
 
 
-def _code_of(function: Any, count: int) -> tuple[int, bool | None]:
-    """The flags of the code behind a callable, 0 if there is none; and whether it fits, None if that is not known.
+def _code_of(function: Callable[..., object], count: int) -> tuple[int, bool | None]:
+    """Return the flags of the code behind a callable (0 if there is none) and whether it fits (None if unknown).
 
     Reading the code of a plain function takes 1/30 of what `inspect.signature` does, and a short run has some 100 µs.
     """
@@ -74,11 +74,11 @@ def _code_of(function: Any, count: int) -> tuple[int, bool | None]:
     return code.co_flags, enough and least <= count + bound and required <= 0
 
 
-def _binds(function: Any, count: int) -> bool:
+def _binds(function: Callable[..., object], count: int) -> bool:
     try:
-        # What a decorator forwards to is not followed: it may take other arguments than it gives.
+        # A wrapped function is not followed: a decorator may take other arguments than it passes on.
         signature = inspect.signature(function, follow_wrapped=False)
-    except Exception:  # there is none to be had
+    except Exception:  # it has no signature
         return True
     try:
         signature.bind(*[None] * count)

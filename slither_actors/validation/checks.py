@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
-from typing import SupportsIndex, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsIndex
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.wording import did_you_mean, shown
-
-F = TypeVar("F")
 
 MAX_SECONDS = 1e8
 """Three years. Timers and polls of the platform overflow somewhere beyond; None says "no limit"."""
@@ -100,7 +98,7 @@ def text(name: str, value: object) -> str:
     return str(value)
 
 
-def function(name: str, value: F, example: str) -> F:
+def function(name: str, value: object, example: str) -> Callable[..., Any]:
     """Return something that can be called; the message has an example of such."""
     if not callable(value):
         raise OptionTypeError(f"{name} must be a function such as {example}, not {shown(value)}", name)

@@ -116,13 +116,13 @@ class Function:
     example: str
 
     def check(self, name: str, value: object) -> object:
-        checks.function(name, value, self.example)
+        function = checks.function(name, value, self.example)
         try:
-            check_call(name, value, self.parameters)
+            check_call(name, function, self.parameters)
         except OptionError as error:
             error.option = name
             raise
-        return value
+        return function
 
     def schema(self) -> Schema:
         return {}

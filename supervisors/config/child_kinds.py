@@ -1,6 +1,6 @@
-"""Kinds of children: what a configuration may say of one, what it must not, and what becomes of it.
+"""Kinds of children: the keys that a configuration gives for one, the checks of them, and the spec made of them.
 
-A kind is a value; who has one of their own gives it to `Kinds` beside the two that are here.
+A kind is a value. An application adds kinds to the two of this package: ``Kinds([*KINDS, mine])``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from supervisors.supervision.child_spec import ChildSpec
 __all__ = ["Kind", "Kinds", "Label"]
 
 Label = tuple[str, str]
-"""What a drawing says of a child: its class or kind, and its options."""
+"""The text of a child in a drawing: its class or kind, and its options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Kind:
     Args:
         name: the value of the key `kind`.
         description: one sentence for the schema.
-        properties: JSON Schema of its own keys; those that all children have are added.
-        build: makes the child's spec of the plain mapping, once nothing is wrong with the file.
-        required: those of its keys that must be given.
-        check: what the schema cannot say; refuses by the cursor.
-        label: for a drawing.
+        properties: JSON Schema of the keys that only this kind has; those of all children are added.
+        build: makes the child's spec of its plain mapping, after the file has passed all checks.
+        required: those of these keys that must be given.
+        check: reports by the cursor what a schema cannot express.
+        label: gives the text in a drawing.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Kinds:
     """The kinds that a file may use.
 
     Args:
-        kinds: in the order in which they are told.
+        kinds: in the order in which messages list them.
 
     Raises:
         SpecError: two have one name.
@@ -66,9 +66,9 @@ class Kinds:
         """Check the list of children under a key of their parent.
 
         Args:
-            parent: of the list.
-            key: that holds it.
-            auto_shutdown: the parent's, so that a significant child can be told that it counts for nothing there.
+            parent: the mapping that holds the list.
+            key: the list's key.
+            auto_shutdown: the parent's; with "never" a significant child is refused, as it would have no effect.
         """
         lines: dict[str, int] = {}
         for child in parent.items(key):
@@ -84,7 +84,7 @@ class Kinds:
                     child.refuse(message, "significant")
                 elif auto_shutdown == "never":
                     child.refuse(
-                        "a significant child needs a supervisor that heeds it; give that one "
+                        "a significant child has no effect under this supervisor; give that one "
                         "auto_shutdown: any_significant or all_significant",
                         "significant",
                     )
@@ -106,13 +106,13 @@ class Kinds:
             )
 
     def child(self, mapping: Mapping[str, Any]) -> ChildSpec:
-        """The spec of a child, from its mapping in a file that was checked."""
+        """Return the spec of a child, made of its mapping in a checked file."""
         return self._kinds[mapping["kind"]].build(mapping, self)
 
     def children(self, mappings: Iterable[Mapping[str, Any]]) -> tuple[ChildSpec, ...]:
-        """The same for a list of them."""
+        """Return the specs of several children."""
         return tuple(self.child(mapping) for mapping in mappings)
 
     def label(self, mapping: Mapping[str, Any]) -> Label:
-        """What a drawing says of it."""
+        """Return the text of a child in a drawing."""
         return self._kinds[mapping["kind"]].label(mapping)

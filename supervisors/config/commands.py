@@ -1,4 +1,4 @@
-"""The commands on configuration files, for ``python -m supervisors`` and for those who have more formats.
+"""The commands on configuration files, for ``python -m supervisors`` and for programs with more formats.
 
 Exit codes: 0 nothing is wrong, 2 something is (or bad usage).
 """
@@ -68,8 +68,8 @@ def carry_out(
 
     Args:
         command: "check", "show" or "schema".
-        formats: that a file may have; `schema` is that of the first.
-        file: for the first two.
+        formats: the formats that a file may have; `schema` prints that of the first.
+        file: the file, for "check" and "show".
         search: folders to look for classes in first.
         imports: `check` imports the classes, too.
 

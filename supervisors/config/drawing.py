@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supervisors.config.errors import shown
+from supervisors.config.errors import in_yaml
 
 __all__ = ["Outline", "options"]
 
@@ -18,20 +18,20 @@ class Outline:
     Args:
         id: its name among its siblings.
         kind: the name of its class, or of its kind.
-        told: its options, as text.
+        details: its options, as text.
         children: in start order.
     """
 
     id: str
     kind: str
-    told: str = ""
+    details: str = ""
     children: tuple[Outline, ...] = ()
 
     def __str__(self) -> str:
         return self.draw()
 
     def draw(self, *, ascii_only: bool = False) -> str:
-        """The tree as text, one line a part.
+        """Return the tree as text, one line a part.
 
         Args:
             ascii_only: for terminals that cannot show lines.
@@ -46,19 +46,19 @@ class Outline:
 
 
 def options(given: Mapping[str, Any], keys: Iterable[str]) -> str:
-    """Those of the keys that are given, as ``key=value``, in this order."""
-    return " ".join(f"{key}={_told(given[key])}" for key in keys if key in given)
+    """Return those of the keys that are given, as ``key=value``, in this order."""
+    return " ".join(f"{key}={_plain_text(given[key])}" for key in keys if key in given)
 
 
-def _told(value: Any) -> str:
+def _plain_text(value: object) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_told, value))}]"
-    return value if isinstance(value, str) else shown(value)
+        return f"[{', '.join(map(_plain_text, value))}]"
+    return value if isinstance(value, str) else in_yaml(value)
 
 
 def _lines(node: Outline, indent: str, strokes: tuple[str, str, str]) -> list[str]:
     inner, last, through = strokes
-    lines = [" ".join(part for part in (f"{node.id} ({node.kind})", node.told) if part)]
+    lines = [" ".join(part for part in (f"{node.id} ({node.kind})", node.details) if part)]
     for index, child in enumerate(node.children):
         at_end = index == len(node.children) - 1
         first, *rest = _lines(child, indent, strokes)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, told by file, line, column and path: one line a problem, all of them at once."""
+"""Problems of a configuration, by file, line, column and path: one line a problem, all of them in one error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 from supervisors.exits import SupervisorError
 
-__all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "path_text", "shown"]
+__all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "cut", "in_yaml", "path_text"]
 
 MAX_PROBLEMS = 100
-"""Most that one error tells in full. Who reads more than that at once has the wrong file, and it bounds the message."""
+"""Most problems that one error lists. It bounds the message; more of them mean that it is the wrong file."""
 
 _SHOWN = 60
 # Nothing that ends a line or moves a terminal's cursor may come out of a file's name or text.
@@ -35,12 +35,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend.
+    """One problem.
 
     Args:
-        file: as the caller named it.
-        place: where; None if it concerns the file as a whole.
-        path: as people write it, `pools.gpu_pool.size`; empty for the whole document.
+        file: the file, as the caller named it.
+        place: line and column; None if it concerns the file as a whole.
+        path: path of the value, such as `pools.gpu_pool.size`; empty for the whole document.
         message: what is wrong, and what to do.
     """
 
@@ -72,7 +72,7 @@ class ConfigError(SupervisorError, ValueError):
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """One for each problem, and one more if some were left out."""
+        """Return a line for each problem, and one more if some were left out."""
         lines = [str(problem) for problem in self.problems]
         if self.left_out:
             lines.append(f"{_one_line(self.problems[0].file)}: and {self.left_out} more")
@@ -91,7 +91,7 @@ def _rebuild(problems: tuple[Problem, ...], left_out: int) -> ConfigError:
 
 
 def path_text(path: Path) -> str:
-    """A path as people write it: ``tree[0].children[1].restart``."""
+    """Return a path as text: ``tree[0].children[1].restart``."""
     if not path:
         return ""
     above, part = _text_above(path[:-1]), path[-1]
@@ -100,17 +100,17 @@ def path_text(path: Path) -> str:
     key = part[: _SHOWN + 1]  # it may be as long as the file
     if not _PLAIN_KEY.fullmatch(key):
         key = json.dumps(key, ensure_ascii=False)
-    return f"{above}.{_cut(key)}" if above else _cut(key)
+    return f"{above}.{cut(key)}" if above else cut(key)
 
 
 @lru_cache(8)
 def _text_above(path: Path) -> str:
-    """The same, kept: a problem seldom comes alone, and where one item of a list has one, others have."""
+    """Return the same from a cache: if one item of a list has a problem, others often have it."""
     return path_text(path)
 
 
-def shown(value: object) -> str:
-    """A value for a message, in YAML's words and cut to a readable length."""
+def in_yaml(value: object) -> str:
+    """Return a value for a message, in YAML's words and cut to a readable length."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -120,12 +120,13 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f"the text {_cut(repr(value))}"
-    return _cut(str(value))
+        return f"the text {cut(repr(value))}"
+    return cut(str(value))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+def cut(text: str, limit: int = _SHOWN) -> str:
+    """Return a text cut to a readable length."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def _one_line(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What a file may be: a format is its schema, the rules that no schema can say, and how it is drawn.
+"""Formats of files: a schema, the rules that a schema cannot express, and a drawing.
 
-A distribution that has one of its own names it under the entry point group ``supervisors.formats``, so that
-``python -m supervisors`` knows what to make of such a file.
+A distribution adds a format by naming it under the entry point group ``supervisors.formats``, which
+``python -m supervisors`` reads.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Format:
     """One format of files.
 
     Args:
-        name: for people.
-        schema: of a file's content.
-        check: refuses what the schema cannot say.
-        outline: what a content that has nothing wrong with it looks like.
+        name: for messages.
+        schema: JSON Schema of a file's content.
+        check: reports what the schema cannot express.
+        outline: makes the drawing of a content without problems.
     """
 
     name: str
@@ -42,22 +42,22 @@ class Format:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Those at the top of a file."""
+        """The keys at the top of a file."""
         return frozenset(self.schema["properties"])
 
 
 def examine(
     path: str | os.PathLike[str], choices: Iterable[Format], search: Iterable[str] = ()
 ) -> tuple[Format, Findings]:
-    """Find all that is wrong with a file, as far as it can be told without importing what it names.
+    """Find all problems of a file that can be found without importing the classes it names.
 
     Args:
-        path: of the file.
-        choices: the formats it may have, most likely first; that which knows most of its keys is taken.
+        path: the file.
+        choices: the formats it may have, the likeliest first; the one that knows most of its keys is taken.
         search: folders that come before `sys.path` when a class is looked for.
 
     Returns:
-        The format and what was found. Raises nothing for what the file holds.
+        The format and the findings. No content of a file makes it raise.
     """
     formats = list(choices)
     document, problems = scan_document(path)
@@ -73,10 +73,10 @@ def examine(
 
 
 def read(path: str | os.PathLike[str], form: Format) -> Findings:
-    """Read a file of this format; what it names is not imported yet.
+    """Read a file of this format; the classes it names are not imported yet.
 
     Raises:
-        ConfigError: anything is wrong with it, and all of that at once.
+        ConfigError: the file has problems; it lists all of them.
     """
     _, findings = examine(path, [form])
     findings.raise_if_any()
@@ -84,7 +84,7 @@ def read(path: str | os.PathLike[str], form: Format) -> Findings:
 
 
 def installed() -> list[Format]:
-    """The formats of the distributions that are installed; one that cannot be imported is passed over."""
+    """Return the formats of the installed distributions; one that cannot be imported is left out."""
     found = []
     for entry in entry_points(group=GROUP):
         try:

@@ -1,4 +1,4 @@
-"""``package.module:Name``: what it refers to, and whether that is there, without running any code of the module."""
+"""``package.module:Name``: import it, or find out whether it exists without running any code of the module."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from supervisors.wording import did_you_mean
 __all__ = ["DOTTED", "absent", "absent_module", "resolve"]
 
 DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
-"""What such a path looks like, as a pattern for JSON Schema."""
+"""Such a path, as a pattern for JSON Schema."""
 
 
 def resolve(path: str) -> Any:
     """Import the module and get the name. Runs the module's code, so never on a scheduler's thread.
 
     Raises:
-        ImportError: there is no such module, or its code raised, whatever it was; that is the cause.
+        ImportError: there is no such module, or its code raised an exception, which is the cause.
         AttributeError: it has no such name.
     """
     module, _, name = path.partition(":")
@@ -39,7 +39,7 @@ def resolve(path: str) -> Any:
 
 
 def absent(path: str, search: Sequence[str] = ()) -> str | None:
-    """Why ``package.module:Name`` cannot be imported, as far as that can be told from files; None: nothing against it.
+    """Return why ``package.module:Name`` cannot be imported, as far as files show; None if it probably can.
 
     Args:
         path: the module and the name in it.
@@ -54,7 +54,7 @@ def absent(path: str, search: Sequence[str] = ()) -> str | None:
     try:
         spec, why = _find(module, search)
     except Exception:
-        return None  # a finder of somebody's own that does not work this way: the import will tell
+        return None  # a custom finder that does not work this way: the import itself will show
     if spec is None:
         return why
     bound = _bound(spec)
@@ -62,7 +62,7 @@ def absent(path: str, search: Sequence[str] = ()) -> str | None:
 
 
 def absent_module(module: str, search: Sequence[str] = ()) -> str | None:
-    """The same for a module."""
+    """Return why a module cannot be imported, as far as files show; None if it probably can."""
     if not search and module in sys.modules:
         return None
     try:
@@ -77,7 +77,7 @@ def _no_name(module: str, name: str, known: Sequence[str]) -> str:
 
 
 def _find(module: str, search: Sequence[str]) -> tuple[ModuleSpec | None, str | None]:
-    """The spec, or why there is none. `importlib.util.find_spec` would import the packages above it."""
+    """Return the spec, or why there is none. (`importlib.util.find_spec` would import the packages above it.)"""
     found: ModuleSpec | None = None
     above: Any = None
     name = ""
@@ -102,7 +102,7 @@ _BINDERS = ("exec", "globals", "locals", "setattr", "vars")
 
 
 def _bound(spec: ModuleSpec) -> set[str] | None:
-    """The names that a module's source binds at its top level; None: that cannot be told without running it."""
+    """Return the names that a module's source binds at its top level; None if only running it would show."""
     get_source = getattr(spec.loader, "get_source", None)
     try:
         source = get_source(spec.name) if get_source is not None else None

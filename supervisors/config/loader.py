@@ -33,7 +33,7 @@ MAX_DEPTH = 32
 MAX_VALUES = 10_000
 """Keys and values: a thousand children, say. They are read in 30 ms, without libyaml in 200."""
 
-# Nobody mends more than that by hand, and so many can be made of less than that many bytes.
+# Two bytes are enough for a mistake, so their number has to be bounded.
 _MOST_PROBLEMS = 1_000
 # Tags are refused, so that directives for them are of no use. Each is compared with those before it.
 _MOST_DIRECTIVES = 100
@@ -45,7 +45,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OUT_OF_RANGE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}|^%YAML", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# What PyYAML's scanner says, and what a person can do about it. Matched by their beginnings.
+# Messages of PyYAML's scanner, which has one type of error for all of them, and what to do about each; matched by
+# their beginnings.
 _REMEDIES = (
     ("found character that cannot start any token", "this character cannot begin a value; put the text in quotes"),
     ("found character", "this character cannot begin a value; put the text in quotes"),
@@ -69,7 +70,7 @@ class Node:
         value: a scalar, or the nodes of a mapping or a list.
         place: where it begins.
         keys: where the keys of a mapping stand.
-        refused: what is wrong with it (or with a key of it) has been told; rules about it have nothing to add.
+        refused: a problem of it (or of a key of it) is reported already; rules do not add to that.
     """
 
     value: Scalar | dict[str, Node] | list[Node]
@@ -78,7 +79,7 @@ class Node:
     refused: bool = False
 
     def plain(self) -> Any:
-        """The plain values: dict, list, str, int, float, bool and None."""
+        """Return the plain values: dict, list, str, int, float, bool and None."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -86,7 +87,7 @@ class Node:
         return self.value
 
     def at(self, path: Path) -> Node:
-        """The node at a path, or the last one on the way to it that there is."""
+        """Return the node at a path, or the last one on the way to it that exists."""
         node = self
         for part in path:
             below: Any = node.value
@@ -115,14 +116,14 @@ class Document:
 
 
 def parse_document(text: str | bytes, name: str = "<text>") -> Document:
-    """Read a text that is at hand.
+    """Read a text.
 
     Args:
-        text: in UTF-8.
-        name: what messages call it.
+        text: the text; bytes are UTF-8.
+        name: its name in messages.
 
     Raises:
-        ConfigError: it is not what this loader takes. Nothing else, whatever the text holds.
+        ConfigError: the loader refuses the text. It raises nothing else, whatever the text holds.
     """
     document, problems = _scan(text, name, None)
     if problems or document is None:
@@ -131,14 +132,14 @@ def parse_document(text: str | bytes, name: str = "<text>") -> Document:
 
 
 def scan_document(path: str | os.PathLike[str], name: str | None = None) -> tuple[Document | None, list[Problem]]:
-    """Read a file, for those who have more to say of it: what could be read, and what is wrong so far.
+    """Read a file for further checks: return what could be read, and the problems so far.
 
     Args:
-        path: of a regular file, in UTF-8.
-        name: what messages call it; by default the path.
+        path: a regular file, in UTF-8.
+        name: its name in messages; by default the path.
 
     Returns:
-        The document (None: there is no telling what it says) and the problems. Never raises for what a file holds.
+        The document (None if it could not be read) and the problems. No content of a file makes it raise.
     """
     file = os.fspath(path) if name is None else name
     try:
@@ -180,7 +181,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 class _Stop(Exception):
-    """Something after which nothing sensible can be said."""
+    """A problem after which reading cannot go on."""
 
     def __init__(self, place: Place, path: Path, message: str) -> None:
         self.place = place
@@ -189,7 +190,7 @@ class _Stop(Exception):
 
 
 class _Builder:
-    """Makes the tree of the events, and notes what it refuses on the way."""
+    """Builds the tree from events, and collects problems on the way."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:
         self._name = name
@@ -235,7 +236,7 @@ class _Builder:
         return node
 
     def _decorated(self, event: Any, path: Path) -> bool:
-        """Whether it carries what no value may: an anchor (harmless by itself), a tag, or half a character."""
+        """Return whether a value is refused: for a tag, or half a character. (An anchor is reported, but harmless.)"""
         if event.anchor is not None:
             self._refuse(event, path, f"&{event.anchor} is an anchor; remove it, and write values out where used")
         if event.tag is not None:
@@ -268,11 +269,11 @@ class _Builder:
             key = self._key(event, path)
             if key is None:
                 refused = True  # what the mapping holds is not known in full
-                told = len(self._problems)
+                reported = len(self._problems)
                 if isinstance(event, yaml.CollectionStartEvent):
                     self._node(event, events, path)
                 self._node(next(events), events, path)
-                del self._problems[told:]  # both go, so there is no more to say about them
+                del self._problems[reported:]  # both go, so there is no more to say about them
                 continue
             value = self._node(next(events), events, (*path, key))
             if key in items:
@@ -283,7 +284,7 @@ class _Builder:
         return Node(items, place, keys, refused)
 
     def _key(self, event: Any, path: Path) -> str | None:
-        """The key, as it is written; None: it has been refused."""
+        """Return the key, as it is written; None if it was refused."""
         self._values += 1
         if not isinstance(event, yaml.ScalarEvent):
             self._refuse(event, path, "a key must be text; an alias, a list or a mapping is none")

@@ -2,13 +2,15 @@
 
 YAML 1.1 and 1.2 read some of them differently, and PyYAML reads a third way. Here they are read by the core schema of
 1.2, and what a reader of 1.1 takes for something else is refused, with a word on how to write it so that all agree.
-The exception is base 60 (``12:30:45``), which is text: times are common, and nobody means a number by them.
+The exception is base 60 (``12:30:45``), which is text: times are common, and a number is never meant.
 """
 
 from __future__ import annotations
 
 import math
 import re
+
+from supervisors.config.errors import cut
 
 __all__ = ["Ambiguous", "Scalar", "read_plain"]
 
@@ -38,7 +40,7 @@ class Ambiguous(ValueError):
 
 
 def read_plain(text: str) -> Scalar:
-    """The value of a plain scalar.
+    """Return the value of a plain scalar.
 
     Raises:
         Ambiguous: readers of YAML disagree about it, or it is no number that can be used.
@@ -73,11 +75,7 @@ def read_plain(text: str) -> Scalar:
         raise Ambiguous(f"{text} is no finite number; give a number, or put it in quotes if text is meant")
     if _DISPUTED.fullmatch(text):
         raise Ambiguous(
-            f"{_cut(text)} is not the same number to all readers; write it in decimal without leading zeros or '_', "
+            f"{cut(text, 40)} is not the same number to all readers; write it in decimal without leading zeros or '_', "
             "or put it in quotes if text is meant"
         )
     return text
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:37]}..."

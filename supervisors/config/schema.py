@@ -1,7 +1,7 @@
-"""JSON Schema (draft 2020-12) for what a configuration may say, built from the kinds of children that are known.
+"""JSON Schema (draft 2020-12) of configurations, built from the known kinds of children.
 
-Editors complete and check by it. `errorMessage` is an annotation that some of them show, and so do we: it says in
-plain words what a value must be where the keywords alone would need several sentences.
+Editors complete and check by it. Some of them show the annotation `errorMessage`, and so does `validator`: it says in
+plain words what a value must be, where a message made of the keywords would be long.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ MAX_SECONDS = 1e8
 
 
 def seconds(description: str, default: float | None = None, *, zero: bool = False) -> Schema:
-    """A span of time, above 0 unless `zero`."""
+    """Return the schema of a span of time, above 0 unless `zero`."""
     bound = {"minimum": 0} if zero else {"exclusiveMinimum": 0}
     schema = {"description": description, "type": "number", **bound, "maximum": MAX_SECONDS}
     return schema if default is None else {**schema, "default": default}
 
 
 def or_null(schema: Schema) -> Schema:
-    """The same, or null for "no limit"."""
+    """Return the schema of the same values and null, which means "no limit"."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
 def mapping(description: str, properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
-    """A mapping with these keys and no others."""
+    """Return the schema of a mapping with these keys and no others."""
     schema = {
         "description": description,
         "type": "object",
@@ -63,7 +63,7 @@ def mapping(description: str, properties: Mapping[str, Schema], required: Iterab
 
 
 def children(description: str) -> Schema:
-    """A list of children of any kind."""
+    """Return the schema of a list of children of any kind."""
     return {"description": description, "type": "array", "items": {"$ref": "#/$defs/child"}}
 
 
@@ -138,7 +138,7 @@ ACTOR_KEYS: dict[str, Schema] = {
 
 SUPERVISOR_KEYS: dict[str, Schema] = {
     "strategy": {
-        "description": "Who is restarted with a child that died: one_for_one: it alone. one_for_all: all. "
+        "description": "Which children are restarted when one died: one_for_one: it alone. one_for_all: all. "
         "rest_for_one: those after it.",
         "enum": list(get_args(Strategy)),
         "default": "one_for_one",
@@ -161,7 +161,7 @@ SUPERVISOR_KEYS: dict[str, Schema] = {
 
 
 def definitions(kinds: Iterable[Kind], note: str = "") -> Schema:
-    """The `$defs` for children of these kinds; `note` goes with the message about another kind."""
+    """Return the `$defs` for children of these kinds; `note` is added to the message about an unknown kind."""
     known = list(kinds)
     names = [each.name for each in known]
     kind: Schema = {"description": "What it is; decides which other keys there are.", "enum": names}
@@ -172,7 +172,7 @@ def definitions(kinds: Iterable[Kind], note: str = "") -> Schema:
         "type": "object",
         "properties": {"kind": kind},
         "required": ["kind", "id"],
-        # Not oneOf: a failed `then` tells what is wrong with the child, a failed oneOf that it is none of them.
+        # Not oneOf: an error of `then` is about the child's keys, one of oneOf says only that it is no kind at all.
         "allOf": [
             {
                 "if": {"properties": {"kind": {"const": each.name}}, "required": ["kind"]},
@@ -193,5 +193,5 @@ def definitions(kinds: Iterable[Kind], note: str = "") -> Schema:
 
 
 def document(title: str, body: Schema, kinds: Iterable[Kind], note: str = "") -> Schema:
-    """The schema of a whole file."""
+    """Return the schema of a whole file."""
     return {"$schema": DIALECT, "title": title, **body, "$defs": definitions(kinds, note)}

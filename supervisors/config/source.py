@@ -15,16 +15,16 @@ __all__ = ["MAX_BYTES", "Unreadable", "decode", "place_behind", "read_bytes"]
 MAX_BYTES = 256 * 1024
 """Room for the 10,000 keys and values that the loader takes, at 25 bytes each. Comments take a scanner's time, too."""
 
-# Those that YAML does not allow, and those that end a line to YAML 1.1 and to no editor: places would be wrong.
+# Characters that YAML does not allow, and those that end a line in YAML 1.1 but in no editor: places would be wrong.
 _UNWANTED = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 class Unreadable(Exception):
-    """There is no text to be had.
+    """The file has no readable text.
 
     Args:
         message: why, and what to do.
-        place: where; None for the file as a whole.
+        place: line and column; None for the file as a whole.
     """
 
     def __init__(self, message: str, place: Place | None = None) -> None:
@@ -34,13 +34,13 @@ class Unreadable(Exception):
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of a regular file, one byte more than `MAX_BYTES` at most.
+    """Return the content of a regular file, at most one byte more than `MAX_BYTES`.
 
     Raises:
         Unreadable: it cannot be read, or is a folder, a FIFO or a device.
     """
     try:
-        # Non-blocking: opening a FIFO that nobody writes to would wait for ever.
+        # Non-blocking: opening a FIFO without a writer would block.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             mode = os.fstat(fd).st_mode
@@ -62,10 +62,10 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def decode(data: str | bytes) -> str:
-    """The text, without a byte order mark.
+    """Return the text, without a byte order mark.
 
     Raises:
-        Unreadable: it is too large, is not UTF-8, or has characters that no configuration has.
+        Unreadable: it is too large, is not UTF-8, or has characters that are not allowed.
     """
     size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
@@ -89,6 +89,6 @@ def decode(data: str | bytes) -> str:
 
 
 def place_behind(before: str) -> Place:
-    """Where the text goes on after this part of it."""
+    """Return the place behind this part of a text."""
     lines = before.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return Place(len(lines), len(lines[-1]) + 1)

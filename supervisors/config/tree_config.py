@@ -1,8 +1,8 @@
 """Supervision trees from YAML: the kinds `actor` and `supervisor`, and `load` for a file that is one tree.
 
-Everything is checked before anything is made: syntax, keys and values, then what no schema can say, then that every
-class can be imported. User code runs in the caller's thread while it is imported and in its own thread afterwards;
-only light actors run on the scheduler's, where they belong.
+Everything is checked before anything is made: syntax, keys and values, then the rules that a schema cannot express,
+then that every class can be imported. User code runs in the caller's thread while it is imported, and in threads of its
+own afterwards; only light actors run on the scheduler's.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class SupervisorSpec:
         )
 
     def child_spec(self, **changes: Any) -> ChildSpec:
-        """It as a child of another supervisor.
+        """Return the spec of this supervisor as a child of another one.
 
         Args:
             changes: arguments of `ChildSpec` other than `start`; by default `id` is its name.
@@ -109,10 +109,10 @@ def load(path: str | os.PathLike[str], kinds: Kinds | None = None) -> Supervisor
 
 
 def check_classes(findings: Findings) -> dict[str, Any]:
-    """Import every class that a checked document names, and give its plain content.
+    """Import every class that a checked document names, and return its plain content.
 
     Raises:
-        ConfigError: some of them cannot be imported, or are no actors.
+        ConfigError: some classes cannot be imported, or are no actors.
     """
     findings.raise_if_any()
     todo = [findings.root]
@@ -163,7 +163,7 @@ def _label_actor(child: Mapping[str, Any]) -> Label:
 
 
 def check_backoff(cursor: Cursor) -> None:
-    """Check what only two values of a back-off together tell.
+    """Check that the values of a back-off fit each other.
 
     Args:
         cursor: the back-off.
@@ -229,15 +229,18 @@ KINDS = Kinds([ACTOR, SUPERVISOR])
 
 
 def outline_of(child: Mapping[str, Any], kinds: Kinds) -> Outline:
-    """A child and what is below it, to be drawn."""
-    kind, told = kinds.label(child)
+    """Return the drawing of a child and its descendants."""
+    kind, details = kinds.label(child)
     below = tuple(outline_of(each, kinds) for each in child.get("children", ()))
-    return Outline(child["id"], kind, told, below)
+    return Outline(child["id"], kind, details, below)
 
 
 def tree_format(kinds: Kinds) -> Format:
-    """The format of a file that is one supervisor, with children of these kinds."""
-    keys = {"name": {"description": "Its name, for people.", "type": "string", "minLength": 1}, **SUPERVISOR_KEYS}
+    """Return the format of a file that describes one supervisor, with children of these kinds."""
+    keys = {
+        "name": {"description": "Its name, for logs and drawings.", "type": "string", "minLength": 1},
+        **SUPERVISOR_KEYS,
+    }
     body = mapping("A supervisor with its children.", keys, ["children"])
 
     def check(root: Cursor) -> None:

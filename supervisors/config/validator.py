@@ -1,4 +1,7 @@
-"""A document against its schema: all errors at once, in plain words with the remedy, at their lines and columns."""
+"""Validation of a document by its schema: all errors, in plain words with the remedy, at their lines and columns.
+
+jsonschema finds the errors; this module words and places them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from supervisors.config.cursor import Findings
-from supervisors.config.errors import MAX_PROBLEMS, Path, shown
+from supervisors.config.errors import MAX_PROBLEMS, Path, in_yaml
 from supervisors.config.loader import Node
 from supervisors.wording import did_you_mean
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
-# Twice what is told in full. A hostile file could have one for each of its values, and each costs.
+# Twice what one error lists. A hostile file could have one for each of its values, and each costs time.
 _MOST_ERRORS = 2 * MAX_PROBLEMS
 
 _TYPES = {
@@ -34,21 +37,21 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 
 def validate(findings: Findings, schema: Mapping[str, Any]) -> None:
-    """Add to the findings what the schema has against their document."""
+    """Add to the findings the errors of their document against a schema."""
     root = findings.document.root
     plain = root.plain()
-    told: set[tuple[Path, str]] = set()
+    reported: set[tuple[Path, str]] = set()
     errors = list(itertools.islice(_validator()(schema).iter_errors(plain), _MOST_ERRORS))
     mistyped = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     for error in errors:
         path: Path = tuple(error.absolute_path)
         if path in mistyped and error.validator != "type":
-            continue  # 2.5 is no whole number: that it is not at least 3 either is not news
-        for below, message, at_key in _explain(error, len(told)):
+            continue  # if 2.5 is no whole number, an error that it is below 3 adds nothing
+        for below, message, at_key in _explain(error, len(reported)):
             whole: Path = (*path, *below)
-            if (whole, message) in told:
+            if (whole, message) in reported:
                 continue
-            told.add((whole, message))
+            reported.add((whole, message))
             if _refused(root, path, whole, error.validator):
                 continue
             holder = root.at(whole[:-1]) if at_key else root.at(whole)
@@ -57,7 +60,7 @@ def validate(findings: Findings, schema: Mapping[str, Any]) -> None:
 
 
 def _refused(root: Node, path: Path, whole: Path, rule: object) -> bool:
-    """Whether something else has been told of this value, so that more about it would only confuse."""
+    """Return whether another problem of this value is reported already, so that one more would confuse."""
     if rule == "additionalProperties":
         return False
     if rule == "required":  # a merge or an odd key may stand for what is missing
@@ -81,15 +84,15 @@ def _validator() -> Any:
 
 
 Explained = list[tuple[Path, str, bool]]
-"""Of an error: the way down from its value, the message, and whether it is about the key."""
+"""For each message of an error: the path down from its value, the message, and whether it is about the key."""
 
 
-def _explain(error: ValidationError, told: int) -> Explained:
+def _explain(error: ValidationError, reported: int) -> Explained:
     rule = str(error.validator)
     if "propertyNames" in error.schema_path:
         return [((str(error.instance),), "a name must not be empty", True)]
     if rule == "additionalProperties":
-        return _unknown(error, told)
+        return _unknown(error, reported)
     if rule == "required":
         return _missing(error)
     own: Any = error.schema
@@ -101,12 +104,12 @@ def _explain(error: ValidationError, told: int) -> Explained:
 
 
 def _given(error: ValidationError) -> str:
-    """The value, where it is plain that a text is wanted."""
-    return shown(error.instance).removeprefix("the text ")
+    """Return the value for a message which says already that a text is wanted."""
+    return in_yaml(error.instance).removeprefix("the text ")
 
 
 def _near(error: ValidationError) -> str:
-    """The nearest of the choices that a value would have."""
+    """Return "did you mean" with the choice that is nearest to the value."""
     if not isinstance(error.instance, str):
         return ""
     schemas = [error.schema, *(below.schema for below in error.context or ())]
@@ -123,14 +126,14 @@ def _near(error: ValidationError) -> str:
 # -- about keys
 
 
-def _unknown(error: ValidationError, told: int) -> Explained:
+def _unknown(error: ValidationError, reported: int) -> Explained:
     schema: Any = error.schema
     known = list(schema.get("properties", {}))
     made: Explained = []
     for key in error.instance:  # type: ignore[union-attr]
         if key not in known:
-            # To find it takes longer than all else about a key, and what comes after as many others is not told.
-            near = did_you_mean(key, known, quote=str) if told + len(made) < MAX_PROBLEMS else ""
+            # The search for the nearest name is the dearest part; a message that will not be listed does without.
+            near = did_you_mean(key, known, quote=str) if reported + len(made) < MAX_PROBLEMS else ""
             made.append(((key,), f"unknown key{near or ', known: ' + ', '.join(known)}", True))
     return made
 
@@ -155,7 +158,7 @@ def _type(error: ValidationError) -> str:
     wanted: Any = error.validator_value
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     value: Any = error.instance
-    message = f"must be {' or '.join(_TYPES[name] for name in names)}, not {shown(value)}"
+    message = f"must be {' or '.join(_TYPES[name] for name in names)}, not {in_yaml(value)}"
     if isinstance(value, str):
         if {"number", "integer"} & set(names) and _NUMBER.fullmatch(value):
             return f"{message}; take it out of its quotes"
@@ -166,7 +169,7 @@ def _type(error: ValidationError) -> str:
     elif value is None:
         return f"{message}; give a value, or leave the key out"
     elif "string" in names and not isinstance(value, (dict, list)):
-        return f'{message}; put it in quotes: "{shown(value)}"'
+        return f'{message}; put it in quotes: "{in_yaml(value)}"'
     elif "integer" in names and isinstance(value, float) and value.is_integer():
         return f"{message}; write {value:.0f}"
     return message
@@ -182,7 +185,7 @@ def _choice(error: ValidationError) -> str:
 def _bound(words: str) -> Callable[[ValidationError], str]:
     def explain(error: ValidationError) -> str:
         limit: Any = error.validator_value
-        return f"must be {words} {limit:,.15g}, not {shown(error.instance)}"
+        return f"must be {words} {limit:,.15g}, not {in_yaml(error.instance)}"
 
     return explain
 

@@ -194,7 +194,7 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
         ("children:\n" + actor("a", "Light", ", significant: true"), ["2:68: children[0].significant: a permanent"]),
         (
             "children:\n" + actor("a", "Light", ", restart: temporary, significant: true"),
-            ["2:88: children[0].significant: a significant child needs a supervisor that heeds it"],
+            ["2:88: children[0].significant: a significant child has no effect under this supervisor"],
         ),
         (
             "children:\n" + actor("a", "Light", ", shutdown: brutal"),
