@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from slither_actors.pools.handle import PoolHandle
+from slither_actors.pools.hosts.base import FrameSink
 from slither_actors.pools.hosts.local import LocalHost
 from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.pool import Pool
+from slither_actors.pools.processes.spawner import SpawnerMessage
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.worker.executor import Executor
 from slither_actors.pools.worker.restart_budget import PoolRestarts
 from slither_actors.wire.messages import Hello
-from supervisors import ChildSpec, DynamicSupervisor, StartChild, Supervisor
+from supervisors import ChildSpec, DynamicSupervisor, LightActor, LightRef, Ref, StartChild, Supervisor
 
 IN_VAIN = 8
 """Starts in a row, for each worker, that came to nothing and make a pool give up: by then its pauses are at their
@@ -24,7 +25,7 @@ SHUTDOWN_MARGIN = 1.0
 """Seconds for an Executor beyond its worker's `shutdown`: for the kill, and for reaping."""
 
 
-def pool_child(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any]) -> ChildSpec:
+def pool_child(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]]) -> ChildSpec:
     """The child spec of a pool.
 
     Args:
@@ -35,7 +36,7 @@ def pool_child(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any]) -> 
     return ChildSpec(id=link.name, start=lambda: _start(link, spec, spawner), type="supervisor")
 
 
-def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
+def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]]) -> LightRef[Supervisor]:
     max_failed_starts = None if spec.max_restarts is None else IN_VAIN * spec.size
     # max_restarts=0: a Pool's crash, or executors over their budget, end this pool as a whole. Its runs then hear
     # PoolUnavailable, and the supervisor of pools begins it again after its own back-off.
@@ -50,7 +51,9 @@ def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
     )
 
 
-def _start_executors(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any]) -> Any:
+def _start_executors(
+    link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]]
+) -> LightRef[DynamicSupervisor]:
     # Dynamic, as those stop all at once: eight hung workers must not take eight times `shutdown`.
     budget = spec.max_restarts if spec.max_restarts != "auto" else None
     restarts = link.restarts = PoolRestarts(budget, spec.max_seconds, spec.restart_backoff, link.counters.completed)
@@ -64,12 +67,12 @@ def _start_executors(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any
 
 
 def _executor_child(
-    index: int, link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Any], hello: bytes
+    index: int, link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]], hello: bytes
 ) -> ChildSpec:
     log = StderrLog(f"{link.name}[{index}]")
     made = link.counters.worker(index).made
 
-    def make_host(executor: Any, sink: Any) -> LocalHost:
+    def make_host(executor: LightActor, sink: FrameSink) -> LocalHost:
         return LocalHost(executor, sink, spawner(), spec, log, made, link.counters.exited, link.arena)
 
     return ChildSpec(

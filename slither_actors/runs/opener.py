@@ -6,13 +6,13 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from slither_actors import telemetry
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
 from slither_actors.pools.assignment.job import RunQueue, Target
 from slither_actors.pools.handle import PoolHandle
+from slither_actors.pools.messages import QueueMessage
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.collector import Collector
@@ -24,7 +24,7 @@ from slither_actors.runs.messages import ForBatcher, Wake
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.run import Run
 from slither_actors.runs.run_failure import not_started
-from supervisors import ChildSpec, Crashed, ExitReason, Scheduler, SchedulerStopped, StartChild
+from supervisors import ChildSpec, Crashed, ExitReason, Ref, Scheduler, SchedulerStopped, StartChild
 from supervisors.runtime.interrupts import Event
 
 
@@ -44,7 +44,7 @@ class RunOpener:
         scheduler: Scheduler,
         links: dict[str, PoolHandle],
         specs: Mapping[str, PoolSpec],
-        supervisor: Callable[[], Any],
+        supervisor: Callable[[], Ref[StartChild]],
         stopped: Callable[[], bool],
     ) -> None:
         self._scheduler = scheduler
@@ -146,7 +146,7 @@ class RunOpener:
     def _start(
         self,
         run: Run,
-        pool: Any,
+        pool: Ref[QueueMessage],
         pool_error: Callable[[ExitReason], BaseException],
         affinity: str,
         timeout: float | None,

@@ -19,7 +19,7 @@ from slither_actors.errors import SlitherError, StartTimeout
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.processes import interpreter
-from slither_actors.pools.processes.spawner import Spawner
+from slither_actors.pools.processes.spawner import Spawner, SpawnerMessage
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN, pool_child
@@ -28,11 +28,14 @@ from supervisors import (
     Backoff,
     ChildSpec,
     Crashed,
+    DaemonRef,
     DynamicSupervisor,
     LightRef,
+    Ref,
     Scheduler,
     SchedulerStopped,
     Shutdown,
+    StartChild,
     StartFailed,
     Supervisor,
     TerminateChild,
@@ -89,12 +92,11 @@ class SystemTree:
         self._draining = False
         self.cut: tuple[str, ...] = ()
         """The actors beside the pools that were cut off in a drain, by their ids."""
-        self._spawner: Any = None
+        self._spawner: Ref[SpawnerMessage] | None = None
         self._spawner_actor: Spawner | None = None
         self.root: LightRef[Supervisor] | None = None
         """None until it is started."""
-        self.runs: Any = None
-        """The supervisor of runs; another one after a restart."""
+        self._runs: LightRef[DynamicSupervisor] | None = None
         self.children: LightRef[Supervisor] | None = None
         """The supervisor of the actors beside the pools; another one after a restart."""
 
@@ -201,25 +203,38 @@ class SystemTree:
                 "long, not in __init__ or on_start, or give it more time by a larger PoolSpec(start_timeout=...)",
             ) from None
 
-    def _start_spawner(self) -> Any:
-        self._spawner = Spawner.start(self._scheduler, self._note_spawner, self._processes)
-        return self._spawner
+    def _start_spawner(self) -> DaemonRef[Spawner]:
+        ref = Spawner.start(self._scheduler, self._note_spawner, self._processes)
+        self._spawner = ref
+        return ref
+
+    def _spawner_now(self) -> Ref[SpawnerMessage]:
+        """The reference of the Spawner; another one after a restart."""
+        spawner = self._spawner
+        assert spawner is not None  # it starts before the pools
+        return spawner
 
     def _note_spawner(self, actor: Spawner) -> None:
         self._spawner_actor = actor
 
-    def _start_pools(self) -> Any:
+    def _start_pools(self) -> LightRef[Supervisor]:
         # One pool's end never ends another: no budget here, each comes back after its own back-off.
         return Supervisor.start(
-            [pool_child(link, self._specs[name], lambda: self._spawner) for name, link in self._links.items()],
+            [pool_child(link, self._specs[name], self._spawner_now) for name, link in self._links.items()],
             max_restarts=None,
             restart_backoff=POOL_RESTART,
             name="pools",
         )
 
-    def _start_runs(self) -> Any:
-        self.runs = DynamicSupervisor.start(max_restarts=None, name="runs")
-        return self.runs
+    def _start_runs(self) -> LightRef[DynamicSupervisor]:
+        self._runs = DynamicSupervisor.start(max_restarts=None, name="runs")
+        return self._runs
+
+    def runs(self) -> Ref[StartChild]:
+        """Return the supervisor of runs; another one after a restart. Once the tree has started."""
+        runs = self._runs
+        assert runs is not None
+        return runs
 
     def _start_children(self) -> Any:
         if self._draining:  # restarted behind the Spawner or the pools

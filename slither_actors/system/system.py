@@ -111,9 +111,7 @@ class System:
         self._start_lock = threading.RLock()
         self._stopper: threading.Thread | None = None
         self._pools_ready = False
-        self._opener = RunOpener(
-            self._scheduler, self._links, self._specs, lambda: self._tree.runs, lambda: self.stopped
-        )
+        self._opener = RunOpener(self._scheduler, self._links, self._specs, self._tree.runs, lambda: self.stopped)
         self._snapshots = Snapshots(self._scheduler, self._tree, self._links, self._opener)
         self.dispatch = Dispatcher(self, defaults)
         registry.known.add(self)

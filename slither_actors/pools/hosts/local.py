@@ -13,14 +13,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.hosts import gil_io
 from slither_actors.pools.hosts.base import Death, FrameSink, Progress, Spawned, SpawnFailed
 from slither_actors.pools.hosts.stack import READ, told
 from slither_actors.pools.hosts.stderr import StderrLog, StderrTail
 from slither_actors.pools.processes import cursor_page, interpreter
-from slither_actors.pools.processes.spawner import Reaped, Spawn
+from slither_actors.pools.processes.spawner import Reaped, Spawn, SpawnerMessage
 from slither_actors.pools.processes.table import WorkerProcess, adopts, reap_orphans, reap_strays
 from slither_actors.pools.shared_memory import ReplyArena, RequestArena
 from slither_actors.pools.spec import PoolSpec
@@ -29,12 +28,8 @@ from slither_actors.wire.frames import FREED, FROM_WORKER, FrameParser, Protocol
 from slither_actors.wire.shared_memory import freed_body
 from slither_actors.worker import boot
 from slither_actors.worker.stacks import STACK_SIGNAL
+from supervisors import LightActor, Ref
 from supervisors.runtime.descriptors import close
-
-if TYPE_CHECKING:
-    import pykka
-
-    from supervisors import LightActor
 
 MAX_PARTS = 512
 """Buffers for one writev: below IOV_MAX (1,024 on Linux and macOS), and a turn of the scheduler stays short."""
@@ -84,7 +79,7 @@ class LocalHost:
         self,
         executor: LightActor,
         sink: FrameSink,
-        spawner: pykka.ActorRef[Any],
+        spawner: Ref[SpawnerMessage],
         spec: PoolSpec,
         log: StderrLog,
         made: Callable[[], None],

@@ -18,7 +18,7 @@ import threading
 from _socket import AF_UNIX, SOCK_STREAM, socketpair  # `socket` itself takes 9 ms to import, and wraps these three
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Self
+from typing import Self, TypeAlias, assert_never
 
 from msgspec import Struct
 from pykka import ActorDeadError
@@ -97,55 +97,40 @@ class SpawnerStatistics(Struct, frozen=True):
     guardian: int | None
 
 
-class Spawn:
+class Spawn(Struct, frozen=True):
     """To the Spawner: make a worker process.
 
     Args:
         argv: from the descriptors (request, reply, lifeline, and those of the shared memory or that of the cursor, if
             there are any) to the command line.
         env: variables over the host's environment.
-        answer: called on the scheduler's thread with the WorkerProcess or the OSError.
+        answer: called on the scheduler's thread with the WorkerProcess or the error.
         arena: of the pool; None where no memory is shared.
         python: the worker's interpreter, which the guardian runs on where this process's own is of no use.
         size: workers of the pool.
     """
 
-    __slots__ = ("answer", "arena", "argv", "env", "python", "size")
-
-    def __init__(
-        self,
-        argv: Callable[..., Sequence[str]],
-        env: Mapping[str, str],
-        answer: Callable[[WorkerProcess | Exception], None],
-        arena: RequestArena | None = None,
-        *,
-        python: str = "",
-        size: int = 1,
-    ) -> None:
-        self.python = python
-        self.size = size
-        self.argv = argv
-        self.env = env
-        self.answer = answer
-        self.arena = arena
+    argv: Callable[..., Sequence[str]]
+    env: Mapping[str, str]
+    answer: Callable[[WorkerProcess | Exception], None]
+    arena: RequestArena | None = None
+    python: str = ""
+    size: int = 1
 
 
-class Reaped:
+class Reaped(Struct, frozen=True):
     """To the Spawner: the group of this worker is gone, the guardian may forget it."""
 
-    __slots__ = ("pid",)
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    pid: int
 
 
-class Kill:
+class Kill(Struct, frozen=True):
     """To the Spawner: this process may not kill that group; the guardian, with the rights of its start, may."""
 
-    __slots__ = ("group",)
+    group: int
 
-    def __init__(self, group: int) -> None:
-        self.group = group
+
+SpawnerMessage: TypeAlias = Spawn | Reaped | Kill
 
 
 class Spawner(DaemonActor):
@@ -173,9 +158,8 @@ class Spawner(DaemonActor):
         block_sigpipe()
         return None
 
-    def on_receive(self, message: Any) -> None:
-        """Serve `Spawn`, `Reaped` and `Kill`. Nothing that goes wrong with one of them may end the thread, and with it
-        all workers of the System."""
+    def on_receive(self, message: SpawnerMessage) -> None:
+        """Serve one message. No error of it may end the thread, and with it all workers of the System."""
         if isinstance(message, Spawn):
             try:
                 with _making:
@@ -190,6 +174,8 @@ class Spawner(DaemonActor):
             self._tell_guardian(self._guardian.forget, message.pid)
         elif isinstance(message, Kill):
             self._tell_guardian(self._guardian.kill, message.group)
+        else:
+            assert_never(message)
 
     def _tell_guardian(self, what: Callable[[int], object], group: int) -> None:
         try:
