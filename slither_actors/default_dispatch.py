@@ -88,24 +88,8 @@ class Dispatch:
 
         Args:
             items: any iterable of Items or bare payloads, finite or not.
-            executor: SnakeBridge, Snakepit, an own RemoteExecutor or InlineExecutor (class or instance); not needed
-                where `function` or `command` tells.
-            module, function, each: for SnakeBridge: what the workers call; ``each=True`` calls it with one payload at
-                a time.
-            command: for Snakepit: a command of the pool's adapter.
-            pool: its name; "default" or the only one unless given.
-            strategy: FixedBatch, WeightedBatch, KeyPartition or an own one (class or instance), with its own options.
-            batch_size: items in a batch (the strategy's own default unless given).
-            max_in_flight: workers that this run may occupy at a time (all of its pool; inline executors: 8 threads).
-            prefetch: batches beyond that which may be pulled ahead (3 for each of max_in_flight; 0 sends none ahead).
-            max_in_flight_bytes: nothing new is pulled or encoded while encoded requests and held replies exceed it (no
-                bound). What was pulled before its size was known waits: batches that are not full, and a few items.
-            ordering: "preserve" (input order) or "as_completed".
-            on_error: "halt", "skip", Retry(...) or Route(function).
-            timeout: seconds a batch may take before its worker is killed (the pool's, 30.0 unless given; None for no
-                bound). It also bounds what is being executed when the run is left, which is not interrupted.
-            linger: seconds after which a part-filled batch is sent (only full ones unless given).
-            context: Context; its session id travels with each batch.
+            options: those of `slither_actors.option_types.RunKwargs`, and the parameters of an executor or strategy
+                class of your own. docs/options.md has a table of them.
 
         Raises:
             OptionError: an option is unknown or has a bad value.

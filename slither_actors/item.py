@@ -1,10 +1,10 @@
-"""Item: one piece of work on its way through a run."""
+"""Item: one piece of work in a run."""
 
 from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from types import MappingProxyType
 from typing import Any, NoReturn, Self, cast, final, overload
 
@@ -18,7 +18,7 @@ class _Empty(msgspec.Struct, frozen=True, gc=False):
     payload is not tracked either (number, text, bytes) is not tracked, which halves what a large list of them costs.
     """
 
-    def __getitem__(self, key: Any) -> NoReturn:
+    def __getitem__(self, key: object) -> NoReturn:
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[Any]:
@@ -30,16 +30,16 @@ class _Empty(msgspec.Struct, frozen=True, gc=False):
     def __contains__(self, key: object) -> bool:
         return False
 
-    def get(self, key: Any, default: Any = None, /) -> Any:
+    def get(self, key: object, default: object = None, /) -> Any:
         return default
 
-    def keys(self) -> Any:
+    def keys(self) -> KeysView[Any]:
         return _NOTHING.keys()
 
-    def values(self) -> Any:
+    def values(self) -> ValuesView[Any]:
         return _NOTHING.values()
 
-    def items(self) -> Any:
+    def items(self) -> ItemsView[Any, Any]:
         return _NOTHING.items()
 
     def __eq__(self, other: object) -> bool:
@@ -69,14 +69,14 @@ _MISSING: Any = object()
 
 @final
 class Item(msgspec.Struct, frozen=True):
-    """One piece of work: a payload with an id. Immutable; what changes one gives a new one with the same id.
+    """One piece of work: a payload with an id. Immutable; its methods return changed copies with the same id.
 
-    Made by position where it matters, ``Item(id, payload)``: nothing is checked, which is what makes it cheap (80 ns).
+    ``Item(id, payload)`` checks nothing, and so takes 80 ns; `wrap` checks.
 
     Args:
-        id: names the item in results and errors; anything that can be hashed, unique in its run if results are to be
-            told apart. It is not sent to workers.
-        payload: what the worker's function gets; in a result, what it returned.
+        id: name of the item in results and errors; any hashable value, unique in its run if results are to be
+            distinguished. It is not sent to workers.
+        payload: argument of the worker's function; in a result, its return value.
         meta: read-only facts that travel beside the payload and are not sent to workers. Of a skipped item:
             ``error`` and ``skipped``.
         route: where it goes in a pipeline of several stages.
@@ -94,9 +94,9 @@ class Item(msgspec.Struct, frozen=True):
     @classmethod
     def wrap(
         cls,
-        payload: Any,
+        payload: object,
         *,
-        id: Any = None,  # noqa: A002
+        id: object = None,  # noqa: A002
         meta: Mapping[str, Any] | None = None,
         route: str = "default",
     ) -> Item:
@@ -130,16 +130,16 @@ class Item(msgspec.Struct, frozen=True):
             return [entry if type(entry) is Item else Item(i, entry) for i, entry in enumerate(entries)]
         return list(map(Item, itertools.count(), entries))
 
-    def update_payload(self, payload: Any) -> Item:
+    def update_payload(self, payload: object) -> Item:
         """Return this item with another payload."""
         return Item(self.id, payload, self.meta, self.route)
 
     @overload
-    def put_meta(self, key: str, value: Any, /, **entries: Any) -> Item: ...
+    def put_meta(self, key: str, value: object, /, **entries: object) -> Item: ...
     @overload
-    def put_meta(self, /, **entries: Any) -> Item: ...
+    def put_meta(self, /, **entries: object) -> Item: ...
 
-    def put_meta(self, key: Any = _MISSING, value: Any = _MISSING, /, **entries: Any) -> Item:
+    def put_meta(self, key: object = _MISSING, value: object = _MISSING, /, **entries: object) -> Item:
         """Return this item with more meta: ``put_meta("key", value)`` or ``put_meta(key=value, ...)``. Later ones win.
 
         Raises:
@@ -148,7 +148,10 @@ class Item(msgspec.Struct, frozen=True):
         if key is not _MISSING:
             if value is _MISSING:
                 raise TypeError(f"put_meta({key!r}) lacks the value: put_meta({key!r}, value)")
-            entries = {key: value, **entries}
+            return self._with_meta({key: value, **entries})
+        return self._with_meta(entries)
+
+    def _with_meta(self, entries: Mapping[Any, object]) -> Item:
         return Item(self.id, self.payload, MappingProxyType({**self.meta, **entries}), self.route)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -162,5 +165,5 @@ def _read_only(meta: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return MappingProxyType(dict(meta)) if meta else EMPTY
 
 
-def _restore(id: Any, payload: Any, meta: Mapping[str, Any], route: str) -> Item:  # noqa: A002
+def _restore(id: object, payload: object, meta: Mapping[str, Any], route: str) -> Item:  # noqa: A002
     return Item(id, payload, _read_only(meta), route)

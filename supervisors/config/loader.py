@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -170,7 +170,7 @@ def _scan(data: str | bytes, name: str, folder: str | None) -> tuple[Document | 
     return (None if root is None else Document(name, root, folder)), problems
 
 
-def _events(text: str) -> Iterator[Any]:
+def _events(text: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except (ValueError, OverflowError):
@@ -198,7 +198,7 @@ class _Builder:
         self._values = 0
         self._depth = 0
 
-    def document(self, events: Iterator[Any]) -> Node:
+    def document(self, events: Iterator[yaml.Event]) -> Node:
         root: Node | None = None
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -210,13 +210,13 @@ class _Builder:
             raise _Stop(Place(1, 1), (), "the file is empty")
         return root
 
-    def _refuse(self, event: Any, path: Path, message: str) -> None:
+    def _refuse(self, event: yaml.Event, path: Path, message: str) -> None:
         place = _place(event.start_mark)
         if len(self._problems) >= _MOST_PROBLEMS:
             raise _Stop(place, path, f"more than {_MOST_PROBLEMS:,} mistakes; what follows has not been read")
         self._problems.append(Problem(self._name, place, path_text(path), message))
 
-    def _node(self, event: Any, events: Iterator[Any], path: Path) -> Node:
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], path: Path) -> Node:
         place = _place(event.start_mark)
         self._values += 1
         if self._values > MAX_VALUES:
@@ -224,6 +224,7 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, path, f"*{event.anchor} is an alias; write the value out where it is used")
             return Node(None, place, refused=True)
+        assert isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent))
         refused = self._decorated(event, path)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path, place, refused)
@@ -235,7 +236,7 @@ class _Builder:
         self._depth -= 1
         return node
 
-    def _decorated(self, event: Any, path: Path) -> bool:
+    def _decorated(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, path: Path) -> bool:
         """Return whether a value is refused: for a tag, or half a character. (An anchor is reported, but harmless.)"""
         if event.anchor is not None:
             self._refuse(event, path, f"&{event.anchor} is an anchor; remove it, and write values out where used")
@@ -246,7 +247,7 @@ class _Builder:
             return True
         return event.tag is not None
 
-    def _scalar(self, event: Any, path: Path, place: Place, refused: bool) -> Node:
+    def _scalar(self, event: yaml.ScalarEvent, path: Path, place: Place, refused: bool) -> Node:
         text: str = event.value
         if event.style or refused:  # quoted, or a block: text
             return Node(text, place, refused=refused)
@@ -256,13 +257,13 @@ class _Builder:
             self._refuse(event, path, str(error))
             return Node(text, place, refused=True)
 
-    def _list(self, events: Iterator[Any], path: Path, place: Place, refused: bool) -> Node:
+    def _list(self, events: Iterator[yaml.Event], path: Path, place: Place, refused: bool) -> Node:
         items: list[Node] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             items.append(self._node(event, events, (*path, len(items))))
         return Node(items, place, refused=refused)
 
-    def _mapping(self, events: Iterator[Any], path: Path, place: Place, refused: bool) -> Node:
+    def _mapping(self, events: Iterator[yaml.Event], path: Path, place: Place, refused: bool) -> Node:
         items: dict[str, Node] = {}
         keys: dict[str, Place] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
@@ -283,7 +284,7 @@ class _Builder:
                 keys[key] = _place(event.start_mark)
         return Node(items, place, keys, refused)
 
-    def _key(self, event: Any, path: Path) -> str | None:
+    def _key(self, event: yaml.Event, path: Path) -> str | None:
         """Return the key, as it is written; None if it was refused."""
         self._values += 1
         if not isinstance(event, yaml.ScalarEvent):
@@ -301,7 +302,14 @@ class _Builder:
         return value
 
 
-def _place(mark: Any) -> Place:
+class _Mark(Protocol):
+    """A mark of either of PyYAML's parsers."""
+
+    line: int
+    column: int
+
+
+def _place(mark: _Mark | None) -> Place:
     return Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
 
 
