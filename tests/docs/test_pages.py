@@ -14,7 +14,7 @@ SCRIPTS = [
     for page in PAGES
     for number, (script, printed) in enumerate(page.scripts, 1)
 ]
-ALL = [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
+ALL = [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
 
 
 @pytest.mark.parametrize(("page", "script", "printed"), SCRIPTS)
