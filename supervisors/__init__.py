@@ -76,7 +76,8 @@ from supervisors.supervision.partitions import Partitions, PartitionSupervisor
 from supervisors.supervision.run import run
 from supervisors.supervision.snapshot import TreeNode, tree
 from supervisors.supervision.supervisor import Supervisor
-from supervisors.supervision.tasks import TaskFuture, Tasks, TaskSupervisor
+from supervisors.supervision.task_future import TaskFuture
+from supervisors.supervision.tasks import Tasks, TaskSupervisor
 
 if TYPE_CHECKING:
     from supervisors.config.errors import ConfigError

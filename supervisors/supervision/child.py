@@ -1,20 +1,17 @@
-"""Code that both kinds of supervisor share: the record of a child, and the begin of its start."""
+"""A supervisor's record of one child, and the numbers of all."""
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pykka
 from msgspec import Struct
 
-from supervisors.actors.events import record
-from supervisors.actors.lifecycle import Ignored, Lifecycle, Monitor, StartOutcome, lifecycle_of, monitor
-from supervisors.actors.light_actor import LightActor
+from supervisors.actors.lifecycle import Lifecycle, Monitor, StartOutcome, lifecycle_of
 from supervisors.actors.registry import Claim
-from supervisors.exits import IGNORE, Crashed, Draining, ExitReason, Killed, Normal, Shutdown, StartTimeout
+from supervisors.exits import Crashed, Draining, ExitReason, Shutdown
 from supervisors.runtime.scheduler import Timer
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, BackoffState, RestartIntensity
@@ -22,24 +19,7 @@ from supervisors.supervision.messages import ChildInfo, ChildState
 from supervisors.supervision.restart_policy import ChildView
 from supervisors.wording import shown
 
-__all__ = [
-    "KILL_GRACE",
-    "Child",
-    "SupervisorStatistics",
-    "checked_name",
-    "find",
-    "holder_of",
-    "launch",
-    "not_a_spec",
-    "report_crash",
-    "report_failed_start",
-    "report_stop",
-    "shutdown_reason",
-    "statistics_of",
-]
-
-# The killer itself reports the end, so that this limit is only reached by a child on another scheduler that is stuck.
-KILL_GRACE = 1.0
+__all__ = ["Child", "SupervisorStatistics", "checked_name", "find", "shutdown_reason", "statistics_of"]
 
 
 class Child:
@@ -221,118 +201,3 @@ def checked_name(name: str | None) -> str | None:
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a text or None, not {shown(name)}")
     return name
-
-
-def not_a_spec(given: object) -> str:
-    """Return the error message for a value that should be a ChildSpec."""
-    if isinstance(given, type):
-        return f"a child must be a ChildSpec, not a class: ChildSpec(id=..., start={given.__name__}.start)"
-    if isinstance(given, Mapping):
-        return f"a child must be a ChildSpec, not a mapping: ChildSpec(id=..., start=...), not {shown(given)}"
-    return f"a child must be a ChildSpec, not {shown(given)}"
-
-
-def holder_of(child_id: Hashable, supervisor: object) -> str:
-    """Return the words by which messages name the holder of a registered name."""
-    return f"child {shown(child_id)} of {supervisor}"
-
-
-def launch(
-    child: Child,
-    supervisor: LightActor,
-    known: Mapping[pykka.ActorRef[Any], Child],
-    reported: Callable[[StartOutcome], object],
-) -> StartOutcome | None:
-    """Call the start function of a child.
-
-    Args:
-        child: the child to start.
-        supervisor: its supervisor.
-        known: the supervisor's children by reference; the start function must not return one of these.
-        reported: called with the outcome of the start, on any thread, if this function returns None. May be called
-            twice if the start exceeds its limit; the first call counts.
-
-    Returns:
-        The outcome, if it is known at once. None: `child.ref` is set, and the supervisor monitors it.
-    """
-    child.incarnation += 1
-    child.state = "starting"
-    child.owed = False
-    child.overdue = None
-    try:
-        spec = child.spec
-        if spec.register is not None and child.claim is None:
-            child.claim = supervisor.scheduler.registry.claim(spec.register, holder_of(spec.id, supervisor))
-        if spec.restart == "temporary":
-            # Started once only, so that the arguments which its start function holds can be freed now.
-            child.spec = spec.without_start()
-        answer: Any = spec.start()
-        if answer is IGNORE:
-            return Ignored()
-        lifecycle = _checked_answer(answer, supervisor, known)
-    except BaseException as exc:
-        return Crashed(exc)
-    lifecycle.supervisor = supervisor
-    child.ref = answer
-    child.monitor = monitor(answer, supervisor)
-    # Before the listener, which may be called at once and cancels it.
-    if spec.start_timeout is not None:
-        child.start_timer = supervisor.call_later(spec.start_timeout, _start_overdue, child, supervisor, reported)
-    lifecycle.start.listen(reported)
-    return None
-
-
-def _start_overdue(child: Child, supervisor: LightActor, reported: Callable[[StartOutcome], object]) -> None:
-    """Kill a child whose start takes too long; the report of its end completes the start, as a failed one."""
-    limit = child.spec.start_timeout
-    assert limit is not None
-    child.overdue = Crashed(StartTimeout(child.spec.id, limit))
-    child.start_timer = supervisor.call_later(KILL_GRACE, reported, Killed())
-    child.lifecycle.kill()
-
-
-def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[pykka.ActorRef[Any], Child]) -> Lifecycle:
-    """Return the lifecycle of the actor that a start function returned, if that can be a child."""
-    if not isinstance(answer, pykka.ActorRef):
-        raise TypeError(f"the start function must return a reference or IGNORE, not {shown(answer)}")
-    lifecycle = lifecycle_of(answer)
-    if lifecycle is None:
-        answer.stop(block=False)
-        name = answer.actor_class.__name__
-        raise TypeError(f"{name} cannot be supervised as it is: start supervise_threading({name})")
-    other = known.get(answer)
-    if other is not None:
-        raise ValueError(
-            f"the start function returned the running actor of child {shown(other.spec.id)}: it must start a new one"
-        )
-    if lifecycle.supervisor is not None:
-        raise ValueError(
-            f"the start function returned an actor that is a child of {lifecycle.supervisor} already: "
-            "it must start a new one"
-        )
-    if answer is supervisor.actor_ref:
-        raise ValueError("the start function returned the reference of its own supervisor: it must start a new actor")
-    return lifecycle
-
-
-def report_crash(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
-    """Record the crash of a child that is not restarted. The actor's own exit record has the traceback."""
-    level = logging.ERROR if isinstance(reason, Crashed) else logging.WARNING
-    data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
-    record(supervisor.scheduler, "child_crashed", level, data)
-
-
-def report_failed_start(supervisor: LightActor, child: Child, reason: ExitReason) -> None:
-    """Record that a restart of a child has failed. A start function that raises leaves no other record."""
-    data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
-    exception = reason.exception if isinstance(reason, Crashed) else None
-    record(supervisor.scheduler, "start_failed", logging.ERROR, data, exception)
-
-
-def report_stop(supervisor: LightActor, child: Child, reason: ExitReason | None) -> None:
-    """Record the end of a stopped child if its reason is not as expected (None: the end was not reported in time)."""
-    child.last_reason = reason
-    if not (isinstance(reason, (Normal, Shutdown)) or (child.spec.brutal and isinstance(reason, Killed))):
-        data = {"supervisor": str(supervisor), "child": child.spec.id, "reason": reason}
-        exception = reason.exception if isinstance(reason, Crashed) else None
-        record(supervisor.scheduler, "stop_problem", logging.WARNING, data, exception)

@@ -24,21 +24,16 @@ from supervisors.exits import (
     is_abnormal,
 )
 from supervisors.supervision.child import (
-    KILL_GRACE,
     Child,
     SupervisorStatistics,
     checked_name,
     find,
-    launch,
-    not_a_spec,
-    report_crash,
-    report_failed_start,
-    report_stop,
     shutdown_reason,
     statistics_of,
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, RestartIntensity, RestartPolicy
+from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
 from supervisors.supervision.messages import (
     ChildCounts,
     CountChildren,
@@ -51,7 +46,8 @@ from supervisors.supervision.messages import (
     TerminateChild,
     WhichChildren,
 )
-from supervisors.supervision.operations import answer, report_unexpected
+from supervisors.supervision.operations import answer
+from supervisors.supervision.reports import report_crash, report_failed_start, report_stop, report_unexpected
 from supervisors.supervision.restart_policy import is_restarted
 from supervisors.wording import shown
 

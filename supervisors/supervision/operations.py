@@ -13,7 +13,7 @@ from supervisors.actors.light_actor import LightActor
 from supervisors.exits import StartFailed, SupervisorError, SupervisorStopping
 from supervisors.wording import text_of
 
-__all__ = ["Operation", "Operator", "answer", "report_unexpected", "requested"]
+__all__ = ["Operation", "Operator", "answer", "requested"]
 
 T = TypeVar("T")
 
@@ -50,12 +50,6 @@ def answer(supervisor: LightActor, reply: Callable[[T], object] | None, result: 
         exception = result.cause if isinstance(result, StartFailed) else None
         data = {"supervisor": str(supervisor), "error": text_of(result)}
         record(supervisor.scheduler, "request_failed", logging.WARNING, data, exception)
-
-
-def report_unexpected(supervisor: LightActor, message: object) -> None:
-    """Log a message that the supervisor does not know, and drop it."""
-    data = {"supervisor": str(supervisor), "type": type(message).__name__}
-    record(supervisor.scheduler, "unexpected_message", logging.WARNING, data)
 
 
 def _call(reply: Callable[[T], object], result: T) -> None:

@@ -12,9 +12,9 @@ import pykka
 from supervisors.actors.light_ref import LightRef
 from supervisors.actors.registry import NotRegistered
 from supervisors.actors.via import Via
-from supervisors.supervision.child import not_a_spec
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff
+from supervisors.supervision.launch import not_a_spec
 from supervisors.supervision.restart_policy import Strategy
 from supervisors.supervision.supervisor import Supervisor
 from supervisors.wording import shown

@@ -17,9 +17,9 @@ from supervisors.actors.lifecycle import checked_lifecycle
 from supervisors.actors.light_actor import LightActor
 from supervisors.exits import IGNORE, ExitReason, Killed, Normal, Shutdown, StartAnswer
 from supervisors.runtime.scheduler import Scheduler
-from supervisors.supervision.child import KILL_GRACE
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.client import start_failure, wait_started
+from supervisors.supervision.launch import KILL_GRACE
 from supervisors.wording import shown
 
 __all__ = ["SIGNALS", "Startable", "run"]

@@ -27,21 +27,16 @@ from supervisors.exits import (
     is_abnormal,
 )
 from supervisors.supervision.child import (
-    KILL_GRACE,
     Child,
     SupervisorStatistics,
     checked_name,
     find,
-    launch,
-    not_a_spec,
-    report_crash,
-    report_failed_start,
-    report_stop,
     shutdown_reason,
     statistics_of,
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, RestartIntensity
+from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
 from supervisors.supervision.messages import (
     CountChildren,
     DeleteChild,
@@ -52,7 +47,8 @@ from supervisors.supervision.messages import (
     WhichChildren,
     counts,
 )
-from supervisors.supervision.operations import Operation, Operator, answer, report_unexpected, requested
+from supervisors.supervision.operations import Operation, Operator, answer, requested
+from supervisors.supervision.reports import report_crash, report_failed_start, report_stop, report_unexpected
 from supervisors.supervision.restart_policy import (
     AutoShutdown,
     ChildView,

@@ -5,24 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 import pykka
 
 from supervisors.actors.daemon_actor import DaemonActor
-from supervisors.actors.futures import GuardedFuture, check_may_block, check_timeout
-from supervisors.actors.lifecycle import Down, Latch, monitor
+from supervisors.actors.futures import check_may_block, check_timeout
+from supervisors.actors.lifecycle import Down, monitor
 from supervisors.actors.via import Via
-from supervisors.exits import CallTimeout, Normal
+from supervisors.exits import Normal
 from supervisors.supervision.child_spec import ChildSpec
-from supervisors.supervision.client import kill, start_child
+from supervisors.supervision.client import start_child
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
 from supervisors.supervision.messages import StartChild
+from supervisors.supervision.task_future import TaskFuture
+from supervisors.supervision.task_stream import TaskStream
 from supervisors.wording import shown
 
-__all__ = ["TaskFuture", "TaskSupervisor", "Tasks"]
+__all__ = ["TaskSupervisor", "Tasks"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -44,47 +45,6 @@ class TaskSupervisor(DynamicSupervisor):
 
     def __init__(self, max_children: int | None = None, name: str | None = None) -> None:
         super().__init__(max_children=max_children, name=name)
-
-
-class TaskFuture(GuardedFuture[T]):
-    """The result of a task: `get` waits for it, as of the future of an `ask`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._task: pykka.ActorRef[Any] | None = None
-        self._cancelled = False
-        self._latch: Latch[TaskFuture[T]] = Latch()
-
-    def cancel(self) -> None:
-        """Kill the task, unless it has ended: `get` raises ActorDeadError. Its thread is abandoned.
-
-        From any thread; never blocks.
-        """
-        self._fail(pykka.ActorDeadError("the task was cancelled"))
-        self._cancelled = True
-        if self._task is not None:
-            kill(self._task)
-
-    def _when_set(self, listener: Callable[[TaskFuture[T]], object]) -> None:
-        self._latch.listen(listener)
-
-    def _running(self, task: pykka.ActorRef[Any]) -> None:
-        """Note the actor of the task, which may end without a result."""
-        self._task = task
-        monitor(task, self._task_down)
-        if self._cancelled:  # it was set before `cancel` could see the task
-            kill(task)
-
-    def _task_down(self, down: Down) -> None:
-        self._fail(pykka.ActorDeadError(f"the task ended without a result: {shown(down.reason)}"))
-
-    def _fail(self, error: BaseException) -> None:
-        with contextlib.suppress(queue.Full):
-            self.set_exception((type(error), error, error.__traceback__))
-
-    def _set(self, answer: tuple[Any, Any]) -> None:
-        super()._set(answer)
-        self._latch.set(self)
 
 
 class Tasks:
@@ -140,14 +100,14 @@ class Tasks:
         future: TaskFuture[T] = TaskFuture()
 
         def down(_: Down) -> None:
-            future._fail(pykka.ActorDeadError(f"{supervisor} ended before it started the task"))
+            future.fail(pykka.ActorDeadError(f"{supervisor} ended before it started the task"))
 
         def replied(answer: pykka.ActorRef[Any] | BaseException | None) -> None:
             watch.cancel()
             if isinstance(answer, pykka.ActorRef):
-                future._running(answer)
+                future.started(answer)
             elif answer is not None:
-                future._fail(answer)
+                future.fail(answer)
 
         # Set up before the request is sent, so that either the reply or the Down arrives, however the two race.
         watch = monitor(supervisor, down)
@@ -212,7 +172,7 @@ class Tasks:
             raise TypeError(f"max_concurrency must be an int or None, not {shown(limit)}")
         if limit < 1:
             raise ValueError(f"max_concurrency must be at least 1: {limit}")
-        stream = _Stream(self, fn, iter(items), limit, timeout)
+        stream = TaskStream(lambda item: self.async_(fn, item), iter(items), limit, timeout)
         return stream.results(ordered=ordered, return_exceptions=return_exceptions)
 
     def _ref(self) -> pykka.ActorRef[Any]:
@@ -240,86 +200,6 @@ def _checked(ref: pykka.ActorRef[Any] | object) -> pykka.ActorRef[Any]:
     return ref
 
 
-class _Stream(Generic[T, R]):
-    """The tasks of one `map`.
-
-    Args:
-        tasks: starts them.
-        fn: the function.
-        items: its arguments.
-        limit: of tasks whose results have not been yielded.
-        timeout: seconds for each task, or None.
-    """
-
-    def __init__(
-        self, tasks: Tasks, fn: Callable[[T], R], items: Iterator[T], limit: int, timeout: float | None
-    ) -> None:
-        self._tasks = tasks
-        self._fn = fn
-        self._items = enumerate(items)
-        self._limit = limit
-        self._timeout = timeout
-        # The running ones with index and deadline, oldest first; and those that have ended, in the order of their ends.
-        self._running: dict[TaskFuture[R], tuple[int, float]] = {}
-        self._ended: queue.SimpleQueue[TaskFuture[R]] = queue.SimpleQueue()
-
-    def results(self, *, ordered: bool, return_exceptions: bool) -> Iterator[R | Exception]:
-        """Yield the results. Kills the tasks that are left if it is closed early."""
-        waiting: dict[int, TaskFuture[R]] = {}  # have ended, but an earlier one has not
-        following = 0
-        try:
-            while True:
-                self._start_more(self._limit - len(waiting))
-                if not self._running:
-                    return
-                index, ended = self._next_ended()
-                waiting[index] = ended
-                if not ordered:
-                    following = index
-                while following in waiting:
-                    yield _result(waiting.pop(following), return_exceptions=return_exceptions)
-                    following += 1
-        finally:
-            for future in self._running:
-                future.cancel()
-
-    def _start_more(self, limit: int) -> None:
-        while len(self._running) < limit:
-            try:
-                index, item = next(self._items)
-            except StopIteration:
-                return
-            future = self._tasks.async_(self._fn, item)
-            self._running[future] = (index, time.monotonic() + (self._timeout or 0.0))
-            future._when_set(self._ended.put)
-
-    def _next_ended(self) -> tuple[int, TaskFuture[R]]:
-        check_may_block("a result of map()")
-        while True:
-            wait = None
-            if self._timeout is not None:
-                _, deadline = next(iter(self._running.values()))
-                wait = max(0.0, deadline - time.monotonic())
-            try:
-                future = self._ended.get(timeout=wait)
-            except queue.Empty:
-                future = next(iter(self._running))
-                future._fail(CallTimeout(f"a task has not ended within {self._timeout} seconds"))
-                future.cancel()
-            else:
-                index, _ = self._running.pop(future)
-                return index, future
-
-
-def _result(future: TaskFuture[Any], *, return_exceptions: bool) -> Any:
-    try:
-        return future.get()
-    except Exception as exc:
-        if not return_exceptions:
-            raise
-        return exc
-
-
 class _Task(DaemonActor):
     """Runs one function, and ends."""
 
@@ -343,7 +223,7 @@ class _Task(DaemonActor):
         except BaseException as exc:
             if future is None:
                 raise
-            future._fail(exc)
+            future.fail(exc)
         else:
             if future is not None:
                 with contextlib.suppress(queue.Full):  # cancelled

@@ -30,10 +30,8 @@ LONGER = {
     "supervisors/config/loader.py": "one loader of untrusted YAML, event by event",
     "supervisors/exits.py": "every exit reason and error of the package, each a few lines",
     "supervisors/runtime/scheduler.py": "one loop, and what may be done to it from other threads",
-    "supervisors/supervision/child.py": "to be split",
     "supervisors/supervision/dynamic_supervisor.py": "one actor: OTP's dynamic supervisor",
     "supervisors/supervision/supervisor.py": "one actor: OTP's supervisor with its three strategies",
-    "supervisors/supervision/tasks.py": "one actor: Elixir's task supervisor",
 }
 
 

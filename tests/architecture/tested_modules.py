@@ -73,7 +73,6 @@ KNOWN: set[str] = {
     "supervisors.kinds",
     "supervisors.runtime.mailbox",
     "supervisors.runtime.timers",
-    "supervisors.supervision.operations",
 }
 
 

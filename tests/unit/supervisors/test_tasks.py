@@ -72,6 +72,15 @@ def fail(text: str = "bad") -> None:
     raise ValueError(text)
 
 
+def wait_reported(supervisor: Any) -> None:
+    """Wait until the supervisor has handled the starts of tasks whose functions run.
+
+    At the reply to the first request it has launched them all, and their starts are in its mailbox.
+    """
+    supervisors.count_children(supervisor)
+    supervisors.count_children(supervisor)
+
+
 # -- start_child ---------------------------------------------------------------------------------------------------
 
 
@@ -205,7 +214,7 @@ def test_the_end_of_the_supervisor_ends_the_futures(supervisor: Any, tasks: Task
     futures = [tasks.async_(gate) for _ in range(3)]
     for _ in futures:
         gate.wait_entered()
-    assert supervisors.count_children(supervisor).active == 3  # their starts have been reported
+    wait_reported(supervisor)
     kill(supervisor)
     assert wait_ended(supervisor, 30) == Killed()
     for future in futures:
@@ -221,6 +230,7 @@ def test_a_stop_waits_for_tasks_as_long_as_shutdown(scheduler: Scheduler, gate: 
     stuck = Tasks(supervisor, shutdown=0.01).async_(gate)
     gate.wait_entered()
     gate.wait_entered()
+    wait_reported(supervisor)
     assert not stop(supervisor, Shutdown("enough"), timeout=0)
     with pytest.raises(pykka.ActorDeadError):
         stuck.get(timeout=30)

@@ -1,0 +1,62 @@
+"""The future of a task's result."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pykka
+
+from supervisors.actors.futures import GuardedFuture
+from supervisors.actors.lifecycle import Down, Latch, monitor
+from supervisors.supervision.client import kill
+from supervisors.wording import shown
+
+__all__ = ["TaskFuture"]
+
+T = TypeVar("T")
+
+
+class TaskFuture(GuardedFuture[T]):
+    """The result of a task: `get` waits for it, as of the future of an `ask`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._task: pykka.ActorRef[Any] | None = None
+        self._cancelled = False
+        self._latch: Latch[TaskFuture[T]] = Latch()
+
+    def cancel(self) -> None:
+        """Kill the task, unless it has ended: `get` raises ActorDeadError. Its thread is abandoned.
+
+        From any thread; never blocks.
+        """
+        self.fail(pykka.ActorDeadError("the task was cancelled"))
+        self._cancelled = True
+        if self._task is not None:
+            kill(self._task)
+
+    def when_set(self, listener: Callable[[TaskFuture[T]], object]) -> None:
+        """Call ``listener(self)`` when there is a result, on the thread that sets it; at once if there is one."""
+        self._latch.listen(listener)
+
+    def started(self, task: pykka.ActorRef[Any]) -> None:
+        """Note the actor of the task, which may end without a result."""
+        self._task = task
+        monitor(task, self._task_down)
+        if self._cancelled:  # it was set before `cancel` could see the task
+            kill(task)
+
+    def _task_down(self, down: Down) -> None:
+        self.fail(pykka.ActorDeadError(f"the task ended without a result: {shown(down.reason)}"))
+
+    def fail(self, error: BaseException) -> None:
+        """Set an exception as the result. Without effect if there is a result."""
+        with contextlib.suppress(queue.Full):
+            self.set_exception((type(error), error, error.__traceback__))
+
+    def _set(self, answer: tuple[Any, Any]) -> None:
+        super()._set(answer)
+        self._latch.set(self)
