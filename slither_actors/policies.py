@@ -9,7 +9,7 @@ from typing import Final, final
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.validation.kinds import Flag, Function, Number, Seconds, Whole
-from slither_actors.validation.option import Schema, check_fields, mapping_schema, option
+from slither_actors.validation.option import Schema, check_fields, documented, mapping_schema, option
 from slither_actors.wording import did_you_mean, shown
 
 __all__ = ["HALT", "SKIP", "Halt", "Policy", "Retry", "Route", "Skip", "parse_on_error"]
@@ -76,6 +76,7 @@ class _Then:
 
 
 @final
+@documented
 @dataclass(frozen=True, slots=True)
 class Retry:
     """The batch is executed again, on another worker if one is ready. In a file: ``retry``, or a mapping of its keys.

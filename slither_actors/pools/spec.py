@@ -12,7 +12,7 @@ from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.executors.base import AFFINITIES, Affinity
 from slither_actors.pools.processes.processors import processors
 from slither_actors.validation.kinds import Choice, Flag, Seconds, Whole
-from slither_actors.validation.option import Schema, check_fields, option
+from slither_actors.validation.option import Schema, check_fields, documented, option
 from slither_actors.wording import did_you_mean, shown
 from supervisors import Backoff
 
@@ -131,6 +131,7 @@ class _Backoff:
 _COUNT = Whole(1, MAX_BYTES)
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSpec:
     """A pool of worker subprocesses. Each field is a key of a pool in a file, too; see docs/configuration.md.

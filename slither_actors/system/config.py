@@ -128,8 +128,8 @@ def _pool(name: str, given: Mapping[str, Any], folder: str, findings: Findings) 
     try:
         return PoolSpec(**arguments)
     except OptionError as error:  # what PoolSpec knows and the schema does not
-        node = findings.document.root.at(("pools", name))
-        findings.add(node.place, ("pools", name), str(error))
+        path = ("pools", name) if error.option is None else ("pools", name, error.option)
+        findings.add(findings.document.root.at(path).place, path, str(error))
         return None
 
 

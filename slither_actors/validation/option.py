@@ -6,15 +6,27 @@ A dataclass declares its options as metadata of its fields (`option`), another c
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from slither_actors.errors import OptionError
 
-__all__ = ["Kind", "Option", "Schema", "check_fields", "default_of", "mapping_schema", "option", "options_of"]
+__all__ = [
+    "Kind",
+    "Option",
+    "Schema",
+    "check_fields",
+    "default_of",
+    "documented",
+    "mapping_schema",
+    "option",
+    "options_of",
+]
 
 Schema = dict[str, Any]
+T = TypeVar("T")
 
 
 class Kind(Protocol):
@@ -61,22 +73,30 @@ class Option:
             return value
         return self.kind.check(name, value)
 
+    def text(self, none: str) -> str:
+        """Return the description with what holds unless the option is given.
+
+        Args:
+            none: how None is written.
+        """
+        unless = f"; unless given {self.unless}" if self.unless else ""
+        return f"{self.description}{unless}{f'; {none}: {self.none}' if self.none else ''}"
+
     def schema(self, default: object = MISSING) -> Schema:
         """Return the entry for a file's schema.
 
         Args:
             default: the plain default, if it has one.
         """
-        text = self.description
-        if self.unless:
-            text += f"; unless given {self.unless}"
-        if self.none:
-            text += f"; null: {self.none}"
         values: Schema = {} if self.kind is None else self.kind.schema()
         if self.none:
             values = _or_null(values)
         plain = isinstance(default, (str, int, float)) or (default is None and bool(self.none))
-        return {"description": f"{text}.", **values, **({"default": default} if plain and not self.unless else {})}
+        return {
+            "description": f"{self.text('null')}.",
+            **values,
+            **({"default": default} if plain and not self.unless else {}),
+        }
 
 
 def option(
@@ -98,6 +118,13 @@ def options_of(cls: type[Any]) -> Mapping[str, Option]:
 def default_of(cls: type[Any], name: str) -> object:
     """Return the plain default of a dataclass's option; MISSING if it has none."""
     return next(each.default for each in fields(cls) if each.name == name)
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Add the options of a class to its docstring, for `help`. A class decorator, above `dataclass`."""
+    lines = (f"    {name}: {one.text('None')}." for name, one in options_of(cls).items())
+    cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:\n" + "\n".join(lines)
+    return cls
 
 
 def check_fields(record: Any, owner: str = "") -> None:

@@ -138,6 +138,13 @@ def test_every_default_is_one_that_the_check_takes(cls: type[Any]) -> None:
     assert {each.name for each in dataclasses.fields(PoolSpec)} == set(options_of(PoolSpec))
 
 
+def test_the_help_of_a_record_lists_its_options() -> None:
+    said = inspect.getdoc(PoolSpec) or ""
+    assert "\n    max_batches: Batches after which a worker is replaced by a new one; None: never.\n" in said
+    assert "\n    size: Number of workers; unless given one for each processor" in said
+    assert "\n    max_attempts: Executions in all, the first included.\n" in (inspect.getdoc(Retry) or "")
+
+
 @pytest.mark.parametrize(
     ("options", "option", "others"),
     [
