@@ -64,7 +64,7 @@ def run(module: str, *argv: object, cwd: Path = ROOT, **env: str) -> subprocess.
 
 
 @pytest.mark.parametrize("module", ["supervisors", "slither_actors.cli"])
-def test_ten_mistakes_are_ten_lines_with_file_line_column_path_and_remedy(tmp_path: Path, module: str) -> None:
+def test_ten_mistakes_are_ten_lines_with_place_and_remedy(tmp_path: Path, module: str) -> None:
     (tmp_path / "slither.yaml").write_text(MISTAKES)
     done = run(module, "check", "slither.yaml", cwd=tmp_path)
     assert (done.stdout, done.stderr, done.returncode) == (TOLD, "", 2)
@@ -139,7 +139,7 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("{", "")
 
 
-def test_supervisors_checks_shows_and_runs_trees_with_slither_actors_absent(tmp_path: Path) -> None:
+def test_supervisors_works_without_slither_actors(tmp_path: Path) -> None:
     (tmp_path / "tree.yaml").write_text("children:\n  - {kind: actor, id: a, class: 'mine:Mine'}\n")
     (tmp_path / "mine.py").write_text("import supervisors\nclass Mine(supervisors.LightActor): pass\n")
     (tmp_path / "run.py").write_text(

@@ -81,7 +81,7 @@ def key(item: Item) -> object:
 
 
 @given(STRATEGIES, STEPS)
-def test_every_item_comes_out_exactly_once_whatever_is_done_in_between(strategy, steps):
+def test_every_item_comes_out_exactly_once(strategy, steps):
     items, batches = drive(strategy, steps)
     check(strategy, batches)
     assert Counter(item.id for batch in batches for item in batch) == Counter(item.id for item in items)
@@ -96,7 +96,7 @@ def test_inside_a_batch_items_keep_their_order(strategy, steps):
 
 
 @given(st.one_of(fixed, weighted), STEPS)
-def test_batches_that_do_not_look_at_keys_keep_the_order_of_the_input(strategy, steps):
+def test_batches_without_keys_keep_the_order_of_the_input(strategy, steps):
     _, batches = drive(strategy, steps)
     ids = [item.id for batch in batches for item in batch]
     assert ids == sorted(ids)
@@ -135,7 +135,7 @@ def test_release_closes_the_batch_of_the_oldest_item(strategy, payloads, every):
 
 
 @given(LAZY, PAYLOADS)
-def test_after_release_no_more_is_held_than_was_before_and_repeated_release_empties(strategy, payloads):
+def test_repeated_release_empties_a_strategy(strategy, payloads):
     strategy.extend(list(map(Item, range(len(payloads)), payloads)))
     released = 0
     while batches := list(strategy.release()):
@@ -154,7 +154,7 @@ def test_some_at_once_is_the_same_as_one_by_one(strategy, payloads, cut):
 
 
 @given(weighted, PAYLOADS)
-def test_a_weighted_batch_is_only_closed_by_an_item_that_would_overflow_it(strategy, payloads):
+def test_a_weighted_batch_closes_before_an_overflow(strategy, payloads):
     batches = [list(batch) for batch in strategy.batches(payloads)]
     for batch, following in itertools.pairwise(batches):
         full = batch[0].payload[1] > strategy.max_weight or weight(batch) >= strategy.max_weight

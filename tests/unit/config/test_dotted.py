@@ -12,7 +12,7 @@ from supervisors.config.import_paths import absent, absent_module, resolve
 Modules = Callable[[str, str], None]
 
 
-def test_a_name_is_found_in_its_source_and_the_module_is_not_imported(modules: Modules) -> None:
+def test_a_name_is_found_in_source_without_an_import(modules: Modules) -> None:
     modules("loud", "raise SystemExit('imported')\nclass Name: pass\n")
     assert absent("loud:Name") is None
     assert absent_module("loud") is None
@@ -61,7 +61,7 @@ def test_builtin_and_namespace_modules_are_found(modules: Modules) -> None:
 
 
 @pytest.mark.parametrize("source", ["raise SystemExit", "raise KeyError('x')", "import no_such_module", "1 +"])
-def test_whatever_an_import_raises_is_an_import_error_with_the_cause(modules: Modules, source: str) -> None:
+def test_any_exception_of_an_import_is_an_import_error(modules: Modules, source: str) -> None:
     modules("bad", source)
     with pytest.raises(ImportError) as raised:
         resolve("bad:Name")

@@ -45,9 +45,7 @@ def checked(text: str) -> Findings:
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if "wrong" in name or "unknown" in name])
-def test_the_name_that_was_meant_is_looked_for_as_often_as_it_can_be_told(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nearest_names_are_searched_for_listed_problems_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = counted(monkeypatch, difflib, "get_close_matches")
     assert checked(DOCUMENTS[name]).problems
     assert calls.total() <= 2 * MAX_PROBLEMS
@@ -62,7 +60,7 @@ def test_the_name_that_was_meant_is_looked_for_as_often_as_it_can_be_told(
         ("actors that are none", findings_module, "absent"),
     ],
 )
-def test_nothing_is_looked_for_once_there_is_more_than_can_be_told(
+def test_nothing_is_looked_for_after_a_full_list_of_problems(
     name: str, owner: Any, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = counted(monkeypatch, owner, function)
@@ -90,7 +88,7 @@ def test_a_folder_and_a_module_of_one_name_are_two_places(tmp_path: Path, monkey
     assert "no_such_module" in problem.message
 
 
-def test_a_program_that_was_not_looked_for_is_that_of_the_pool_all_the_same(
+def test_a_program_past_the_search_limit_still_reaches_the_pool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(findings_module, "_MOST_LOOKS", 0)

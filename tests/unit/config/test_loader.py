@@ -39,7 +39,7 @@ def test_a_document_becomes_plain_values_with_their_places() -> None:
     assert (place.line, place.column) == (4, 9)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text_and_moves_no_column() -> None:
+def test_a_byte_order_mark_is_dropped_and_moves_no_column() -> None:
     assert parse_document(b"\xef\xbb\xbfa: 1").root.plain() == {"a": 1}
     assert told(b"\xef\xbb\xbfa: no")[0].startswith("f:1:4: a: no ")
 
@@ -86,7 +86,7 @@ def test_what_is_refused_is_told_with_place_path_and_remedy(text: str | bytes, w
     assert words in line
 
 
-def test_all_that_can_be_told_is_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
     lines = told("a: &x no\nb: *x\n<<: {}\na: 012\nc: !t 1\nd: [\n")
     places = ["f:1:4", "f:1:4", "f:2:4", "f:3:1", "f:4:1", "f:4:4", "f:5:4"]
     assert [line.split(": ")[0] for line in lines[:-1]] == places
@@ -119,13 +119,13 @@ def test_as_much_as_is_taken_of_anything_is_done_with_in_seconds(text: str) -> N
     assert time.monotonic() - began < 30
 
 
-def test_the_text_of_an_error_is_bounded_and_says_how_much_it_left_out() -> None:
+def test_an_error_is_bounded_and_counts_what_it_leaves_out() -> None:
     lines = told("- no\n" * 1000)
     assert len(lines) == MAX_PROBLEMS + 1
     assert lines[-1] == "f: and 900 more"
 
 
-def test_a_problem_is_one_line_whatever_the_file_is_called_and_holds() -> None:
+def test_a_problem_is_one_line_whatever_the_file_holds() -> None:
     (line,) = told('"a\\nb\\e": no')
     assert "\n" not in line
     assert "\x1b" not in line

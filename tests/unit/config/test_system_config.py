@@ -71,7 +71,7 @@ def test_defaults_of_runs_are_taken_as_options(write: Callable[[str], Path]) -> 
     assert run.on_error == Retry(5, split=True, then="skip")
 
 
-def test_the_defaults_that_the_schema_tells_are_those_of_the_options() -> None:
+def test_the_defaults_of_the_schema_are_those_of_the_options() -> None:
     told = {
         name: one["default"]
         for name, one in config.SYSTEM.schema["properties"]["dispatch"]["properties"].items()
@@ -125,12 +125,12 @@ def test_mistakes_are_told_with_place_path_and_remedy(write: Callable[[str], Pat
     assert line.startswith(expected)
 
 
-def test_what_another_interpreter_imports_is_not_judged_by_this_one(write: Callable[[str], Path]) -> None:
+def test_modules_of_another_interpreter_are_not_checked(write: Callable[[str], Path]) -> None:
     text = "pools: {a: {python: /bin/sh, preload: [no_such_module], adapter: 'no.such:Adapter'}}"
     assert config.load(write(text)).pools["a"].preload == ("no_such_module",)
 
 
-def test_a_path_that_is_no_list_is_one_mistake_and_not_one_a_letter(tmp_path: Path) -> None:
+def test_a_path_that_is_no_list_is_one_mistake(tmp_path: Path) -> None:
     file = tmp_path / "slither.yaml"
     file.write_text("pools: {a: {path: models, preload: reader}}\n")
     with pytest.raises(ConfigError) as caught:

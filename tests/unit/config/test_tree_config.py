@@ -222,9 +222,7 @@ def test_what_was_refused_by_the_loader_is_not_told_twice(write: Callable[[str],
     assert [line.split(": ")[0] for line in lines] == ["2:5", "3:9", "4:18", "6:5"]
 
 
-def test_a_class_whose_module_raises_is_told_and_nothing_is_started(
-    write: Callable[[str], Path], modules: Modules
-) -> None:
+def test_a_module_that_raises_is_reported_and_nothing_starts(write: Callable[[str], Path], modules: Modules) -> None:
     modules("bad", "class A: pass\nraise SystemExit(3)")
     (line,) = told(write("children:\n  - {kind: actor, id: a, class: 'bad:A'}"))
     assert line == "2:33: children[0].class: bad:A cannot be imported: SystemExit: 3"

@@ -95,7 +95,7 @@ def test_the_executors_have_the_behaviour_of_a_remote_one():
         (Calculator.static, __name__, "Calculator.static"),
     ],
 )
-def test_a_function_that_workers_can_import_is_found_by_its_names(function, module, name):
+def test_an_importable_function_is_found_by_its_names(function, module, name):
     assert SnakeBridge(function=function).target == (module, name, False)
 
 
@@ -115,7 +115,7 @@ class _Holder:
         (_Holder.lambda_one, "is a lambda"),
     ],
 )
-def test_a_function_that_workers_cannot_import_is_refused_with_the_remedy(function, message):
+def test_a_function_without_an_import_path_is_refused(function, message):
     with pytest.raises(OptionError, match=message):
         SnakeBridge(function=function)
 
@@ -138,7 +138,7 @@ def test_a_function_of_the_main_module_is_refused(monkeypatch):
         SnakeBridge(module="__main__", function="script")
 
 
-def test_a_function_whose_module_is_not_loaded_under_its_name_is_refused():
+def test_a_function_of_a_renamed_module_is_refused():
     module = types.ModuleType("nowhere_to_be_found")
     exec("def f(payloads): ...", module.__dict__)
     with pytest.raises(OptionError, match="is not found as 'f' in module 'nowhere_to_be_found'"):
@@ -185,7 +185,7 @@ def test_a_function_that_was_replaced_in_its_module_is_refused(monkeypatch):
         SnakeBridge(function=original)
 
 
-def test_a_universal_function_of_numpy_is_found_or_refused_with_the_remedy():
+def test_a_universal_function_of_numpy_is_found_or_refused():
     numpy = pytest.importorskip("numpy")
     try:
         assert SnakeBridge(function=numpy.sqrt).function == "sqrt"

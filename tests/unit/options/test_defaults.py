@@ -112,7 +112,7 @@ def test_a_run_that_fails_for_a_default_says_so(defaults: Any, options: dict[str
 
 
 @pytest.mark.parametrize("options", [{"speed": 3}, {"timeout": -1}, {"tiemout": 1}], ids=str)
-def test_a_mistake_of_the_call_itself_is_not_blamed_on_the_defaults(options: dict[str, Any]) -> None:
+def test_a_mistake_of_the_call_does_not_name_the_defaults(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError) as caught:
         Dispatcher(Engine(), {"timeout": 3, "pool": "p"}).stream([1], module="m", function="f", **options)
     assert "defaults" not in str(caught.value)

@@ -132,7 +132,7 @@ def test_the_executor_follows_from_the_option_that_only_it_has():
         parse(comand="c")
 
 
-def test_a_module_without_a_function_is_told_that_the_function_is_missing():
+def test_a_module_without_a_function_is_refused():
     with pytest.raises(OptionError, match=r"^function is not given: module='m' .*say module='m', function='name'$"):
         parse(module="m")
     with pytest.raises(OptionError, match="SnakeBridge needs the option function"):
@@ -155,12 +155,12 @@ def test_a_pool_given_for_the_run_goes_before_the_instances_own():
     assert (options.pool, options.affinity) == ("cpu", "none")
 
 
-def test_the_parameters_of_ones_own_executor_and_strategy_are_options():
+def test_parameters_of_custom_classes_are_options():
     options = parse(executor=Remote, speed=3, pool="p", strategy=Ends, mark="!")
     assert (options.executor.speed, options.executor.pool, options.pool, options.strategy.mark) == (3, "p", "p", "!")
 
 
-def test_a_class_that_takes_any_option_gets_those_that_nobody_else_takes():
+def test_a_class_with_any_options_gets_the_unclaimed_ones():
     options = parse(executor=Remote, speed=3, strategy=Anything, colour="red", batch_size=3)
     assert options.strategy.options == {"colour": "red", "batch_size": 3}
     assert options.executor.speed == 3
@@ -287,7 +287,7 @@ def test_a_strategy_instance_serves_one_run():
         parse(**WORK, strategy=strategy)
 
 
-def test_a_strategy_instance_is_not_used_up_by_a_call_that_is_refused():
+def test_a_refused_call_does_not_use_up_a_strategy():
     strategy = FixedBatch(3)
     with pytest.raises(OptionError):
         parse(**WORK, strategy=strategy, timeout=0)

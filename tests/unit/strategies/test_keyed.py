@@ -18,13 +18,13 @@ def first(item):
     return item.payload[0]
 
 
-def test_without_batch_size_there_is_one_batch_for_each_key_sorted_by_key():
+def test_without_batch_size_each_key_has_one_batch_in_key_order():
     strategy = KeyPartition(first)
     assert strategy.whole_input
     assert payloads(strategy.batches(["b1", "a1", "b2", "c1", "a2"])) == [["a1", "a2"], ["b1", "b2"], ["c1"]]
 
 
-def test_keys_that_cannot_be_compared_come_in_order_of_first_appearance():
+def test_incomparable_keys_come_in_order_of_appearance():
     strategy = KeyPartition(lambda item: item.payload)
     assert payloads(strategy.batches(["x", 1, None, 1, "x"])) == [["x", "x"], [1, 1], [None]]
 
@@ -42,7 +42,7 @@ def test_with_batch_size_a_batch_comes_when_its_key_has_so_many():
     assert payloads(strategy.batches(["a1", "b1", "a2", "c1", "b2"])) == [["a1", "a2"], ["b1", "b2"], ["c1"]]
 
 
-def test_flush_with_batch_size_gives_the_batch_with_the_oldest_item_first():
+def test_flush_with_batch_size_gives_the_oldest_item_first():
     strategy = KeyPartition(first, batch_size=3)
     strategy.extend([Item(i, payload) for i, payload in enumerate(["c1", "a1", "b1", "a2"])])
     assert payloads(strategy.flush()) == [["c1"], ["a1", "a2"], ["b1"]]
@@ -57,7 +57,7 @@ def test_release_closes_the_batch_of_the_oldest_item_only():
     assert payloads(strategy.release()) == []
 
 
-def test_release_among_very_many_keys_takes_no_longer_than_among_few():
+def test_release_takes_the_same_time_among_many_keys():
     count = 100_000
     strategy = KeyPartition(lambda item: item.id, batch_size=2)
     strategy.extend(map(Item, range(count), range(count)))
@@ -75,7 +75,7 @@ def test_a_key_that_cannot_be_hashed_names_the_item(key):
     assert caught.value.ids == ["the one"]
 
 
-def test_what_the_key_function_raises_comes_with_a_note_of_the_item():
+def test_an_exception_of_key_fn_has_a_note_of_the_item():
     with pytest.raises(KeyError) as caught:
         KeyPartition(lambda item: item.payload["user"]).add(Item(37, {}))
     assert caught.value.__notes__ == ["raised by key_fn, for item 37"]

@@ -33,7 +33,7 @@ def test_an_item_that_is_too_heavy_is_a_batch_of_its_own():
     assert weighted([3, 50, 3, 3], max_weight=10) == [[3], [50], [3, 3]]
 
 
-def test_a_too_heavy_item_is_given_at_once_after_the_batch_before_it():
+def test_a_too_heavy_item_follows_the_batch_before_it_at_once():
     strategy = WeightedBatch(lambda item: item.payload, max_weight=10)
     strategy.add(Item(0, 3))
     assert payloads(strategy.add(Item(1, 11))) == [[3], [11]]
@@ -49,13 +49,13 @@ def test_batch_size_closes_a_batch_too():
     assert weighted([0] * 3, max_weight=1, batch_size=3) == [[0, 0, 0]]
 
 
-def test_items_without_weight_never_fill_a_batch_but_are_released():
+def test_weightless_items_never_fill_a_batch_but_are_released():
     strategy = WeightedBatch(lambda item: 0)
     assert all(list(strategy.add(Item(i, None))) == [] for i in range(100))
     assert len(next(iter(strategy.release()))) == 100
 
 
-def test_without_a_weight_function_the_length_of_the_payload_counts_and_1_where_it_has_none():
+def test_the_default_weight_is_the_length_of_the_payload_or_1():
     assert payloads(WeightedBatch(max_weight=5).batches(["abc", "de", "f", 7, [1, 2], {"a": 1}])) == [
         ["abc", "de"],
         ["f", 7, [1, 2], {"a": 1}],
@@ -83,7 +83,7 @@ def test_other_kinds_of_numbers_are_weights():
     assert len(weighted([numpy.int64(5), numpy.float32(5)], max_weight=5)) == 2
 
 
-def test_what_the_weight_function_raises_comes_with_a_note_of_the_item():
+def test_an_exception_of_weight_fn_has_a_note_of_the_item():
     def weight_fn(item):
         raise LookupError("no weight")
 

@@ -17,13 +17,13 @@ def test_a_new_context_has_a_session_of_its_own():
     assert not one.session_given
 
 
-def test_a_session_id_that_was_given_is_kept_and_known_to_be_given():
+def test_a_given_session_id_is_kept_and_known_as_given():
     context = Context.new(session_id="mine")
     assert context.session_id == "mine"
     assert context.session_given
 
 
-def test_whether_the_session_was_given_survives_every_way_of_changing_a_context():
+def test_session_given_survives_every_change_of_a_context():
     for context in (Context.new(), Context.new(session_id="mine")):
         given = context.session_given
         for changed in (context.with_stage("s"), context.put_metadata("a", 1), dataclasses.replace(context, pipe="p")):

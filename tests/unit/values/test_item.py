@@ -12,7 +12,7 @@ import pytest
 from slither_actors.item import EMPTY, Item
 
 
-def test_an_item_is_made_by_position_with_empty_meta_and_the_default_route():
+def test_an_item_by_position_has_no_meta_and_default_route():
     item = Item(7, "payload")
     assert (item.id, item.payload, dict(item.meta), item.route) == (7, "payload", {}, "default")
 
@@ -77,7 +77,7 @@ def test_a_mapping_given_as_meta_to_wrap_is_copied_and_read_only():
         item.meta["a"] = 3  # type: ignore[index]
 
 
-def test_wrap_with_meta_that_is_no_mapping_says_what_it_should_be():
+def test_wrap_refuses_meta_that_is_no_mapping():
     with pytest.raises(TypeError, match=r"meta must be a mapping such as \{'key': value\}, not \[1\]"):
         Item.wrap("p", meta=[1])  # type: ignore[arg-type]
 
@@ -152,13 +152,13 @@ def test_items_can_be_copied():
     assert deep.meta["a"] is not item.meta["a"]
 
 
-def test_items_compare_by_value_and_can_be_hashed_if_their_parts_can():
+def test_items_compare_and_hash_by_value():
     assert Item(1, 2) == Item(1, 2) != Item(1, 3)
     assert len({Item(1, 2), Item(1, 2)}) == 1
     assert Item(1, 2) == Item(1, 2, {})
 
 
-def test_items_cannot_be_subclassed_and_the_error_says_what_to_do():
+def test_items_cannot_be_subclassed():
     with pytest.raises(TypeError, match="go into meta"):
         type("Mine", (Item,), {})
 
@@ -181,7 +181,7 @@ def test_an_item_in_a_cycle_is_collected():
     assert gone() is None
 
 
-def test_items_of_plain_payloads_are_no_work_for_the_garbage_collector():
+def test_items_of_plain_payloads_are_not_tracked_by_gc():
     items = list(map(Item, itertools.count(), range(10)))
     assert not any(map(gc.is_tracked, items))
     assert gc.is_tracked(Item(1, {"a": 1}))
