@@ -15,7 +15,7 @@ from slither_actors.cli.logs import logs
 from slither_actors.cli.progress import Progress, Rate, format_summary, seconds_left
 from slither_actors.cli.records import NotJson, brief, error_record, json_line, stack_of
 from slither_actors.cli.signals import Interrupted, Signals
-from slither_actors.cli.translate import told
+from slither_actors.cli.translate import translated
 from slither_actors.cli.writer import LineWriter, WriteFailed
 from slither_actors.errors import LoadError, OptionError, PoolUnavailable, SlitherError, WorkerError
 from slither_actors.executors import SnakeBridge
@@ -112,7 +112,7 @@ class Mapping:
             self._display.say(str(error))
             return RUN_FAILED, "failed"
         except OptionError as error:
-            self._display.say(told(error))
+            self._display.say(translated(error))
             return BAD_USAGE, "failed"
         except DispatchError as error:
             # What the source raised, a malformed line, is told by itself: it names the line.
@@ -121,7 +121,7 @@ class Mapping:
             self._display.say(_told(error))
             return RUN_FAILED, "failed"
         except (SlitherError, MalformedLine, NotJson, OSError) as error:
-            self._display.say(told(error) or brief(error))
+            self._display.say(translated(error) or brief(error))
             return RUN_FAILED, "failed"
         return 0, ""
 
@@ -288,7 +288,7 @@ def _told(error: DispatchError) -> str:
         return str(reason)
     if isinstance(reason, SlitherError) and not isinstance(reason, (LoadError, PoolUnavailable)) and error.unfinished:
         return f"{_where(error)}: {brief(reason)}{_traceback(reason)}{_stack(reason)}"
-    return told(error) if reason is None else f"{told(reason)}{_stack(reason)}"
+    return translated(error) if reason is None else f"{translated(reason)}{_stack(reason)}"
 
 
 def _where(error: DispatchError) -> str:

@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from slither_actors.cli.lines import MalformedLine
-from slither_actors.cli.translate import told
+from slither_actors.cli.translate import translated
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerError
 
 _TEXTS = (decimal.Decimal, dt.date, dt.time, uuid.UUID, pathlib.PurePath)
@@ -117,7 +117,7 @@ def _described(error: BaseException) -> dict[str, str]:
         return {"type": error.type, "message": error.message, "traceback": error.traceback}
     if isinstance(error, MalformedLine):  # its own text names the line, which the record does already
         return {"type": "MalformedLine", "message": error.reason}
-    described = {"type": type(error).__name__, "message": told(error)}
+    described = {"type": type(error).__name__, "message": translated(error)}
     if stack := stack_of(error):
         described["stack"] = stack
     return described

@@ -26,7 +26,7 @@ FLAGS: Final = {
 _SPELLINGS: Final = ("PoolSpec({}=...)", "PoolSpec({}=[...])", "PoolSpec({})")
 
 
-def told(error: BaseException) -> str:
+def translated(error: BaseException) -> str:
     """Return an error's text, with the options of the command line in the place of the library's."""
     text = str(error)
     mentions: dict[str, str] = {}

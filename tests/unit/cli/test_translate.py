@@ -17,7 +17,7 @@ from slither_actors import (
     WorkerError,
 )
 from slither_actors.cli.arguments import parse
-from slither_actors.cli.translate import FLAGS, told
+from slither_actors.cli.translate import FLAGS, translated
 from slither_actors.option_parsing import parse_options
 from slither_actors.run_options import RunOptions
 from slither_actors.validation import checks
@@ -28,7 +28,7 @@ RUN = {"module": "m", "function": "f"}
 def of(function: object, *arguments: object, **options: object) -> str:
     with pytest.raises(OptionError) as caught:
         function(*arguments, **options)  # type: ignore[operator]
-    return told(caught.value)
+    return translated(caught.value)
 
 
 def test_an_option_is_named_as_it_is_given() -> None:
@@ -43,15 +43,15 @@ def test_an_option_is_named_as_it_is_given() -> None:
 
 def test_a_failed_load_names_the_option_for_folders() -> None:
     error = LoadError("m:f", WorkerError("ModuleNotFoundError", "No module named 'm'"))
-    assert "(a module is found if its folder is in the pool's path: --path DIR)" in told(error)
+    assert "(a module is found if its folder is in the pool's path: --path DIR)" in translated(error)
     run = DispatchError(f"the run failed: LoadError: {error}", reason=error)
-    assert "PoolSpec" not in told(run)
+    assert "PoolSpec" not in translated(run)
     slow = LoadError("m:f", StartTimeout(2))
-    assert told(slow).endswith("may need a larger --start-timeout SECONDS")
+    assert translated(slow).endswith("may need a larger --start-timeout SECONDS")
 
 
 def test_options_without_a_flag_stay_as_they_are() -> None:
-    assert told(PoolUnavailable("p", "PoolSpec(max_rss=...) and PoolSpec(max_restarts=...)")).endswith(
+    assert translated(PoolUnavailable("p", "PoolSpec(max_rss=...) and PoolSpec(max_restarts=...)")).endswith(
         "PoolSpec(max_rss=...) and --max-restarts"
     )
 
@@ -61,12 +61,12 @@ def test_a_part_of_a_word_is_no_option() -> None:
         option = "timeout"
 
     error = Late("a smaller batch_size, my_batch_size, a longer timeout or batch_timeout, timeouts")
-    assert told(error) == "a smaller --batch-size, my_batch_size, a longer --timeout or batch_timeout, timeouts"
+    assert translated(error) == "a smaller --batch-size, my_batch_size, a longer --timeout or batch_timeout, timeouts"
 
 
 def test_what_a_users_function_says_is_left_alone() -> None:
     text = "timeout=None, batch_size, path"
-    assert told(WorkerError("ValueError", text)) == f"ValueError: {text}"
+    assert translated(WorkerError("ValueError", text)) == f"ValueError: {text}"
 
 
 def test_every_flag_is_one_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
