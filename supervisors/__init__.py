@@ -1,7 +1,7 @@
 """OTP's process and supervisor model on Pykka.
 
 Light actors share one scheduler thread and never block; actors that block have a daemon thread of their own. Both end
-with a reason, can be monitored, and live in trees of supervisors that start, restart and stop them by OTP's rules.
+with a reason, can be monitored, and belong to trees of supervisors that start, restart and stop them by OTP's rules.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ __all__ = [
     "with_deferred_init",
 ]
 
-# Imported when they are first used (PEP 562): who has no files need not wait for the readers of YAML and JSON Schema.
+# Imported at their first use (PEP 562), so that programs without files do not load the YAML and JSON Schema readers.
 _ELSEWHERE = {
     "ConfigError": "supervisors.config.errors",
     "SupervisorSpec": "supervisors.config.tree_config",
@@ -180,7 +180,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     value = getattr(import_module(_ELSEWHERE[name]), name)
-    globals()[name] = value  # the next use finds it without coming here
+    globals()[name] = value  # the next use does not call this function
     return value
 
 

@@ -1,4 +1,4 @@
-"""Why an actor ended, what a start may answer, and the errors of this package."""
+"""Exit reasons, the answers of a start, and the errors of this package."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Shutdown(Struct, frozen=True):
 
 
 class Draining(Struct, frozen=True):
-    """The `term` of a Shutdown that lets work finish: the caller waits, and kills at its own limit.
+    """The `term` of a Shutdown that lets work finish. The sender waits, and kills at its own limit.
 
-    Supervisors pass it on to their children. A child whose spec gives no `shutdown` has no other limit then.
+    Supervisors pass it on to their children. A child whose spec gives no `shutdown` then has no other limit.
     """
 
 
@@ -117,7 +117,7 @@ class StartAnswer(enum.Enum):
 
 
 IGNORE: Final = StartAnswer.IGNORE
-"""There is nothing to run: the actor ends at once, its supervisor keeps the spec without a child."""
+"""There is nothing to run: the actor ends at once, and its supervisor keeps the spec without a child."""
 
 DEFERRED: Final = StartAnswer.DEFERRED
 """Not started yet: the actor calls `started()` or `start_failed(exc)` later."""
@@ -128,7 +128,7 @@ class SupervisorError(Exception):
 
 
 class WouldDeadlock(SupervisorError, RuntimeError):
-    """A blocking call was made on a scheduler's thread, where everything that it waits for would have to run.
+    """A blocking call was made on a scheduler's thread, and so would wait for code that runs on the same thread.
 
     Use a message (`tell`, `monitor`, a reply function) there instead.
     """
@@ -171,7 +171,7 @@ class StartFailed(SupervisorError):
 
     Args:
         child_id: the child's id; None for an actor that has no supervisor.
-        reason: how it ended. `cause` is the original exception, where there is one.
+        reason: its exit reason. `cause` is the original exception, if there is one.
     """
 
     def __init__(self, child_id: object, reason: ExitReason) -> None:
@@ -183,7 +183,7 @@ class StartFailed(SupervisorError):
 
     @property
     def cause(self) -> BaseException | None:
-        """The innermost exception: that of the child at the bottom, if supervisors failed one inside the other."""
+        """The innermost exception: of nested supervisors that failed to start, that of the lowest child."""
         cause = self.reason.exception if isinstance(self.reason, Crashed) else None
         return cause.cause if isinstance(cause, StartFailed) else cause
 
@@ -198,8 +198,8 @@ class RestartBudgetExceeded(SupervisorError):
     Found as the `term` of the supervisor's exit reason, `Shutdown(RestartBudgetExceeded(...))`.
 
     Args:
-        child_id: the child whose restart was one too many.
-        last_reason: how that child ended.
+        child_id: the child whose restart exceeded the budget.
+        last_reason: the last exit reason of that child.
     """
 
     def __init__(self, child_id: object, last_reason: ExitReason) -> None:
@@ -215,23 +215,23 @@ class RestartBudgetExceeded(SupervisorError):
 
 
 class SupervisorStopping(SupervisorError):
-    """The supervisor is at its end and takes no requests."""
+    """The supervisor is stopping and takes no requests."""
 
 
 class SpecError(SupervisorError, ValueError):
-    """Child specs that do not go together, or not with their supervisor's options."""
+    """Child specs that contradict each other or their supervisor's options."""
 
 
 class ChildError(SupervisorError):
     """An administrative request named a child in a state that does not allow it.
 
     Args:
-        child_id: the id, or the reference, that was asked for.
+        child_id: the id, or the reference, in the request.
     """
 
     _sentence = "cannot be done for child {}"
 
-    def __init__(self, child_id: Any) -> None:
+    def __init__(self, child_id: object) -> None:
         super().__init__(child_id)
         self.child_id = child_id
 
@@ -244,13 +244,13 @@ class AlreadyStarted(ChildError):
 
     _sentence = "child {} is already started"
 
-    def __init__(self, child_id: Any, ref: Any = None) -> None:
+    def __init__(self, child_id: object, ref: pykka.ActorRef[Any] | None = None) -> None:
         super().__init__(child_id)
         self.ref = ref
 
 
 class AlreadyPresent(ChildError):
-    """start_child: a spec with that id is there, without a running child. Use restart_child or delete_child."""
+    """start_child: a spec with that id exists, without a running child. Use restart_child or delete_child."""
 
     _sentence = "a spec for child {} is already present, though it is not running"
 
@@ -259,13 +259,13 @@ class ChildNotFound(ChildError):
     """There is no such child.
 
     Args:
-        child_id: the id, or the reference, that was asked for.
-        rule: by what children of this supervisor are named.
+        child_id: the id, or the reference, in the request.
+        rule: how requests name the children of this supervisor.
     """
 
     _sentence = "no child {}"
 
-    def __init__(self, child_id: Any, rule: str = "") -> None:
+    def __init__(self, child_id: object, rule: str = "") -> None:
         super().__init__(child_id)
         self.rule = rule
 
@@ -298,7 +298,7 @@ class NotSupported(ChildError):
 
 
 def _describe(reason: ExitReason) -> str:
-    """The reason in words; of supervisors that gave up one inside the other, each for the one below, the innermost."""
+    """Return the reason in words: of nested supervisors that gave up, the last reason of the lowest child."""
     while isinstance(reason, Shutdown) and isinstance(reason.term, RestartBudgetExceeded):
         reason = reason.term.last_reason
     if isinstance(reason, Crashed):

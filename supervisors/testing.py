@@ -66,7 +66,7 @@ class ManualScheduler(Scheduler):
             How many turns did something.
 
         Raises:
-            AssertionError: it was still busy after `max_turns`: some actors send each other messages for ever.
+            AssertionError: it was still busy after `max_turns`: some actors send each other messages without end.
         """
         turns = 0
         with activate(self):

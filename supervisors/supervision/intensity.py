@@ -1,4 +1,4 @@
-"""How often a supervisor may restart, and how long it waits before. Pure: the time is passed in."""
+"""The restart budget of a supervisor, and the wait before a restart. Pure: the time is passed in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from supervisors.exits import ExitReason
+from supervisors.exits import ExitReason
 
 __all__ = ["Backoff", "BackoffState", "RestartIntensity", "RestartPolicy"]
 
@@ -19,11 +18,11 @@ class RestartIntensity:
     """The budget: a supervisor gives up at more than `max_restarts` attempts within `max_seconds`.
 
     Args:
-        max_restarts: at least 0; 0 means that the first restart is one too many; None lifts the budget.
+        max_restarts: at least 0, at which the first restart exceeds the budget; None: no limit.
         max_seconds: the length of the window, > 0. An attempt that is exactly that old still counts.
 
     Raises:
-        TypeError, ValueError: one of them is something else.
+        TypeError, ValueError: an argument is not as described.
     """
 
     __slots__ = ("_attempts", "max_restarts", "max_seconds")
@@ -39,7 +38,7 @@ class RestartIntensity:
         self._attempts: deque[float] = deque()
 
     def allow(self, now: float) -> bool:
-        """Record an attempt at `now` (seconds); False if it is one too many."""
+        """Record an attempt at `now` (seconds). Returns False if it exceeds the budget."""
         if self.max_restarts is None:
             return True
         attempts = self._attempts
@@ -53,23 +52,23 @@ class RestartIntensity:
         self._attempts.clear()
 
     def recent(self, now: float) -> int:
-        """How many of the recorded attempts are within the window that ends at `now`."""
+        """Return the number of recorded attempts within the window that ends at `now`."""
         return sum(now - attempt <= self.max_seconds for attempt in self._attempts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before a restart: not at all the first time, then base, base * factor, base * factor**2 ...
+    """The wait before restarts: none before the first, then base, base * factor, base * factor**2 ...
 
     Args:
         base: seconds, > 0.
         factor: at least 1.
         maximum: seconds; no wait is longer.
         jitter: 0 to 1: each wait is shortened by a random part of up to this share.
-        reset_after: seconds that a child must have lived for its next restart to be at once again.
+        reset_after: seconds that a child must have lived for its next restart to be immediate again.
 
     Raises:
-        TypeError, ValueError: one of them is something else.
+        TypeError, ValueError: an argument is not as described.
     """
 
     base: float = 0.05
@@ -84,7 +83,7 @@ class Backoff:
         positive("reset_after", self.reset_after)
         if self.base > self.maximum:
             raise ValueError(
-                f"base ({self.base:g} s) exceeds maximum ({self.maximum:g} s), which no wait does; raise maximum, too"
+                f"base ({self.base:g} s) exceeds maximum ({self.maximum:g} s), the longest wait; raise maximum, too"
             )
         if positive("factor", self.factor) < 1.0:
             raise ValueError(f"factor must be at least 1: {self.factor!r}")
@@ -92,7 +91,7 @@ class Backoff:
             raise ValueError(f"jitter must be from 0 to 1: {self.jitter!r}")
 
     def wait(self, attempt: int) -> float:
-        """The wait before restart number `attempt` (0 is the first) in a row, in seconds, before jitter."""
+        """Return the seconds to wait before restart number `attempt` (0 is the first) in a row, before jitter."""
         if attempt <= 0:
             return 0.0
         try:
@@ -102,11 +101,11 @@ class Backoff:
 
 
 class BackoffState:
-    """Where one child stands in its back-off.
+    """The state of one child's back-off.
 
     Args:
-        config: the back-off; None never waits.
-        rand: gives numbers from 0 to 1, for the jitter.
+        config: the back-off; None: no wait.
+        rand: returns random numbers from 0 to 1, for the jitter.
     """
 
     __slots__ = ("_attempt", "_config", "_rand", "_started_at")
@@ -118,15 +117,15 @@ class BackoffState:
         self._started_at: float | None = None
 
     def started(self, now: float) -> None:
-        """The child has started at `now`."""
+        """Record that the child has started at `now`."""
         self._started_at = now
 
     def healthy(self) -> None:
-        """The child did what it is there for: this is no loop of starts that come to nothing, so no need to wait."""
+        """Reset the back-off: the child has done useful work, so that its starts do not fail in a loop."""
         self._attempt = 0
 
     def delay(self, now: float) -> float:
-        """The child has died, or failed to start, at `now`: the seconds to wait before the next attempt."""
+        """Record its death or failed start at `now`. Returns the seconds to wait before the next attempt."""
         config = self._config
         if config is None:
             return 0.0
@@ -139,27 +138,27 @@ class BackoffState:
 
 
 class RestartPolicy(Protocol):
-    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`, where more is known."""
+    """Decides on restarts in place of a supervisor's `max_restarts` and `restart_backoff`."""
 
     @property
     def intensity(self) -> RestartIntensity:
-        """What the supervisor's statistics show as its budget."""
+        """The budget that the supervisor's statistics show."""
 
     def delay(self, child_id: object, reason: ExitReason, now: float) -> float | None:
         """Return the seconds to wait before this restart; None: the supervisor gives up.
 
         Args:
             child_id: the id of the child that ended, or failed to restart.
-            reason: how.
+            reason: its exit reason.
             now: the scheduler's time, in seconds.
         """
 
 
 def positive(name: str, value: float) -> float:
-    """The value, if it is a finite number > 0.
+    """Return the value if it is a finite number > 0.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
         ValueError: it is not positive, or not finite.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -1,4 +1,4 @@
-"""Who stops and who starts after an exit. Pure functions on what a supervisor knows of its children."""
+"""Which children stop and start after an exit. Pure functions on views of a supervisor's children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AutoShutdown = Literal["never", "any_significant", "all_significant"]
 
 
 class ChildView(Struct, frozen=True):
-    """One child as the decisions see it. `active`: it is running, or the supervisor is at restarting it."""
+    """One child as the decisions see it. `active`: it is running, or being restarted."""
 
     id: Hashable
     restart: Restart = "permanent"
@@ -26,10 +26,10 @@ class ChildView(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What to do, in this order: stop, drop the specs, start.
+    """The actions of a supervisor, in this order: stop children, drop specs, start children.
 
     Args:
-        restart: an attempt to be counted against the budget; if that is spent, nothing of the rest is done.
+        restart: True if an attempt is counted against the budget; if that is exceeded, none of the rest is done.
         stop: ids of running children, in the order in which to stop them.
         drop: ids whose spec is deleted.
         start: ids in the order in which to start them.
@@ -51,12 +51,12 @@ def is_restarted(restart: Restart, reason: ExitReason) -> bool:
 def after_exit(
     strategy: Strategy, auto_shutdown: AutoShutdown, children: Sequence[ChildView], dead: Hashable, reason: ExitReason
 ) -> Decision:
-    """A child has ended on its own.
+    """Decide what to do after a child has ended on its own.
 
     Args:
         children: all, in start order, the dead one included.
         dead: its id.
-        reason: why it ended.
+        reason: its exit reason.
     """
     child = next(child for child in children if child.id == dead)
     if is_restarted(child.restart, reason):
@@ -68,7 +68,7 @@ def after_exit(
 
 
 def restart_scope(strategy: Strategy, children: Sequence[ChildView], dead: Hashable) -> Decision:
-    """What a restart of the child `dead` (which does not run) takes, the first time and after a failed attempt."""
+    """Decide what a restart of `dead`, which does not run, involves: the first time, and after a failed attempt."""
     at = next(index for index, child in enumerate(children) if child.id == dead)
     if strategy == "one_for_one":
         group = children[at : at + 1]
@@ -80,7 +80,7 @@ def restart_scope(strategy: Strategy, children: Sequence[ChildView], dead: Hasha
     return Decision(
         restart=True,
         stop=tuple(child.id for child in reversed(others) if child.active),
-        # Of the temporary ones only those go that the strategy stops; the others are gone already.
+        # A temporary sibling is active here, as its spec would have been deleted at its own end.
         drop=tuple(child.id for child in others if child.restart == "temporary"),
         start=tuple(child.id for child in group if child.id == dead or child.restart != "temporary"),
     )

@@ -1,4 +1,4 @@
-"""The live tree: a snapshot, and a drawing of it."""
+"""A snapshot of the live tree, and a drawing of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, monitor
 from supervisors.actors.light_actor import LightActor, LightRef
+from supervisors.exits import WaitTimeout
 from supervisors.runtime.interrupts import Event
 from supervisors.supervision.child import Child, SupervisorStatistics
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
@@ -29,9 +30,9 @@ class TreeNode(Struct, frozen=True):
         kind: the name of its class; "-" while there is no actor.
         type: "worker" or "supervisor".
         state: "running", "starting", "stopping", "stopped", "exited" or "restarting".
-        restarts: how often its supervisor has restarted it.
+        restarts: how many times its supervisor has restarted it.
         age: seconds since it started; None while it does not run.
-        statistics: what its `statistics()` gave; None for an actor with a thread of its own.
+        statistics: the result of its `statistics()`; None for an actor with a thread of its own.
         children: in start order.
     """
 
@@ -49,13 +50,13 @@ class TreeNode(Struct, frozen=True):
 
 
 def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
-    """A snapshot of the tree under a supervisor, taken in one go on its scheduler's thread.
+    """Return a snapshot of the tree under a supervisor, taken in one turn of its scheduler.
 
     Raises:
         TypeError: `ref` is not the reference of a light actor.
-        WouldDeadlock: on a scheduler's thread; `snapshot` is for there.
+        WouldDeadlock: on a scheduler's thread; use `snapshot` there.
         pykka.ActorDeadError: it is dead.
-        pykka.Timeout: no answer within `timeout` seconds.
+        WaitTimeout: no answer within `timeout` seconds.
     """
     if not isinstance(ref, LightRef):
         raise TypeError(f"tree takes the reference of a supervisor, not {shown(ref)}")
@@ -81,18 +82,18 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
         return taken[0]
     if answered:
         raise pykka.ActorDeadError(f"{ref} not found")
-    raise pykka.Timeout(f"no answer from {ref} within {timeout} seconds")
+    raise WaitTimeout(f"no answer from {ref} within {timeout} seconds")
 
 
 def snapshot(actor: LightActor) -> TreeNode:
-    """The same on the scheduler's thread, from the actor itself."""
+    """Return the snapshot under an actor. Scheduler's thread only."""
     name = getattr(actor, "name", None) or type(actor).__name__
     kind = "supervisor" if isinstance(actor, (Supervisor, DynamicSupervisor)) else "worker"
     return TreeNode(name, type(actor).__name__, kind, "running", 0, None, _statistics(actor), _children(actor))
 
 
 def draw(node: TreeNode) -> str:
-    """The tree as text, one line an actor."""
+    """Return the tree as text, with one line for each actor."""
     lines = [_line(node)]
     _draw_children(node.children, "", lines)
     return "\n".join(lines)
@@ -114,7 +115,7 @@ def _node(child: Child, parent: LightActor, now: float) -> TreeNode:
     age = None if child.started_at is None else now - child.started_at
     statistics: object = None
     below: tuple[TreeNode, ...] = ()
-    # What runs on another thread cannot be looked into from here.
+    # An actor that runs on another thread cannot be read from this one.
     actor = ref._actor if isinstance(ref, LightRef) else None
     if actor is not None and actor.scheduler is parent.scheduler:
         statistics = _statistics(actor)
@@ -141,8 +142,8 @@ def _line(node: TreeNode) -> str:
 
 
 def _shown(statistics: object) -> str:
-    """A snapshot for a line: of a record the fields that say something, those of a record inside it among them."""
-    if isinstance(statistics, SupervisorStatistics):  # the lines below show the rest
+    """Return statistics as text for one line: the fields of a record that are not empty, nested records included."""
+    if isinstance(statistics, SupervisorStatistics):  # the children's lines show the rest
         return f"recent={statistics.recent} of {statistics.budget}" if statistics.recent else ""
     if not isinstance(statistics, Struct):
         return str(statistics)
