@@ -64,7 +64,6 @@ KNOWN: set[str] = {
     "slither_actors.worker.stacks",
     "supervisors.__main__",
     "supervisors.actors.events",
-    "supervisors.actors.ref",
     "supervisors.config.commands",
     "supervisors.config.drawing",
     "supervisors.config.schema",
@@ -72,7 +71,6 @@ KNOWN: set[str] = {
     "supervisors.formats",
     "supervisors.kinds",
     "supervisors.runtime.mailbox",
-    "supervisors.runtime.timers",
 }
 
 
