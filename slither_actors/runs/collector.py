@@ -162,7 +162,7 @@ class Collector(LightActor):
             book.deliveries = []
         run.ending.broken = error is not None
         run.ending.closed = True  # first, so that the consumer does not take this end for one that it has to make
-        held = book.held_back() if error is not None else []
+        held = book.held_back() if error is not None else ()
         run.inbox.put(Finished(error, batch, held, book.limit))
         self._let_go()
 
