@@ -1,6 +1,7 @@
 # Needs CPython 3.11 or later, make and a package index; everything else goes into .venv.
 #   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it)
-#   make lint     ruff                                          make types    mypy --strict
+#   make lint     ruff, format, docstrings and words            make types    mypy --strict
+#   make coverage     tests under coverage, workers included    make architecture  circles, long files, share of Any
 #   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
 #   make bench    ours and other pools, in less than a quarter of an hour (ARGS="A C --rounds 3" for some of it)
 #   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
@@ -14,7 +15,7 @@ IN_VENV := $(CURDIR)/$(VENV)/bin/
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: demo test conditions lint types fuzz bench clean
+.PHONY: demo test coverage conditions lint types architecture fuzz bench clean
 
 demo: $(VENV)/.installed
 	"$(IN_VENV)slither-actors" demo $(ARGS)
@@ -22,14 +23,23 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m pytest $(ARGS)
 
+coverage: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m tests.covered $(ARGS)
+
 conditions: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m tests.conditions $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	"$(IN_VENV)ruff" check .
+	"$(IN_VENV)ruff" format --check .
+	"$(IN_VENV)python" -m tests.support.docstrings
+	"$(IN_VENV)python" -m tests.support.words
 
 types: $(VENV)/.installed-dev
 	"$(IN_VENV)mypy"
+
+architecture: $(VENV)/.installed-test
+	"$(IN_VENV)python" -m tests.architecture
 
 fuzz: $(VENV)/.installed-fuzz
 	"$(IN_VENV)python" -m tests.fuzz $(ARGS)
@@ -38,9 +48,9 @@ bench: $(VENV)/.installed-bench
 	"$(IN_VENV)python" -m tests.benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# The environment is made anew when pyproject.toml changed, so that what it no longer names is gone too. The install is
+# The environment is made again when pyproject.toml changed, so that what it no longer names is gone too. The install is
 # editable: a change of the code needs none. Each file is touched last, so that an interrupted install is made again.
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No CPython 3.11 or later found; say which: make PYTHON=/path/to/python3" >&2; exit 1; }

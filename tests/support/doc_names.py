@@ -6,6 +6,7 @@ import ast
 import builtins
 import importlib
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def is_there(span: str) -> bool:
     if found := _CAMEL.match(span):
         return _class_is_there(found[1], [name for name in found[2].split(".") if name])
     if found := _PLAIN.fullmatch(span):
-        return found[1] in _words() or hasattr(builtins, found[1])
+        return found[1] in _words() or hasattr(builtins, found[1]) or found[1] in sys.stdlib_module_names
     return True
 
 
