@@ -60,6 +60,14 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 _ASCII_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
+def _is_json_but_for_nan(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=True, default=_plain)
+    except (TypeError, ValueError):  # it contains itself, too
+        return False
+    return True
+
+
 class NotJson(ValueError):
     """A result cannot be written as JSON: of another type, NaN or infinite, nested too deeply."""
 
@@ -78,7 +86,7 @@ def json_line(value: object) -> bytes:
             value = _plain_keys(value)
             text = _ENCODER.encode(value)
     except ValueError as error:
-        remedy = "; JSON has no NaN or infinity: return None for them" if "float" in str(error) else ""
+        remedy = "; JSON has no NaN or infinity: return None for them" if _is_json_but_for_nan(value) else ""
         raise NotJson(f"the result is not JSON: {error}{remedy}") from None
     except TypeError as error:
         raise NotJson(f"the result is not JSON: {error}") from None

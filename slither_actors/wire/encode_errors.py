@@ -157,7 +157,7 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, UnicodeEncodeError):
         return f"the text {_shown(error.object)} cannot be sent as UTF-8: {error.reason} at {error.start}"
-    if isinstance(error, RecursionError) or "recursion limit" in str(error):
+    if isinstance(error, RecursionError):
         return "it is nested too deeply, or contains itself"
     return f"{type(error).__name__}: {error}"
 
