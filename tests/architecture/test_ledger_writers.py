@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-
-from support.imports import ROOT
+from pathlib import Path
 
 from slither_actors.runs.ledger import Ledger
 
+ROOT = Path(__file__).parents[2]
 PARTS = {
     "the Batcher": {"runs/input/batcher.py"},
     "the batch book": {"runs/batch_book.py", "runs/collector.py"},  # which ends it, on the same thread
