@@ -11,6 +11,7 @@ import pykka
 
 from supervisors.actors.futures import check_may_block
 from supervisors.actors.lifecycle import Started
+from supervisors.actors.reply import Reply
 from supervisors.actors.thread_loop import Inbox, ThreadLoop, abandoned_threads
 from supervisors.actors.thread_timers import ThreadTimers, check_own_thread
 from supervisors.exits import Crashed, ExitReason, SupervisorError, check_reason
@@ -139,6 +140,19 @@ class DaemonActor(ThreadLoop):
             self._sup_requested = reason
         self.actor_stopped.set()
         self._sup_inbox.wake()
+
+    def reply_later(self) -> Reply[Any]:
+        """Take over the answer to the `ask` that is being handled, as a light actor does: see `LightActor.reply_later`.
+
+        Raises:
+            SupervisorError: no `ask` is being handled, or its answer has been taken over already.
+            RuntimeError: called in another thread than the actor's own.
+        """
+        check_own_thread(self._sup_lifecycle.thread, "reply_later()")
+        reply = self._sup_inbox.reply_later()
+        if reply is None:
+            raise SupervisorError("reply_later() is for the handling of an ask, once for each")
+        return reply
 
     def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call ``fn(*args)`` in the actor's thread after `delay` seconds, between two messages.

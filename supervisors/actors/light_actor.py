@@ -17,7 +17,7 @@ from supervisors.actors.events import record_exit
 from supervisors.actors.futures import GuardedFuture
 from supervisors.actors.lifecycle import Down, DownNotice, Ignored, Monitor, Started, lifecycle_of, monitor
 from supervisors.actors.light_ref import AskShutdown, LightInbox, LightRef, Start, dead, refuse
-from supervisors.actors.reply import Reply
+from supervisors.actors.reply import Reply, fail_all
 from supervisors.exits import (
     DEFERRED,
     IGNORE,
@@ -157,7 +157,7 @@ class LightActor(pykka.Actor, MailboxTarget):
             self._pending_replies = set()
         reply = Reply[Any](question, self._pending_replies)
         if not self._alive:  # exit() was called before, and has answered all others
-            reply.fail(pykka.ActorDeadError("the actor stopped before it answered"))
+            fail_all(self._pending_replies)
         return reply
 
     def exit(self, reason: ExitReason) -> None:
@@ -315,19 +315,10 @@ class LightActor(pykka.Actor, MailboxTarget):
                 scheduler.run_guarded(None, self.on_stop)
         scheduler.run_guarded(None, self.on_exit, reason)
         if self._pending_replies:
-            self._fail_replies(self._pending_replies)
+            fail_all(self._pending_replies)
         record_exit(scheduler, type(self).__name__, self.actor_urn, reason, started=started)
         lifecycle.start.set(reason)
         lifecycle.ended(reason)
-
-    @staticmethod
-    def _fail_replies(replies: set[Reply[Any]]) -> None:
-        while replies:
-            try:
-                reply = replies.pop()
-            except KeyError:  # another thread has answered it
-                return
-            reply.fail(pykka.ActorDeadError("the actor stopped before it answered"))
 
     # -- Pykka's hooks for an actor type -------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 
 import pykka
 
-__all__ = ["Reply"]
+__all__ = ["Reply", "fail_all"]
 
 T = TypeVar("T")
 
 
 class Reply(Generic[T]):
-    """Answers one `ask` later, from any thread. Made by `LightActor.reply_later`.
+    """Answers one `ask` later, from any thread. Made by the `reply_later` of an actor.
 
     If the actor ends before the answer, the caller gets ActorDeadError. An actor that forgets its Reply keeps the
     caller waiting until the caller's timeout.
@@ -43,3 +43,13 @@ class Reply(Generic[T]):
         except queue.Full:
             return False
         return True
+
+
+def fail_all(replies: set[Reply[Any]]) -> None:
+    """Answer all with ActorDeadError: the actor has ended. Other threads may answer some of them meanwhile."""
+    while replies:
+        try:
+            reply = replies.pop()
+        except KeyError:  # another thread has answered the last one
+            return
+        reply.fail(pykka.ActorDeadError("the actor stopped before it answered"))

@@ -18,6 +18,7 @@ from supervisors.actors.events import record_exit
 from supervisors.actors.futures import GuardedFuture
 from supervisors.actors.lifecycle import Ignored, Lifecycle, Started
 from supervisors.actors.light_ref import refuse
+from supervisors.actors.reply import Reply, fail_all
 from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal
 from supervisors.runtime.interrupts import Event, inherits_mask, restore_sigpipe
 from supervisors.runtime.scheduler import Scheduler
@@ -40,13 +41,15 @@ def abandoned_threads() -> list[threading.Thread]:
 class Inbox:
     """An unbounded inbox that answers what comes after the end. Holds plain messages and Pykka's envelopes."""
 
-    __slots__ = ("_queue", "at_hand", "closed", "empty", "get", "put_plain")
+    __slots__ = ("_queue", "at_hand", "closed", "empty", "get", "put_plain", "replies")
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.closed = False
         # The future of the question that is being handled.
         self.at_hand: pykka.Future[Any] | None = None
+        # Answers that a handler has left for later.
+        self.replies: set[Reply[Any]] = set()
         self.get = self._queue.get
         self.empty = self._queue.empty
         self.put_plain = self._queue.put
@@ -85,7 +88,20 @@ class Inbox:
         if future is not None:
             error = pykka.ActorDeadError("the actor was killed while it handled the message")
             settle(future.set_exception, (pykka.ActorDeadError, error, None))
+        fail_all(self.replies)
         self.drain()
+
+    def reply_later(self) -> Reply[Any] | None:
+        """Take over the answer to the question at hand; None if there is no such question. Actor's thread only."""
+        future = self.at_hand
+        if future is None:
+            return None
+        # Added before the look at `closed`, which `abandon` sets before it looks at the replies.
+        reply = Reply[Any](future, self.replies)
+        self.at_hand = None
+        if self.closed:
+            fail_all(self.replies)
+        return reply
 
 
 def settle(setter: Callable[..., None], *value: Any) -> None:
@@ -252,7 +268,8 @@ class ThreadLoop(pykka.ThreadingActor):
             if self.ask_failure_crashes or not isinstance(exc, Exception):
                 raise
         else:
-            settle(reply_to.set, result)
+            if inbox.at_hand is not None:  # else the handler has taken over the answer
+                settle(reply_to.set, result)
         finally:
             inbox.at_hand = None
 
@@ -273,6 +290,7 @@ class ThreadLoop(pykka.ThreadingActor):
             self._sup_last_call(reason)
         except BaseException as exc:
             self._sup_log("on_exit", exc)
+        fail_all(self._sup_inbox.replies)
         self._sup_lifecycle.finish(self, reason)
         self._sup_lifecycle.ended.set()
 

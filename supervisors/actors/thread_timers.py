@@ -73,4 +73,4 @@ def check_own_thread(thread: threading.Thread | None, what: str) -> None:
         RuntimeError: it is another thread.
     """
     if thread is not None and thread is not threading.current_thread():
-        raise RuntimeError(f"{what} is for the actor's own thread; use tell() from other threads")
+        raise RuntimeError(f"{what} is for the actor's own thread; send it a message from others")

@@ -343,3 +343,100 @@ def test_a_proxied_method_may_reply_later(scheduler: Scheduler) -> None:
             self.call_later(0, reply.set, number * 2)
 
     assert Proxied.start(scheduler=scheduler).proxy().double(4).get(timeout=10) == 8
+
+
+class LaterInAThread(DaemonActor):
+    """Calls what it gets with itself; keeps the reply to all else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replies: list[Reply[Any]] = []
+
+    def on_receive(self, message: Any) -> Any:
+        if callable(message):
+            return message(self)
+        self.replies.append(self.reply_later())
+        if isinstance(message, BaseException):
+            raise message
+        return "not the answer"
+
+    def on_exit(self, reason: Any) -> None:
+        if reason == supervisors.Shutdown("answer"):
+            self.replies[0].set("at the end")
+
+
+def asked_in_a_thread(message: Any = "question") -> tuple[Any, Any, Reply[Any]]:
+    ref = LaterInAThread.start()
+    future = ref.ask(message, block=False)
+    reply = call(ref, lambda actor: actor.replies[0])
+    return ref, future, reply
+
+
+def test_a_daemon_actor_replies_later_from_any_thread() -> None:
+    ref, future, reply = asked_in_a_thread()
+    with pytest.raises(CallTimeout):
+        future.get(timeout=0)
+    assert reply.set("late")
+    assert not reply.set("later")
+    assert future.get(timeout=0) == "late"
+    assert supervisors.stop(ref)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill", "crash"])
+def test_a_daemon_actor_that_ends_leaves_no_caller_waiting(end: str) -> None:
+    ref, future, reply = asked_in_a_thread()
+    if end == "stop":
+        ref.stop()
+    elif end == "kill":
+        kill(ref)
+    else:
+        ref.tell(lambda actor: 1 / 0)
+    with pytest.raises(pykka.ActorDeadError, match="stopped before it answered"):
+        future.get(timeout=10)
+    assert not reply.set("too late")
+
+
+def test_a_daemon_actor_may_answer_in_on_exit() -> None:
+    ref, future, _ = asked_in_a_thread()
+    assert supervisors.stop(ref, supervisors.Shutdown("answer"))
+    assert future.get(timeout=0) == "at the end"
+
+
+def test_a_handler_in_a_thread_that_raises_has_answered() -> None:
+    ref, future, reply = asked_in_a_thread(ValueError("raised"))
+    with pytest.raises(ValueError, match="raised"):
+        future.get(timeout=10)
+    assert not reply.set("late")
+    assert supervisors.stop(ref)
+
+
+def test_a_killed_handler_that_replies_later_answers_nothing() -> None:
+    entered, gate = threading.Event(), threading.Event()
+    replies: list[Reply[Any]] = []
+
+    def block(actor: Any) -> None:
+        entered.set()
+        gate.wait(30)
+        replies.append(actor.reply_later())
+
+    ref = LaterInAThread.start()
+    future = ref.ask(block, block=False)
+    assert entered.wait(10)
+    thread = ref._lifecycle.thread  # type: ignore[attr-defined]
+    kill(ref)
+    with pytest.raises(pykka.ActorDeadError):
+        future.get(timeout=10)
+    gate.set()
+    thread.join(10)
+    assert not replies[0].set("too late")
+
+
+def test_reply_later_in_a_thread_is_for_an_ask_and_its_own_thread() -> None:
+    ref = LaterInAThread.start()
+    with pytest.raises(SupervisorError, match="once for each"):
+        call(ref, lambda actor: (actor.reply_later(), actor.reply_later()))
+    actor = call(ref, lambda actor: actor)
+    with pytest.raises(RuntimeError, match="own thread"):
+        actor.reply_later()
+    ref.tell("question")
+    assert isinstance(wait_ended(ref, 10), Crashed)
