@@ -180,19 +180,21 @@ def check_source(items: Source, asynchronous: bool) -> None:
             remedy = "; call it, and give what it returns"
         elif hasattr(kind, "execute"):
             remedy = "; give the rows of a query"
-        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{remedy}")
+        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{remedy}", "items")
     if not asynchronous:
-        raise OptionTypeError(f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream")
+        message = f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream"
+        raise OptionTypeError(message, "items")
 
 
 def _as_it_is(batch: Sequence[Any], options: Mapping[str, object]) -> dict[str, object]:
     """Return the options of a run with this one batch."""
     if not isinstance(batch, (list, tuple)):
-        raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}")
+        raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}", "batch")
     for name in BATCHING_OPTIONS:
         if name in options:
             raise OptionError(
-                f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it"
+                f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it",
+                name,
             )
     return {**options, "batch_size": max(1, len(batch)), "max_in_flight": 1}
 

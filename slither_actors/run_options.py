@@ -179,8 +179,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "inline", is_inline(self.executor))
-        _check_methods(self.executor, _INLINE if self.inline else _REMOTE)
-        _check_methods(self.strategy, _STRATEGY)
+        _check_methods("executor", self.executor, _INLINE if self.inline else _REMOTE)
+        _check_methods("strategy", self.strategy, _STRATEGY)
         put(self, "in_flight_given", self.max_in_flight is not NOT_GIVEN)
         put(self, "prefetch_given", self.prefetch is not NOT_GIVEN)
         check_fields(self)
@@ -251,7 +251,7 @@ _LAZY = frozenset({"execute_batch", "results", "add", "flush", "release", "exten
 _CHECKED = (FixedBatch, WeightedBatch, KeyPartition, SnakeBridge, Snakepit)
 
 
-def _check_methods(part: object, methods: dict[str, tuple[str, ...]]) -> None:
+def _check_methods(option: str, part: object, methods: dict[str, tuple[str, ...]]) -> None:
     """Refuse a user's own executor or strategy with a method that cannot be called as it will be.
 
     Raises:
@@ -260,4 +260,5 @@ def _check_methods(part: object, methods: dict[str, tuple[str, ...]]) -> None:
     if type(part) in _CHECKED:
         return
     for method, parameters in methods.items():
-        check_call(f"{type(part).__name__}.{method}", getattr(part, method), parameters, lazy=method in _LAZY)
+        name, lazy = f"{type(part).__name__}.{method}", method in _LAZY
+        check_call(name, getattr(part, method), parameters, lazy=lazy, option=option)

@@ -90,11 +90,11 @@ class System:
         children: Sequence[ChildSpec] = (),
     ) -> None:
         if pools is not None and not isinstance(pools, Mapping):
-            raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}")
+            raise OptionTypeError(f"pools must be a mapping from name to PoolSpec, not {pools!r}", "pools")
         wanted: Mapping[Any, Any] = pools or {"default": {}}
         for pool in wanted:
             if not isinstance(pool, str) or not pool:
-                raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}")
+                raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}", "pools")
         self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in wanted.items()}
         defaults = check_defaults(dispatch, self._specs)
         self._name = name

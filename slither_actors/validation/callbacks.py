@@ -14,7 +14,14 @@ _LAZY = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
-def check_call(name: str, function: Callable[..., object], parameters: tuple[str, ...], *, lazy: bool = False) -> None:
+def check_call(
+    name: str,
+    function: Callable[..., object],
+    parameters: tuple[str, ...],
+    *,
+    lazy: bool = False,
+    option: str | None = None,
+) -> None:
     """Refuse a function that cannot be called with so many positional arguments, or does not run when it is called.
 
     Args:
@@ -22,6 +29,7 @@ def check_call(name: str, function: Callable[..., object], parameters: tuple[str
         function: the callback. One without a signature, such as many written in C, is accepted.
         parameters: the names of the arguments.
         lazy: whether a generator function is accepted.
+        option: the option that the error is about.
 
     Raises:
         OptionTypeError: it takes other arguments, or is an async or a generator function.
@@ -30,11 +38,13 @@ def check_call(name: str, function: Callable[..., object], parameters: tuple[str
     if flags & _ASYNC:
         raise OptionTypeError(
             f"{name} must be a plain function, not the async one {shown(function)}: nothing awaits what it returns; "
-            "asyncio.run() inside a plain one will do"
+            "asyncio.run() inside a plain one will do",
+            option,
         )
     if flags & _LAZY and not lazy:
         raise OptionTypeError(
-            f"{name} must be a plain function, not the generator function {shown(function)}: use return, not yield"
+            f"{name} must be a plain function, not the generator function {shown(function)}: use return, not yield",
+            option,
         )
     if fits is None:
         fits = _binds(function, len(parameters))
@@ -44,7 +54,7 @@ def check_call(name: str, function: Callable[..., object], parameters: tuple[str
             has = f", and takes {inspect.signature(function)}"
         except Exception:
             has = ""
-        raise OptionTypeError(f"{name} is {calls}{has}: {shown(function)}")
+        raise OptionTypeError(f"{name} is {calls}{has}: {shown(function)}", option)
 
 
 def asynchronous(function: Callable[..., object]) -> bool:

@@ -117,11 +117,7 @@ class Function:
 
     def check(self, name: str, value: object) -> object:
         function = checks.function(name, value, self.example)
-        try:
-            check_call(name, function, self.parameters)
-        except OptionError as error:
-            error.option = name
-            raise
+        check_call(name, function, self.parameters, option=name)
         return function
 
     def schema(self) -> Schema:

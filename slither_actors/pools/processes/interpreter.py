@@ -71,7 +71,8 @@ def check(specs: Mapping[str, PoolSpec]) -> None:
     if reason:
         for name, spec in specs.items():
             if spec.python is None:
-                raise OptionError(f"pool {name!r} has no interpreter for its workers: {reason}; give it {_REMEDY}")
+                message = f"pool {name!r} has no interpreter for its workers: {reason}; give it {_REMEDY}"
+                raise OptionError(message, "python")
 
 
 def flags(python: str) -> list[str]:

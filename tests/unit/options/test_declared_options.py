@@ -71,6 +71,10 @@ def test_a_function_is_checked_as_it_will_be_called() -> None:
         assert caught.value.option == "it"
 
 
+class Odd:
+    def execute_batch(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Record:
     size: int = field(default=2, metadata=option(Whole(1, 9), "How many"))
@@ -163,6 +167,7 @@ def test_the_help_of_a_record_lists_its_options() -> None:
         ({}, "executor", ()),
         ({"executor": "Snakepit"}, "executor", ()),
         ({"executor": 3}, "executor", ()),
+        ({"executor": Odd()}, "executor", ()),
     ],
     ids=str,
 )
