@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_there_are_examples_of_everything() -> None:
     assert len(README.files) == 3
-    assert len(README.scripts) == 3
+    assert len(README.scripts) == 4
     assert len(README.sessions) == 1
 
 
