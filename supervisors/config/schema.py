@@ -114,6 +114,7 @@ CHILD_KEYS: dict[str, Schema] = {
         "type": "string",
         "minLength": 1,
     },
+    "start_timeout": seconds("Seconds in which it must have started, or it is killed and its start has failed."),
 }
 
 ACTOR_KEYS: dict[str, Schema] = {

@@ -44,6 +44,9 @@ __all__ = [
     "tree_format",
 ]
 
+# The keys of a child that are arguments of its ChildSpec under the same names.
+_SPEC_KEYS = ("restart", "shutdown", "significant", "register", "start_timeout")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorSpec:
@@ -159,7 +162,7 @@ def _build_actor(child: Mapping[str, Any], kinds: Kinds) -> ChildSpec:
 
 
 def _label_actor(child: Mapping[str, Any]) -> Label:
-    return child["class"].rpartition(":")[2], options(child, ("restart", "shutdown", "significant", "register"))
+    return child["class"].rpartition(":")[2], options(child, _SPEC_KEYS)
 
 
 def check_backoff(cursor: Cursor) -> None:
@@ -187,12 +190,12 @@ def _build_supervisor(child: Mapping[str, Any], kinds: Kinds) -> ChildSpec:
 def _label_supervisor(child: Mapping[str, Any]) -> Label:
     return "Supervisor", options(
         child,
-        ("strategy", "max_restarts", "max_seconds", "auto_shutdown", "restart", "shutdown", "significant", "register"),
+        ("strategy", "max_restarts", "max_seconds", "auto_shutdown", *_SPEC_KEYS),
     )
 
 
 def _common(child: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: child[key] for key in ("id", "restart", "shutdown", "significant", "register") if key in child}
+    return {key: child[key] for key in ("id", *_SPEC_KEYS) if key in child}
 
 
 def _supervisor_spec(name: str, plain: Mapping[str, Any], kinds: Kinds) -> SupervisorSpec:

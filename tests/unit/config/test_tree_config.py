@@ -99,6 +99,11 @@ def test_a_registered_name_survives_the_childs_restart(
     assert scheduler.registry.names() == []
 
 
+def test_a_start_timeout_limits_the_start(write: Callable[[str], Path], scheduler: Scheduler) -> None:
+    spec = supervisors.load(write("children:\n" + actor("a", "Light", ", start_timeout: 2.5") + actor("b", "Light")))
+    assert [child.start_timeout for child in spec.children] == [2.5, None]
+
+
 def test_threads_of_user_code_are_its_own(write: Callable[[str], Path], scheduler: Scheduler) -> None:
     lines = actor("a", "Light") + actor("b", "Daemon") + actor("c", "Plain", ", args: [x]")
     root = supervisors.load(write("children:\n" + lines)).start(scheduler)
@@ -188,6 +193,10 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
                     "give the child 'b' an"
                 )
             ],
+        ),
+        (
+            "children:\n" + actor("a", "Light", ", start_timeout: 0"),
+            ["2:70: children[0].start_timeout: must be above 0"],
         ),
         ("children:\n" + actor("a", "Light", ", register: ''"), ["2:65: children[0].register: must not be empty"]),
         ("children:\n" + actor("a", "Light", ", register: 5"), ["2:65: children[0].register: must be text, not 5"]),
