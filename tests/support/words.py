@@ -59,8 +59,9 @@ def prose_of(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def files() -> list[Path]:
-    """Return the modules of both packages and all pages."""
-    modules = [file for package in ("slither_actors", "supervisors") for file in (ROOT / package).rglob("*.py")]
+    """Return the modules of both packages, the tests and all pages."""
+    folders = ("slither_actors", "supervisors", "tests")
+    modules = {file for folder in folders for file in (ROOT / folder).rglob("*.py")} - {Path(__file__)}
     return sorted([*modules, *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 
 
