@@ -7,14 +7,13 @@ import sys
 
 import numpy as np
 
-from .extensions import ARRAY, ARRAY_BESIDE, SCALAR, DecodeError, RefusedError
+from .extension_codes import ARRAY, ARRAY_BESIDE, SCALAR, DecodeError, RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from .decoders import Hook
-    from .extensions import Nesting
+    from .extension_codes import Decoding, Nesting
 
 
 def _description(dtype: np.dtype[Any]) -> Any:
@@ -118,13 +117,13 @@ def encode_scalar(value: np.generic, outer: Nesting) -> tuple[int, bytes]:
     return SCALAR, outer.nested([_description(value.dtype), value.tobytes() if value.itemsize else b""])
 
 
-def decode_array(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
+def decode_array(data: bytes, hook: Decoding) -> np.ndarray[Any, Any]:
     """A writable array of its own."""
     description, order, shape, content = hook.items(data)
     return _shaped(np.frombuffer(bytearray(content), np.uint8), _dtype(description), order, shape)
 
 
-def decode_array_beside(data: bytes, hook: Hook) -> np.ndarray[Any, Any]:
+def decode_array_beside(data: bytes, hook: Decoding) -> np.ndarray[Any, Any]:
     """A writable array that looks into the frame's buffers."""
     description, order, shape, offset, size = hook.items(data)
     if type(offset) is not int or type(size) is not int or size < 0:
@@ -150,7 +149,7 @@ def _shaped(flat: np.ndarray[Any, Any], dtype: np.dtype[Any], order: str, shape:
     return flat.view(dtype).reshape(shape, order=order)  # type: ignore[call-overload,no-any-return]
 
 
-def decode_scalar(data: bytes, hook: Hook) -> Any:
+def decode_scalar(data: bytes, hook: Decoding) -> Any:
     """The scalar, of its numpy type."""
     description, content = hook.items(data)
     dtype = _dtype(description)

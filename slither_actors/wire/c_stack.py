@@ -10,7 +10,7 @@ import sys
 from _thread import _local  # threading.local, without loading threading
 from itertools import chain
 
-from .extensions import MAX_NESTING
+from .extension_codes import MAX_NESTING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import re
 
 from .c_stack import room
 from .decoders import BesideBody, Hook
-from .extensions import DecodeError
+from .hash_limits import MOST_ALIKE, check_hashes
 from .msgpack_settings import check_announced, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from typing import Any, Final, NoReturn
 
     from .header import Buffer
-
-MOST_ALIKE: Final = 256
-"""Keys or members of one hash that a map or set may have. Numbers that people have share theirs with one other, if any;
-256 of the slowest to compare (those whose ``__eq__`` is Python) take 2 ms."""
 
 # Below it, what lists announce within an extension is not worth a look: 340 headers of 1,024 items take 3 MB together.
 _SMALL: Final = 1024
@@ -78,19 +74,3 @@ def _mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     if len(pairs) > MOST_ALIKE:
         check_hashes([key for key, _ in pairs])
     return dict(pairs)
-
-
-def check_hashes(values: list[Any]) -> None:
-    """Refuse values too many of which have one hash.
-
-    :raises DecodeError: more than :data:`MOST_ALIKE` of them do.
-    :raises TypeError: one has none.
-    """
-    distinct = set(map(hash, values))
-    if len(values) - len(distinct) < MOST_ALIKE:
-        return
-    counts = dict.fromkeys(distinct, 0)
-    for each in map(hash, values):
-        counts[each] += 1
-    if max(counts.values()) > MOST_ALIKE:
-        raise DecodeError(f"more than {MOST_ALIKE} keys of a map, or members of a set, have one hash")

@@ -7,7 +7,7 @@ from _thread import _local  # threading.local, without loading threading
 from . import extensions
 from .c_stack import room
 from .decoders import MOST_KEYS, BesideBody, Hook
-from .extensions import MAX_NESTING, DecodeError, EncodeError, RefusedError
+from .extension_codes import ALIGNMENT, MAX_NESTING, DecodeError, EncodeError, RefusedError
 from .msgpack_settings import ExtType, exceeded, packer, unpack_on_heap, unpackb
 
 TYPE_CHECKING = False
@@ -121,7 +121,15 @@ class Encoder:
             except BaseException:
                 self._reset()
                 raise
-        raise explain(original, error) from error
+        raise explain(original, error, Encoder(out_of_band=None).try_to_pack) from error
+
+    def try_to_pack(self, value: object) -> None:
+        """Encode a value for nothing but the error that it may raise."""
+        try:
+            self._pack(value)
+        except Exception:
+            self._reset()
+            raise
 
     def _is_large(self, data: Any) -> bool:
         return self._threshold is not None and len(data) >= self._threshold
@@ -174,7 +182,7 @@ class Encoder:
         if self._threshold is None or size < self._threshold:
             return None
         self.copied = self.copied and copied
-        gap = -self._offset % extensions.ALIGNMENT
+        gap = -self._offset % ALIGNMENT
         if gap:
             self._buffers.append(bytes(gap))
         offset = self._offset + gap

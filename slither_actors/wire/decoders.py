@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt  # msgpack has loaded it already
 
 from .c_stack import room
-from .extensions import (
+from .extension_codes import (
     ARRAY,
     ARRAY_BESIDE,
     BIG_INT,
@@ -142,7 +142,7 @@ def _no_list(value: object) -> NoReturn:
 def _members(data: bytes, hook: Hook) -> list[Any]:
     members = hook.items(data)
     if len(members) > MOST_KEYS:
-        from .careful_decoder import check_hashes
+        from .hash_limits import check_hashes
 
         check_hashes(members)
     return members

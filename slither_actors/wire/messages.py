@@ -27,7 +27,7 @@ from __future__ import annotations
 import struct
 
 from .codec import decode, encode
-from .extensions import DecodeError, EncodeError
+from .extension_codes import DecodeError, EncodeError
 from .frames import DEFAULT_MAX_FRAME, ProtocolError
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import sys
 from time import monotonic_ns, perf_counter_ns
 
 from slither_actors.wire.codec import Encoder, decode
-from slither_actors.wire.extensions import DecodeError, EncodeError
+from slither_actors.wire.extension_codes import DecodeError, EncodeError
 from slither_actors.wire.frames import (
     CALL,
     CANCELLED,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slither_actors.wire.codec import OUT_OF_BAND, DecodeError, EncodeError, Encoder, decode, encode
-from slither_actors.wire.extensions import ARRAY_BESIDE, SCALAR
+from slither_actors.wire.extension_codes import ARRAY_BESIDE, SCALAR
 
 ARRAYS = [
     np.arange(10),

@@ -9,7 +9,7 @@ import msgpack
 import pytest
 
 from slither_actors.wire.codec import OUT_OF_BAND, DecodeError, EncodeError, Encoder, decode
-from slither_actors.wire.extensions import BYTES_BESIDE
+from slither_actors.wire.extension_codes import BYTES_BESIDE
 
 LARGE = bytes(range(256)) * (OUT_OF_BAND // 256)
 

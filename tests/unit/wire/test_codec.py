@@ -26,7 +26,7 @@ import msgpack
 import pytest
 
 from slither_actors.wire.codec import DecodeError, EncodeError, Encoder, decode, encode
-from slither_actors.wire.extensions import MAX_NESTING
+from slither_actors.wire.extension_codes import MAX_NESTING
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 

@@ -13,7 +13,7 @@ import pytest
 
 from slither_actors.wire import careful_decoder
 from slither_actors.wire.codec import DecodeError, decode, encode
-from slither_actors.wire.extensions import MAX_NESTING
+from slither_actors.wire.extension_codes import MAX_NESTING
 
 NUMBERS = range(5000)
 MODULUS = (1 << 61) - 1  # of the hashes of numbers
