@@ -6,7 +6,7 @@ from .any_share import MOST, any_share, percent
 from .circles import PACKAGES, circles
 from .imports import modules_of
 from .layers import upward
-from .private_names import private_uses
+from .private_names import private_uses, uses_across_folders
 from .sizes import LONGER, long_files
 from .tested_modules import untested
 
@@ -24,6 +24,10 @@ def main() -> None:
         print(f"  {each}")
     uses = private_uses()
     print(f"\nPrivate names of supervisors in slither_actors: {len(uses)}")
+    for use in uses:
+        print(f"  {use}")
+    uses = [use for package in PACKAGES for use in uses_across_folders(package)]
+    print(f"\nPrivate names of another folder: {len({(use.module, use.name) for use in uses})}, at {len(uses)} places")
     for use in uses:
         print(f"  {use}")
     long = long_files()

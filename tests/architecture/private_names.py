@@ -1,4 +1,4 @@
-"""Names of `supervisors` that `slither_actors` uses although they are not public."""
+"""Private names that are used where they do not belong: in the other package, or in another folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,33 @@ from functools import cache
 
 from .imports import ROOT, dotted, files_of, modules_of
 
-# Uses that are still there, to be removed: (module, name). A test fails if one is listed that is not needed.
+# Uses by `slither_actors` of private names of `supervisors` that are still there, to be removed: (module, name). A test
+# fails if one is listed that is not needed, here as below.
 KNOWN: set[tuple[str, str]] = set()
+
+# Uses of private names of another folder of the same package.
+KNOWN_ACROSS_FOLDERS: set[tuple[str, str]] = {
+    ("slither_actors.runs.input.batcher", "_failed_in"),  # of Strategy, whose public names are for users
+    ("slither_actors.system.supervision", "_actor"),
+    # A light actor, its inbox and its scheduler are one hot path: a method call a message would be measurable.
+    ("supervisors.actors.light_actor", "_actors"),
+    ("supervisors.actors.light_actor", "_cancel_owned"),
+    ("supervisors.actors.light_actor", "_check_thread"),
+    ("supervisors.actors.light_actor", "_closed"),
+    ("supervisors.actors.light_actor", "_poller"),
+    ("supervisors.actors.light_ref", "_asleep"),
+    ("supervisors.actors.light_ref", "_functions"),
+    ("supervisors.actors.light_ref", "_ready"),
+    ("supervisors.actors.light_ref", "_wake"),
+    ("supervisors.actors.thread_timers", "_take"),
+    ("supervisors.supervision.dynamic_supervisor", "_alive"),
+    ("supervisors.supervision.operations", "_alive"),
+    ("supervisors.supervision.snapshot", "_scheduler"),
+    ("supervisors.supervision.supervisor", "_alive"),
+    # ManualScheduler is the scheduler's own test double.
+    ("supervisors.testing", "_timers"),
+    ("supervisors.testing", "_turn"),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +79,27 @@ def private_uses(user: str = "slither_actors", used: str = "supervisors") -> lis
             if isinstance(node, ast.ClassDef):
                 found.update(inherited_uses(module, node, classes))
     return sorted(found)
+
+
+def uses_across_folders(package: str) -> list[Use]:
+    """Return where a module reads an attribute with an underscore that only other folders of its package define.
+
+    Inherited ones count, too: what a subclass elsewhere may use is not private.
+    """
+    trees = {dotted(file): ast.parse(file.read_bytes()) for file in files_of(package)}
+    defined: dict[str, set[str]] = {}  # in a folder
+    for module, tree in trees.items():
+        names = {name for name in _module_names(tree) if _private(name)}
+        names.update(*(each.private for each in private_attributes(tree).values()))
+        defined.setdefault(_folder(module), set()).update(names)
+    every = set().union(*defined.values())
+    return sorted(
+        {
+            use
+            for module, tree in trees.items()
+            for use in attribute_uses(module, tree, every - defined[_folder(module)])
+        }
+    )
 
 
 def attribute_uses(module: str, tree: ast.AST, private: set[str]) -> Iterator[Use]:
@@ -147,6 +193,10 @@ def _last_name(node: ast.expr) -> str:
 
 def _on_self(node: ast.Attribute) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
+
+
+def _folder(module: str) -> str:
+    return module.rpartition(".")[0] or module
 
 
 def _private(name: str) -> bool:

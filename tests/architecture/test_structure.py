@@ -25,6 +25,11 @@ def test_only_public_names_of_supervisors_are_used() -> None:
     assert {(use.module, use.name) for use in private_names.private_uses()} == private_names.KNOWN
 
 
+def test_private_names_stay_in_their_folder_but_the_known() -> None:
+    found = {(use.module, use.name) for package in MOST for use in private_names.uses_across_folders(package)}
+    assert found == private_names.KNOWN_ACROSS_FOLDERS
+
+
 def test_every_module_is_imported_by_a_test_but_the_known() -> None:
     assert tested_modules.untested() == tested_modules.KNOWN
 
