@@ -103,11 +103,11 @@ def values(one: Any) -> str:
     if "pattern" in one:
         return "`package.module:Name`"
     types = one.get("type")
-    told = " or ".join(WORDS[each] for each in ([types] if isinstance(types, str) else types or ()))
+    words_of_value = " or ".join(WORDS[each] for each in ([types] if isinstance(types, str) else types or ()))
     for rule, words in BOUNDS.items():
         if rule in one:
-            told += f", {words} {one[rule]:,.15g}"
-    return told
+            words_of_value += f", {words} {one[rule]:,.15g}"
+    return words_of_value
 
 
 def code(value: object) -> str:

@@ -112,7 +112,7 @@ def test_the_schema_is_valid_and_each_program_prints_its_own() -> None:
     assert run("slither_actors.cli", "schema").stdout == SCHEMA.read_text()
 
 
-def test_a_bare_tree_is_told_from_a_system(tmp_path: Path) -> None:
+def test_a_bare_tree_is_distinguished_from_a_system(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("name: app\nchildren:\n  - {kind: supervisor, id: a, children: []}\n")
     for module in ("supervisors", "slither_actors.cli"):
         assert run(module, "show", "t.yaml", cwd=tmp_path).stdout.startswith("app (Supervisor)\n")
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     assert (done.stdout, done.returncode) == ("nothing.yaml: cannot be read: no such file or directory\n", 2)
 
 
-def test_check_runs_no_code_unless_told_to(tmp_path: Path) -> None:
+def test_check_imports_classes_only_when_asked(tmp_path: Path) -> None:
     (tmp_path / "loud.py").write_text("print('imported')\nclass Loud: pass\n")
     (tmp_path / "t.yaml").write_text("children:\n  - {kind: actor, id: a, class: 'loud:Loud'}\n")
     done = run("supervisors", "check", "t.yaml", cwd=tmp_path)

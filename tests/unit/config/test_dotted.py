@@ -37,12 +37,12 @@ def test_a_name_is_found_in_source_without_an_import(modules: Modules) -> None:
         ("", False),
     ],
 )
-def test_whether_a_name_is_there_is_told_where_that_can_be_told(modules: Modules, source: str, found: bool) -> None:
+def test_a_missing_name_is_found_unless_only_running_shows_it(modules: Modules, source: str, found: bool) -> None:
     modules("some", source)
     assert (absent("some:Name") is None) is found
 
 
-def test_what_is_missing_is_told_with_the_nearest(modules: Modules) -> None:
+def test_a_missing_name_comes_with_the_nearest_one(modules: Modules) -> None:
     modules("package.__init__", "")
     modules("package.inner", "class Thing: pass")
     assert absent("package.inner:Thing") is None

@@ -133,7 +133,7 @@ def test_the_path_above_is_made_once_for_those_below_it(monkeypatch: pytest.Monk
     assert written.total() <= 100
 
 
-def test_a_key_as_long_as_the_file_is_told_by_its_beginning() -> None:
+def test_a_key_as_long_as_the_file_is_cut() -> None:
     with pytest.raises(ConfigError) as raised:
         parse_document(f"? {'a b' * 1000}\n: [no, {{{'c' * 1000}: no}}]\n", "f")
     spaced, plain = '"' + ("a b" * 19)[:56] + "...", "c" * 57 + "..."

@@ -25,7 +25,7 @@ def either_parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     return iter([None])
 
 
-def told(data: str | bytes) -> list[str]:
+def lines_of(data: str | bytes) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         parse_document(data, "f")
     return raised.value.lines()
@@ -41,7 +41,7 @@ def test_a_document_becomes_plain_values_with_their_places() -> None:
 
 def test_a_byte_order_mark_is_dropped_and_moves_no_column() -> None:
     assert parse_document(b"\xef\xbb\xbfa: 1").root.plain() == {"a": 1}
-    assert told(b"\xef\xbb\xbfa: no")[0].startswith("f:1:4: a: no ")
+    assert lines_of(b"\xef\xbb\xbfa: no")[0].startswith("f:1:4: a: no ")
 
 
 def test_what_is_quoted_or_a_block_is_text() -> None:
@@ -80,14 +80,14 @@ def test_what_is_quoted_or_a_block_is_text() -> None:
         ("a: 1".encode("utf-16"), "f:1:1: ", "UTF-16"),
     ],
 )
-def test_what_is_refused_is_told_with_place_path_and_remedy(text: str | bytes, where: str, words: str) -> None:
-    (line,) = told(text)
+def test_a_refusal_has_place_path_and_remedy(text: str | bytes, where: str, words: str) -> None:
+    (line,) = lines_of(text)
     assert line.startswith(where)
     assert words in line
 
 
 def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
-    lines = told("a: &x no\nb: *x\n<<: {}\na: 012\nc: !t 1\nd: [\n")
+    lines = lines_of("a: &x no\nb: *x\n<<: {}\na: 012\nc: !t 1\nd: [\n")
     places = ["f:1:4", "f:1:4", "f:2:4", "f:3:1", "f:4:1", "f:4:4", "f:5:4"]
     assert [line.split(": ")[0] for line in lines[:-1]] == places
     assert "not YAML" in lines[-1]
@@ -95,14 +95,14 @@ def test_all_problems_are_listed_in_the_order_of_the_file() -> None:
 
 def test_depth_size_and_number_are_bounded() -> None:
     assert parse_document("[" * MAX_DEPTH + "]" * MAX_DEPTH).root
-    assert told("[" * (MAX_DEPTH + 1)) == [f"f:1:{MAX_DEPTH + 1}: nested more than {MAX_DEPTH} levels deep"]
-    assert "levels deep" in told("? " * 200)[-1]
-    assert "keys and values" in told("- a\n" * MAX_VALUES)[0]
-    assert "larger than" in told(b"#" * (MAX_BYTES + 1))[0]
-    assert "begin with %" in told("%TAG !a! b\n" * 102 + "--- a")[0]
+    assert lines_of("[" * (MAX_DEPTH + 1)) == [f"f:1:{MAX_DEPTH + 1}: nested more than {MAX_DEPTH} levels deep"]
+    assert "levels deep" in lines_of("? " * 200)[-1]
+    assert "keys and values" in lines_of("- a\n" * MAX_VALUES)[0]
+    assert "larger than" in lines_of(b"#" * (MAX_BYTES + 1))[0]
+    assert "begin with %" in lines_of("%TAG !a! b\n" * 102 + "--- a")[0]
 
 
-def test_reading_ends_where_nobody_would_mend_the_file_by_hand() -> None:
+def test_reading_ends_after_a_thousand_mistakes() -> None:
     for text in ("- no\n", "a: 1\n", "- !t a\n", "- &a b\n", "- *a\n", "? []\n:\n"):
         with pytest.raises(ConfigError) as raised:
             parse_document(text * 3000)
@@ -120,13 +120,13 @@ def test_as_much_as_is_taken_of_anything_is_done_with_in_seconds(text: str) -> N
 
 
 def test_an_error_is_bounded_and_counts_what_it_leaves_out() -> None:
-    lines = told("- no\n" * 1000)
+    lines = lines_of("- no\n" * 1000)
     assert len(lines) == MAX_PROBLEMS + 1
     assert lines[-1] == "f: and 900 more"
 
 
 def test_a_problem_is_one_line_whatever_the_file_holds() -> None:
-    (line,) = told('"a\\nb\\e": no')
+    (line,) = lines_of('"a\\nb\\e": no')
     assert "\n" not in line
     assert "\x1b" not in line
 

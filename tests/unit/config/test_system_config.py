@@ -24,7 +24,7 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def told(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         config.load(path)
     return [line.removeprefix(f"{path}:") for line in raised.value.lines()]
@@ -72,14 +72,14 @@ def test_defaults_of_runs_are_taken_as_options(write: Callable[[str], Path]) -> 
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_options() -> None:
-    told = {
+    defaults = {
         name: one["default"]
         for name, one in config.SYSTEM.schema["properties"]["dispatch"]["properties"].items()
         if "default" in one
     }
     run = parse_options({"function": "f", "module": "m"})
-    with_them = parse_options({"function": "f", "module": "m", **told})
-    assert {name: getattr(run, name) for name in told} == {name: getattr(with_them, name) for name in told}
+    with_them = parse_options({"function": "f", "module": "m", **defaults})
+    assert {name: getattr(run, name) for name in defaults} == {name: getattr(with_them, name) for name in defaults}
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_an_almost_empty_file_is_a_default_system(write: Callable[[str], Path]) 
         ("tree: [{kind: pool, id: a}]", "1:15: tree[0].kind: must be one of actor, supervisor (pools stand"),
     ],
 )
-def test_mistakes_are_told_with_place_path_and_remedy(write: Callable[[str], Path], text: str, expected: str) -> None:
-    (line,) = told(write(text))
+def test_mistakes_have_place_path_and_remedy(write: Callable[[str], Path], text: str, expected: str) -> None:
+    (line,) = lines_of(write(text))
     assert line.startswith(expected)
 
 

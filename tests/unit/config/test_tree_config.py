@@ -38,7 +38,7 @@ def actor(ident: str, cls: str, more: str = "") -> str:
 IN_FLOW = "{{kind: actor, id: {}, class: 'trial_actors:Light', register: x}}"
 
 
-def told(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         supervisors.load(path)
     return [line.removeprefix(f"{path}:") for line in raised.value.lines()]
@@ -217,23 +217,21 @@ def test_a_spec_is_a_child_of_another_tree(write: Callable[[str], Path]) -> None
         ("children:\n" + actor("a", "Light", ", kwargs: [1]"), ["2:63: children[0].kwargs: must be a mapping (key: v"]),
     ],
 )
-def test_mistakes_are_told_with_place_path_and_remedy(
-    write: Callable[[str], Path], text: str, expected: list[str]
-) -> None:
-    lines = told(write(text))
+def test_mistakes_have_place_path_and_remedy(write: Callable[[str], Path], text: str, expected: list[str]) -> None:
+    lines = lines_of(write(text))
     assert len(lines) == len(expected), lines
     for line, beginning in zip(lines, expected, strict=True):
         assert line.startswith(beginning)
 
 
-def test_what_was_refused_by_the_loader_is_not_told_twice(write: Callable[[str], Path]) -> None:
-    lines = told(write("children:\n  - <<: *base\n    id: no\n    significant: yes\n    max: 1\n  - *other\n"))
+def test_a_problem_of_the_loader_is_not_reported_twice(write: Callable[[str], Path]) -> None:
+    lines = lines_of(write("children:\n  - <<: *base\n    id: no\n    significant: yes\n    max: 1\n  - *other\n"))
     assert [line.split(": ")[0] for line in lines] == ["2:5", "3:9", "4:18", "6:5"]
 
 
 def test_a_module_that_raises_is_reported_and_nothing_starts(write: Callable[[str], Path], modules: Modules) -> None:
     modules("bad", "class A: pass\nraise SystemExit(3)")
-    (line,) = told(write("children:\n  - {kind: actor, id: a, class: 'bad:A'}"))
+    (line,) = lines_of(write("children:\n  - {kind: actor, id: a, class: 'bad:A'}"))
     assert line == "2:33: children[0].class: bad:A cannot be imported: SystemExit: 3"
 
 

@@ -193,6 +193,6 @@ def test_a_universal_function_of_numpy_is_found_or_refused():
         assert "by name" in str(error)  # noqa: PT017
 
 
-def test_type_errors_are_told_apart():
+def test_type_errors_are_distinguished():
     with pytest.raises(OptionTypeError):
         SnakeBridge(module="m", function=3)  # type: ignore[arg-type]

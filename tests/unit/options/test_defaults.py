@@ -53,7 +53,7 @@ class Anything:
     ],
     ids=str,
 )
-def test_a_mistake_is_told_when_the_system_is_made(defaults: Any, error: type[Exception], said: str) -> None:
+def test_a_mistake_shows_when_the_system_is_made(defaults: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=re.escape(said)) as caught:
         System({"gpu": {}}, dispatch=defaults)
     assert str(caught.value).startswith("the System's defaults for runs (dispatch): ")

@@ -40,7 +40,7 @@ def test_batches_wraps_payloads_and_keeps_items():
     assert list(FixedBatch(2).batches(["a", mine])) == [[Item(0, "a"), mine]]
 
 
-def test_a_strategy_that_lacks_a_method_is_told_which():
+def test_a_missing_method_of_a_strategy_is_named():
     class Nothing(Strategy):
         pass
 

@@ -18,7 +18,7 @@ def test_a_batch_is_given_with_the_item_that_fills_it():
     assert list(strategy.flush()) == []
 
 
-def test_64_items_are_a_batch_unless_told_otherwise():
+def test_a_batch_has_64_items_by_default():
     assert FixedBatch().batch_size == 64
 
 

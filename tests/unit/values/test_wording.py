@@ -36,7 +36,7 @@ def test_what_a_signal_handler_raises_in_a_repr_goes_on() -> None:
         shown(Interrupted())
 
 
-def test_an_exception_is_told_by_type_and_message() -> None:
+def test_an_exception_is_shown_by_type_and_message() -> None:
     assert wording.exception_text(ValueError("bad")) == "ValueError: bad"
     assert wording.exception_text(ValueError()) == "ValueError"
     assert wording.exception_text(Unprintable()) == text_of(Unprintable()) == "Unprintable"
