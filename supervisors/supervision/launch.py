@@ -71,8 +71,8 @@ def launch(
     lifecycle.supervisor = supervisor
     child.ref = answer
     child.monitor = monitor(answer, supervisor)
-    # Before the listener, which may be called at once and cancels it.
-    if spec.start_timeout is not None:
+    # Before the listener, which may be called at once and cancels it. The start function may have ended the supervisor.
+    if spec.start_timeout is not None and supervisor.actor_ref.is_alive():
         child.start_timer = supervisor.call_later(spec.start_timeout, _start_overdue, child, supervisor, reported)
     lifecycle.start.listen(reported)
     return None

@@ -191,3 +191,25 @@ def test_a_child_stuck_on_another_scheduler_is_given_up(manual: ManualScheduler,
     manual.advance(1.0)
     assert isinstance(reasons[0].exception.cause, StartTimeout)
     other.stop()
+
+
+@pytest.mark.parametrize("supervisor", [Supervisor, DynamicSupervisor])
+def test_a_start_that_ends_its_supervisor_has_no_limit(manual: ManualScheduler, supervisor: Any) -> None:
+    ends: list[Any] = []
+
+    class Kid(LightActor):
+        def on_exit(self, reason: Any) -> None:
+            ends.append(reason)
+
+    def start() -> Any:
+        ref._actor.exit(Shutdown("by its child"))
+        return Kid.start()
+
+    ref = supervisor.start(scheduler=manual)
+    reasons: list[Any] = []
+    monitor(ref, lambda down: reasons.append(down.reason))
+    ref.tell(StartChild(ChildSpec("kid", start, start_timeout=5.0)))
+    manual.run_until_idle()
+    assert reasons == [Shutdown("by its child")]
+    assert [type(end) for end in ends] == [supervisors.Killed]
+    assert manual.pending_timers == 0
