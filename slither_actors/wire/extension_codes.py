@@ -77,7 +77,7 @@ PATH_KINDS: Final = ("PurePosixPath", "PosixPath", "PureWindowsPath", "WindowsPa
 
 
 class EncodeError(ValueError):
-    """A value has no form on the wire. The caller's to mend: send plain data instead.
+    """A value has no form on the wire. The caller can fix it: send plain data instead.
 
     :ivar path: where it is inside the value, as one would write it: ``[3]['user']``; empty: the value itself.
     :ivar reason: what is there and what to do about it.

@@ -6,6 +6,8 @@ from .any_share import MOST, any_share, percent
 from .circles import PACKAGES, circles
 from .imports import modules_of
 from .layers import upward
+from .name_lengths import CHARACTERS, long_names
+from .name_lengths import MOST as MOST_LONG_NAMES
 from .private_names import private_uses, uses_across_folders
 from .sizes import LONGER, long_files
 from .tested_modules import untested
@@ -38,6 +40,8 @@ def main() -> None:
     print(f"\nModules that no test imports: {len(missing)}")
     for module in missing:
         print(f"  {module}")
+    count = sum(map(len, long_names().values()))
+    print(f"\nNames of tests of {CHARACTERS} characters and more: {count} (at most {MOST_LONG_NAMES})")
     print("\nParameters annotated with Any, or not at all:")
     for package in MOST:
         bare, all_of_them = any_share(package)
