@@ -21,6 +21,7 @@ from slither_actors.cli.translate import FLAGS, translated
 from slither_actors.option_parsing import parse_options
 from slither_actors.run_options import RunOptions
 from slither_actors.validation import checks
+from slither_actors.validation.option import default_of
 
 RUN = {"module": "m", "function": "f"}
 
@@ -77,3 +78,10 @@ def test_every_flag_is_one_of_the_command(capsys: pytest.CaptureFixture[str]) ->
     for name, flag in FLAGS.items():
         assert flag.split()[0] in text
         assert name.partition("=")[0] in known | {"batch_size", "each"}
+
+
+def test_defaults_of_the_command_are_those_of_the_library() -> None:
+    given = parse(["map", "m:f"]).map
+    assert given.timeout == default_of(RunOptions, "timeout")
+    assert given.ordering == default_of(RunOptions, "ordering")
+    assert (given.start_timeout, given.max_restarts) == (PoolSpec().start_timeout, default_of(PoolSpec, "max_restarts"))
