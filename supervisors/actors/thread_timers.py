@@ -39,7 +39,7 @@ class ThreadTimers:
     def run_due(self, stopped: Callable[[], bool]) -> None:
         """Run the timers that are due, in the order of their deadlines; once the actor is stopped, cancel them."""
         for timer in self._heap.pop_due(self._clock()):
-            fn = None if stopped() and timer.cancel() else timer._take()
+            fn = None if stopped() and timer.cancel() else timer.take()
             if fn is not None:  # not cancelled in the meantime by an earlier one
                 fn(*timer.args)
 

@@ -404,7 +404,7 @@ class Scheduler:
     def _run_timers(self) -> None:
         now = self._clock()
         for timer in self._timers.pop_due(now):
-            fn = timer._take()
+            fn = timer.take()
             if fn is not None:  # not cancelled meanwhile by one that was due before it
                 self.run_guarded(timer.owner, fn, *timer.args)
 

@@ -41,7 +41,7 @@ class Timer:
 
     def cancel(self) -> bool:
         """Do not run it. True if it was still pending."""
-        if self._take() is None:
+        if self.take() is None:
             return False
         self.args, self.owner = (), None  # its entry may stay in the heap for long, and is to hold nobody
         if self._heap is not None:
@@ -53,8 +53,8 @@ class Timer:
         self.owner = None
         self.cancel()
 
-    def _take(self) -> Callable[..., object] | None:
-        """What is to be called, once."""
+    def take(self) -> Callable[..., object] | None:
+        """Return the function to call, once; None if it has run or has been cancelled."""
         fn = self._fn
         self._fn = None
         if fn is not None and self.owner is not None and self.owner._timers is not None:

@@ -192,7 +192,7 @@ class DynamicSupervisor(LightActor):
         post, reported, incarnation = self.scheduler.post, self._reported, child.incarnation + 1
         outcome = launch(child, self, self._by_ref, lambda outcome: post(reported, child, incarnation, outcome))
         if child.ref is not None:
-            if not self._alive:  # the start function ended its own supervisor
+            if not self.actor_ref.is_alive():  # the start function ended its own supervisor
                 child.lifecycle.kill()
                 return
             self._by_ref[child.ref] = child

@@ -79,7 +79,7 @@ class Operator(LightActor):
 
     def _go(self, value: object) -> None:
         """Resume the current operation with `value`, then run the next ones, until one waits."""
-        while self._alive:
+        while self.actor_ref.is_alive():
             if self._operation is None:
                 if not self._todo:
                     return

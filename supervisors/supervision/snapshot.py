@@ -62,11 +62,14 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
         raise TypeError(f"tree takes the reference of a supervisor, not {shown(ref)}")
     check_may_block("tree()")
     check_timeout(timeout)
+    root = ref._actor
+    if root is None:
+        raise pykka.ActorDeadError(f"{ref} not found")
     taken: list[TreeNode] = []
     done = Event()
 
     def take() -> None:
-        actor = ref._actor
+        actor = ref._actor  # None if it has ended in the meantime
         if actor is not None:
             taken.append(snapshot(actor))
         done.set()
@@ -75,7 +78,7 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
         done.set()
 
     watch = monitor(ref, down)
-    ref._scheduler.post(take)
+    root.scheduler.post(take)
     answered = done.wait(timeout)
     watch.cancel()
     if taken:

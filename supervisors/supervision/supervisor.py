@@ -354,7 +354,7 @@ class Supervisor(Operator):
             self._significant[child] = None
         outcome = launch(child, self, self._by_ref, lambda reported: post(fire, token, reported))
         if outcome is None:
-            if not self._alive:  # the start function ended its own supervisor
+            if not self.actor_ref.is_alive():  # the start function ended its own supervisor
                 child.lifecycle.kill()
                 return Shutdown()
             assert child.ref is not None

@@ -27,11 +27,6 @@ KNOWN_ACROSS_FOLDERS: set[tuple[str, str]] = {
     ("supervisors.actors.light_ref", "_functions"),
     ("supervisors.actors.light_ref", "_ready"),
     ("supervisors.actors.light_ref", "_wake"),
-    ("supervisors.actors.thread_timers", "_take"),
-    ("supervisors.supervision.dynamic_supervisor", "_alive"),
-    ("supervisors.supervision.operations", "_alive"),
-    ("supervisors.supervision.snapshot", "_scheduler"),
-    ("supervisors.supervision.supervisor", "_alive"),
     # ManualScheduler is the scheduler's own test double.
     ("supervisors.testing", "_timers"),
     ("supervisors.testing", "_turn"),
