@@ -10,7 +10,7 @@ from .name_lengths import CHARACTERS, long_names
 from .name_lengths import MOST as MOST_LONG_NAMES
 from .private_names import private_uses, uses_across_folders
 from .sizes import LONGER, long_files
-from .tested_modules import untested
+from .tested_modules import REACHED_THROUGH, untested
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     missing = sorted(untested())
     print(f"\nModules that no test imports: {len(missing)}")
     for module in missing:
-        print(f"  {module}")
+        print(f"  {module}: {REACHED_THROUGH.get(module, 'NO TEST')}")
     count = sum(map(len, long_names().values()))
     print(f"\nNames of tests of {CHARACTERS} characters and more: {count} (at most {MOST_LONG_NAMES})")
     print("\nParameters annotated with Any, or not at all:")
