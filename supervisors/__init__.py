@@ -13,28 +13,23 @@ from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_th
 from supervisors.actors.deferred_init import with_deferred_init
 from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
 from supervisors.actors.ref import Ref
-from supervisors.actors.registry import AlreadyRegistered, NotRegistered, Registry
+from supervisors.actors.registry import Registry
 from supervisors.actors.reply import Reply
 from supervisors.actors.via import Via
-from supervisors.exits import (
-    DEFERRED,
-    IGNORE,
+from supervisors.errors import (
     AlreadyPresent,
+    AlreadyRegistered,
     AlreadyStarted,
     CallTimeout,
     ChildError,
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
-    Crashed,
-    ExitReason,
-    Killed,
     MaxChildren,
-    Normal,
+    NotRegistered,
     NotSupported,
     RestartBudgetExceeded,
     SchedulerStopped,
-    Shutdown,
     SpecError,
     StartFailed,
     StartTimeout,
@@ -43,6 +38,7 @@ from supervisors.exits import (
     WaitTimeout,
     WouldDeadlock,
 )
+from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal, Shutdown
 from supervisors.runtime.background_thread import BackgroundThread
 from supervisors.runtime.scheduler import Scheduler, Timer
 from supervisors.supervision.child import SupervisorStatistics

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import islice
 
+from supervisors.runtime.interrupts import raised_by_handler
+
 __all__ = ["closest", "did_you_mean", "shown", "text_of"]
 
 _SHOWN = 80
@@ -23,8 +25,6 @@ def shown(value: object, limit: int = _SHOWN) -> str:
     try:
         text = repr(value)
     except BaseException as error:  # a repr that raises must not end the supervisor whose error this is
-        from supervisors.runtime.interrupts import raised_by_handler
-
         if threading.current_thread() is threading.main_thread() and raised_by_handler(error):
             raise
         return f"<{type(value).__name__} whose repr fails>"

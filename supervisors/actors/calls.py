@@ -7,7 +7,7 @@ from typing import Any
 import pykka
 
 from supervisors.actors.futures import GuardedFuture, check_may_block, check_timeout
-from supervisors.exits import CallTimeout
+from supervisors.errors import CallTimeout
 
 __all__ = ["CALL_TIMEOUT", "call"]
 

@@ -14,7 +14,8 @@ from supervisors.actors.lifecycle import Started
 from supervisors.actors.reply import Reply
 from supervisors.actors.thread_loop import Inbox, ThreadLoop, abandoned_threads
 from supervisors.actors.thread_timers import ThreadTimers, check_own_thread
-from supervisors.exits import Crashed, ExitReason, SupervisorError, check_reason
+from supervisors.errors import SupervisorError
+from supervisors.exits import Crashed, ExitReason, check_reason
 from supervisors.runtime.interrupts import Thread
 from supervisors.runtime.timers import Timer
 

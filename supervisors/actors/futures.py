@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import pykka
 
-from supervisors.exits import CallTimeout, SchedulerStopped, WouldDeadlock
+from supervisors.errors import CallTimeout, SchedulerStopped, WouldDeadlock
+from supervisors.runtime.current import on_scheduler_thread
 from supervisors.runtime.interrupts import Event
-from supervisors.runtime.scheduler import Scheduler
 from supervisors.wording import shown
 
 __all__ = ["GuardedFuture", "check_may_block", "check_timeout"]
@@ -23,7 +23,7 @@ def check_may_block(what: str) -> None:
     """Raise WouldDeadlock on a scheduler's thread; SchedulerStopped while the interpreter shuts down."""
     if sys.is_finalizing():  # it has ended all threads but this one
         raise SchedulerStopped(f"{what} while the interpreter is shutting down: no actor runs any more")
-    if Scheduler.current() is not None:
+    if on_scheduler_thread():
         raise WouldDeadlock(f"{what} on a scheduler's thread, where it would wait for itself: use a message instead")
 
 

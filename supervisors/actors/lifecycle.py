@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar
+from typing import Any, Generic, Never, Protocol, TypeVar
 
 import pykka
 from msgspec import Struct
@@ -14,10 +14,8 @@ from msgspec import Struct
 from supervisors.actors.ref import Ref
 from supervisors.exits import ExitReason
 from supervisors.runtime.interrupts import raised_by_handler
+from supervisors.runtime.mailbox import MailboxTarget
 from supervisors.wording import shown
-
-if TYPE_CHECKING:
-    from supervisors.actors.light_actor import LightActor
 
 __all__ = [
     "Down",
@@ -27,6 +25,7 @@ __all__ = [
     "Monitor",
     "StartOutcome",
     "Started",
+    "Watcher",
     "checked_lifecycle",
     "lifecycle_of",
     "monitor",
@@ -105,7 +104,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.healthy = False
         # Whose child it is now. An actor has one supervisor, else each would restart what the other one stops.
-        self.supervisor: LightActor | None = None
+        self.supervisor: Watcher | None = None
         self.start: Latch[StartOutcome] = Latch()
         self.exit: Latch[ExitReason] = Latch()
 
@@ -159,7 +158,7 @@ class Monitor:
     __slots__ = ("_life", "cancelled", "ref", "watcher")
 
     def __init__(
-        self, ref: pykka.ActorRef[Any], lifecycle: Lifecycle, watcher: LightActor | Callable[[Down], object]
+        self, ref: pykka.ActorRef[Any], lifecycle: Lifecycle, watcher: Watcher | Callable[[Down], object]
     ) -> None:
         self.ref = ref
         self.watcher = watcher
@@ -178,7 +177,7 @@ class Monitor:
         if callable(watcher):
             self._life.deliver(self._call, Down(self.ref, reason))
         else:
-            watcher.actor_ref._tell_special(DownNotice(self, Down(self.ref, reason)))
+            watcher.actor_ref.tell(DownNotice(self, Down(self.ref, reason)))
 
     def _call(self, down: Down) -> None:
         if not self.cancelled:
@@ -187,17 +186,22 @@ class Monitor:
             self.watcher(down)
 
 
-class DownNotice:
-    """A Down on its way into a light actor's mailbox; the look at `cancelled` comes when it is taken out."""
+class DownNotice(Struct, frozen=True):
+    """A Down in a light actor's mailbox; `Monitor.cancelled` is checked when it is taken out."""
 
-    __slots__ = ("down", "monitor")
-
-    def __init__(self, monitor: Monitor, down: Down) -> None:
-        self.monitor = monitor
-        self.down = down
+    monitor: Monitor
+    down: Down
 
 
-def monitor(ref: Ref[Never], watcher: LightActor | Callable[[Down], object]) -> Monitor:
+class Watcher(Protocol):
+    """What takes a Down as a message: a light actor."""
+
+    @property
+    def actor_ref(self) -> Ref[DownNotice]:
+        """Its reference."""
+
+
+def monitor(ref: Ref[Never], watcher: Watcher | Callable[[Down], object]) -> Monitor:
     """Learn of an actor's end: exactly one ``Down(ref, reason)`` for each monitor, at once if it is dead already.
 
     From any thread.
@@ -214,7 +218,7 @@ def monitor(ref: Ref[Never], watcher: LightActor | Callable[[Down], object]) -> 
     """
     lifecycle = checked_lifecycle(ref, "monitored")
     assert isinstance(ref, pykka.ActorRef)  # as that has checked
-    if not callable(watcher) and not hasattr(watcher, "actor_ref"):
+    if not callable(watcher) and not isinstance(watcher, MailboxTarget):
         raise TypeError(f"a watcher must be a light actor itself (not its reference) or callable, not {shown(watcher)}")
     made = Monitor(ref, lifecycle, watcher)
     lifecycle.exit.listen(made._ended)

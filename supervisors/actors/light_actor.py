@@ -16,27 +16,17 @@ from pykka._envelope import Envelope
 from supervisors.actors.events import record_exit
 from supervisors.actors.futures import GuardedFuture
 from supervisors.actors.lifecycle import Down, DownNotice, Ignored, Monitor, Started, lifecycle_of, monitor
-from supervisors.actors.light_ref import AskShutdown, LightInbox, LightRef, Start, dead, refuse
+from supervisors.actors.light_ref import AskShutdown, LightInbox, LightRef, LightTarget, Start, dead, refuse
 from supervisors.actors.reply import Reply, fail_all
-from supervisors.exits import (
-    DEFERRED,
-    IGNORE,
-    Crashed,
-    ExitReason,
-    Killed,
-    Normal,
-    SchedulerStopped,
-    Shutdown,
-    SupervisorError,
-    check_reason,
-)
-from supervisors.runtime.mailbox import MailboxTarget, special_types
+from supervisors.errors import SchedulerStopped, SupervisorError
+from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal, Shutdown, check_reason
+from supervisors.runtime.mailbox import special_types
 from supervisors.runtime.scheduler import Scheduler, Timer
 
 __all__ = ["Down", "LightActor", "LightRef", "Monitor", "lifecycle_of", "monitor"]
 
 
-class LightActor(pykka.Actor, MailboxTarget):
+class LightActor(LightTarget):
     """An actor on a scheduler's thread, beside thousands of others: its code must never block.
 
     Runs in: the scheduler's thread, except `__init__`, which runs in the thread that calls `start`. Owns: its timers
@@ -50,7 +40,6 @@ class LightActor(pykka.Actor, MailboxTarget):
     """
 
     ask_failure_crashes: ClassVar[bool] = False
-    scheduler: Scheduler
 
     @classmethod
     def start(cls, *args: Any, scheduler: Scheduler | None = None, **kwargs: Any) -> LightRef[Self]:
@@ -283,7 +272,7 @@ class LightActor(pykka.Actor, MailboxTarget):
         if self.scheduler.on_thread():  # elsewhere it could have none of these
             self.scheduler._poller.remove_owner(self)
             for timer in self._timers or ():
-                timer._cancel_owned()
+                timer.cancel_owned()
             self._timers = None
         ref._lifecycle.start.set(reason)
         ref._lifecycle.ended(reason)
@@ -303,7 +292,7 @@ class LightActor(pykka.Actor, MailboxTarget):
         scheduler._actors.pop(self, None)
         scheduler._poller.remove_owner(self)
         for timer in self._timers or ():
-            timer._cancel_owned()
+            timer.cancel_owned()
         self._timers = None
         self.actor_stopped.set()
         started = isinstance(lifecycle.start.value, Started)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import pykka
+from msgspec import Struct
 from pykka import messages
 from pykka._envelope import Envelope
 
@@ -13,28 +14,31 @@ from supervisors.actors.futures import check_may_block
 from supervisors.actors.lifecycle import Down, DownNotice, Lifecycle
 from supervisors.exits import ExitReason, Killed
 from supervisors.runtime.mailbox import GuaranteedCall, MailboxTarget, special_types
+from supervisors.runtime.scheduler import Scheduler
 
-if TYPE_CHECKING:
-    from supervisors.actors.light_actor import LightActor
+__all__ = ["AskShutdown", "LightInbox", "LightRef", "LightTarget", "Start", "dead", "refuse"]
 
-__all__ = ["AskShutdown", "LightInbox", "LightRef", "Start", "dead", "refuse"]
-
-A = TypeVar("A", bound="LightActor")
+A = TypeVar("A", bound="LightTarget")
 
 
-class Start:
-    """The first message."""
-
-    __slots__ = ()
+class Start(Struct, frozen=True):
+    """The first message to an actor."""
 
 
-class AskShutdown:
-    """A supervisor's wish; comes in turn, after what was sent before."""
+class AskShutdown(Struct, frozen=True):
+    """The request to end; handled in turn, after the messages that were sent before it."""
 
-    __slots__ = ("reason",)
+    reason: ExitReason
 
-    def __init__(self, reason: ExitReason) -> None:
-        self.reason = reason
+
+class LightTarget(pykka.Actor, MailboxTarget):
+    """A light actor, as far as its reference and its inbox know it."""
+
+    scheduler: Scheduler
+
+    def exit(self, reason: ExitReason) -> None:
+        """End now. Scheduler thread only."""
+        raise NotImplementedError
 
 
 special_types.update(
@@ -116,9 +120,6 @@ class LightRef(pykka.ActorRef[A]):
             check_may_block("stop()")
         return super().stop(block=block, timeout=timeout)
 
-    def _tell_special(self, message: Any) -> None:
-        self.tell(message)
-
 
 class _LightLifecycle(Lifecycle):
     """How a light actor is ended, and where its watchers are called."""
@@ -158,7 +159,7 @@ class LightInbox:
 
     __slots__ = ("_actor", "_scheduler")
 
-    def __init__(self, actor: LightActor) -> None:
+    def __init__(self, actor: LightTarget) -> None:
         self._actor: MailboxTarget = actor
         self._scheduler = actor.scheduler
 

@@ -4,59 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pykka
 
 from supervisors.actors.lifecycle import Down, Monitor, checked_lifecycle, monitor
-from supervisors.exits import SpecError, SupervisorError
+from supervisors.actors.via import Via
+from supervisors.errors import AlreadyRegistered, NotRegistered, SpecError
 from supervisors.wording import shown
 
-if TYPE_CHECKING:
-    from supervisors.actors.via import Via
-
-__all__ = ["AlreadyRegistered", "Claim", "NotRegistered", "Registry"]
-
-
-class AlreadyRegistered(SupervisorError):
-    """The name belongs to a live actor, or to the spec of a child.
-
-    Args:
-        name: the name.
-        ref: the actor that has it; None while the child that it belongs to does not run.
-        holder: whose it is, in words.
-        wanted: who asked for it, in words.
-    """
-
-    def __init__(self, name: Hashable, ref: pykka.ActorRef[Any] | None, holder: str = "", wanted: str = "") -> None:
-        super().__init__(name, ref)
-        self.name = name
-        self.ref = ref
-        self.holder = holder
-        self.wanted = wanted
-
-    def __str__(self) -> str:
-        text = f"the name {shown(self.name)} belongs to {self.holder or self.ref}"
-        return f"{text}, so {self.wanted} cannot have it; give one of them another name" if self.wanted else text
-
-
-class NotRegistered(SupervisorError, LookupError):
-    """No actor has that name now; the message tells whether one will have it again.
-
-    Args:
-        name: the name.
-        holder: the child whose spec it belongs to, in words; empty if there is none.
-    """
-
-    def __init__(self, name: Hashable, holder: str = "") -> None:
-        super().__init__(name)
-        self.name = name
-        self.holder = holder
-
-    def __str__(self) -> str:
-        if self.holder:
-            return f"the name {shown(self.name)} belongs to {self.holder}, which does not run now"
-        return f"no actor has the name {shown(self.name)}"
+__all__ = ["Claim", "Registry"]
 
 
 class Claim:
@@ -167,9 +124,6 @@ class Registry:
 
         The name need not exist yet. A field of type ``Ref[CacheMessage]`` may hold it.
         """
-        # Here, since the scheduler imports this module, and calls need the scheduler.
-        from supervisors.actors.via import Via
-
         return Via(self, name)
 
     def unregister(self, name: Hashable) -> bool:

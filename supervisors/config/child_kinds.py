@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisors.config.cursor import Cursor
-from supervisors.exits import SpecError
+from supervisors.errors import SpecError
 from supervisors.supervision.child_spec import ChildSpec
 
 __all__ = ["Kind", "Kinds", "Label"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from supervisors.exits import SupervisorError
+from supervisors.errors import SupervisorError
 
 __all__ = ["MAX_PROBLEMS", "ConfigError", "Path", "Place", "Problem", "cut", "in_yaml", "path_text"]
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from supervisors.runtime.scheduler import Scheduler
-    from supervisors.runtime.timers import Timer
+from msgspec import Struct
 
-__all__ = ["FunctionTarget", "GuaranteedCall", "MailboxTarget", "special_types"]
+__all__ = ["FunctionTarget", "GuaranteedCall", "Guard", "MailboxTarget", "OwnedTimer", "special_types"]
+
+T = TypeVar("T")
 
 # Types of messages that are not for on_receive (Pykka's own, and ours); light_ref.py fills it.
 special_types: set[type] = set()
+
+
+class OwnedTimer(Protocol):
+    """A timer, as its owner knows it."""
+
+    def cancel_owned(self) -> None:
+        """Cancel it at the end of its owner, which iterates over its set of timers: leave that unchanged."""
 
 
 class MailboxTarget:
     """What a mailbox entry may be for, and what timers and descriptors may belong to: see LightActor."""
 
     _alive: bool = False
-    _timers: set[Timer] | None = None
+    _timers: set[OwnedTimer] | None = None
     _descriptors: set[int] | None = None
 
     def on_receive(self, message: Any) -> object:
@@ -42,17 +49,24 @@ class MailboxTarget:
         raise NotImplementedError
 
 
-class GuaranteedCall:
-    """A posted call that is made in any case: in its turn, or at the scheduler's end if that comes before it."""
+class GuaranteedCall(Struct, Generic[T], frozen=True):
+    """A posted call that is made in any case: in its turn, or at the scheduler's end if that comes first."""
 
-    __slots__ = ("argument", "fn")
-
-    def __init__(self, fn: Callable[[Any], object], argument: Any) -> None:
-        self.fn = fn
-        self.argument = argument
+    fn: Callable[[T], object]
+    argument: T
 
 
 special_types.add(GuaranteedCall)
+
+
+class Guard(Protocol):
+    """What a FunctionTarget needs of its scheduler."""
+
+    def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], /, *args: Any) -> None:
+        """Call ``fn(*args)``; an exception crashes `owner`, or is logged if there is none."""
+
+    def log_exception(self, what: str, exception: BaseException, /) -> None:
+        """Log that `what` raised."""
 
 
 class FunctionTarget(MailboxTarget):
@@ -60,21 +74,21 @@ class FunctionTarget(MailboxTarget):
 
     _alive = True
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
 
     def on_receive(self, message: tuple[Callable[..., object], tuple[Any, ...]]) -> None:
         fn, args = message
         owner = getattr(fn, "__self__", None)
         if not isinstance(owner, MailboxTarget):
-            self._scheduler.run_guarded(None, fn, *args)
+            self._guard.run_guarded(None, fn, *args)
         elif owner._alive:  # nothing of an actor runs after its on_exit
-            self._scheduler.run_guarded(owner, fn, *args)
+            self._guard.run_guarded(owner, fn, *args)
 
-    def _special(self, message: GuaranteedCall) -> None:
+    def _special(self, message: GuaranteedCall[Any]) -> None:
         message.fn(message.argument)
 
     _refuse = _special
 
     def _crashed(self, exception: BaseException) -> None:
-        self._scheduler.log_exception("a posted function", exception)
+        self._guard.log_exception("a posted function", exception)

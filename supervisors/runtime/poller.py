@@ -12,16 +12,14 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from supervisors.runtime.descriptors import lowest
-
-if TYPE_CHECKING:
-    from supervisors.runtime.mailbox import MailboxTarget
+from supervisors.runtime.mailbox import MailboxTarget
 
 __all__ = ["Poller"]
 
-_Slot = tuple[Callable[[], object], "MailboxTarget | None"]
+_Slot = tuple[Callable[[], object], MailboxTarget | None]
 # [reader, writer]; the index is the direction, and 1 << direction the selector's event bit.
 _Slots = list[_Slot | None]
 

@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
 from supervisors.actors.registry import Registry
-from supervisors.exits import SchedulerStopped, WouldDeadlock
+from supervisors.errors import SchedulerStopped, WouldDeadlock
+from supervisors.runtime import current
 from supervisors.runtime.background_thread import BackgroundThread
 from supervisors.runtime.interrupts import Event, Thread, block_sigpipe, locked
 from supervisors.runtime.mailbox import FunctionTarget, MailboxTarget, special_types
@@ -25,12 +25,6 @@ from supervisors.runtime.timers import Timer, TimerHeap
 __all__ = ["Scheduler", "Timer"]
 
 _logger = logging.getLogger("supervisors")
-
-_current = threading.local()
-
-# The scheduler that a claimed thread works for. Threads start with an empty context, so that this is seen beyond the
-# thread only where user code carries the context on: asyncio.to_thread, Context.run.
-_carried: ContextVar[Scheduler | None] = ContextVar("supervisors_scheduler", default=None)
 
 # A turn goes on with messages that arrived during it up to this many, because each poll gives the interpreter lock
 # away, and with a busy thread beside it takes up to a switch interval (5 ms) to get it back. Small enough that a
@@ -46,12 +40,12 @@ _AWAKE: list[bool] = []
 @contextmanager
 def activate(scheduler: Scheduler) -> Iterator[None]:
     """Within it, `scheduler` is this thread's `Scheduler.current()`."""
-    before = Scheduler.current()
-    _current.scheduler = scheduler
+    before = current.thread.scheduler
+    current.thread.scheduler = scheduler
     try:
         yield
     finally:
-        _current.scheduler = before
+        current.thread.scheduler = before
 
 
 class Scheduler:
@@ -198,15 +192,15 @@ class Scheduler:
 
     def claim_thread(self) -> None:
         """The calling thread works for an actor of this scheduler, until it ends: `owns_thread` is true on it."""
-        _current.works_for = self
-        _carried.set(self)
+        current.thread.works_for = self
+        current.carried.set(self)
 
     def owns_thread(self) -> bool:
         """True where to wait for the end of all that runs here would be to wait for oneself.
 
         That is on its own thread, on the side thread, and on those of actors that have one.
         """
-        return self.on_thread() or self.background.on_thread() or getattr(_current, "works_for", None) is self
+        return self.on_thread() or self.background.on_thread() or current.thread.works_for is self
 
     @staticmethod
     def working_for() -> Scheduler | None:
@@ -216,15 +210,14 @@ class Scheduler:
         actors; or from whose threads the context was carried here (`asyncio.to_thread`, `contextvars.Context.run`).
         In a forked child the parent's schedulers do not count.
         """
-        found: Scheduler | None = getattr(_current, "works_for", None) or getattr(_current, "scheduler", None)
-        if found is None:
-            found = _carried.get()
-        return found if found is None or found.pid == os.getpid() else None
+        found = current.thread.works_for or current.thread.scheduler or current.carried.get()
+        return found if isinstance(found, Scheduler) and found.pid == os.getpid() else None
 
     @staticmethod
     def current() -> Scheduler | None:
         """The scheduler whose thread this is, if any."""
-        return getattr(_current, "scheduler", None)
+        found = current.thread.scheduler
+        return found if isinstance(found, Scheduler) else None
 
     def now(self) -> float:
         """The clock's time in seconds."""

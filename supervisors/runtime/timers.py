@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from supervisors.runtime.mailbox import MailboxTarget
+from supervisors.runtime.mailbox import MailboxTarget
 
 __all__ = ["Timer", "TimerHeap"]
 
@@ -48,7 +47,7 @@ class Timer:
             self._heap._cancelled_one()
         return True
 
-    def _cancel_owned(self) -> None:
+    def cancel_owned(self) -> None:
         """Its owner ends, and iterates over its set: it is not to be taken out of that."""
         self.owner = None
         self.cancel()

@@ -9,7 +9,8 @@ import pykka
 
 from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, Ignored, StartOutcome, checked_lifecycle, monitor
-from supervisors.exits import Crashed, ExitReason, Shutdown, StartFailed, WaitTimeout, check_reason
+from supervisors.errors import StartFailed, WaitTimeout
+from supervisors.exits import Crashed, ExitReason, Shutdown, check_reason
 from supervisors.runtime.interrupts import Event
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor

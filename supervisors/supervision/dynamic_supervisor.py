@@ -11,18 +11,16 @@ import pykka
 from supervisors.actors.events import record
 from supervisors.actors.lifecycle import Down, Ignored, Started, StartOutcome
 from supervisors.actors.light_actor import LightActor
-from supervisors.exits import (
+from supervisors.errors import (
     ChildNotFound,
-    ExitReason,
     MaxChildren,
     NotSupported,
     RestartBudgetExceeded,
-    Shutdown,
     SpecError,
     StartFailed,
     SupervisorStopping,
-    is_abnormal,
 )
+from supervisors.exits import ExitReason, Shutdown, is_abnormal
 from supervisors.supervision.child import (
     Child,
     SupervisorStatistics,

@@ -9,7 +9,8 @@ import pykka
 
 from supervisors.actors.lifecycle import Ignored, Lifecycle, StartOutcome, lifecycle_of, monitor
 from supervisors.actors.light_actor import LightActor
-from supervisors.exits import IGNORE, Crashed, Killed, StartTimeout
+from supervisors.errors import StartTimeout
+from supervisors.exits import IGNORE, Crashed, Killed
 from supervisors.supervision.child import Child
 from supervisors.wording import shown
 

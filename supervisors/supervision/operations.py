@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from supervisors.actors.events import record
 from supervisors.actors.light_actor import LightActor
-from supervisors.exits import StartFailed, SupervisorError, SupervisorStopping
+from supervisors.errors import StartFailed, SupervisorError, SupervisorStopping
 from supervisors.wording import text_of
 
 __all__ = ["Operation", "Operator", "answer", "requested"]

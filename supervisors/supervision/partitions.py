@@ -10,8 +10,8 @@ from typing import Any
 import pykka
 
 from supervisors.actors.light_ref import LightRef
-from supervisors.actors.registry import NotRegistered
 from supervisors.actors.via import Via
+from supervisors.errors import NotRegistered
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff
 from supervisors.supervision.launch import not_a_spec

@@ -11,7 +11,7 @@ from msgspec import Struct
 from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, monitor
 from supervisors.actors.light_actor import LightActor, LightRef
-from supervisors.exits import WaitTimeout
+from supervisors.errors import WaitTimeout
 from supervisors.runtime.interrupts import Event
 from supervisors.supervision.child import Child, SupervisorStatistics
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor

@@ -10,22 +10,18 @@ import pykka
 
 from supervisors.actors.events import record
 from supervisors.actors.lifecycle import Down, Ignored, Started, StartOutcome
-from supervisors.exits import (
-    DEFERRED,
+from supervisors.errors import (
     AlreadyPresent,
     AlreadyStarted,
     ChildNotFound,
     ChildRestarting,
     ChildRunning,
-    Crashed,
-    ExitReason,
     RestartBudgetExceeded,
-    Shutdown,
     SpecError,
     StartFailed,
     SupervisorStopping,
-    is_abnormal,
 )
+from supervisors.exits import DEFERRED, Crashed, ExitReason, Shutdown, is_abnormal
 from supervisors.supervision.child import (
     Child,
     SupervisorStatistics,

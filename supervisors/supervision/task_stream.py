@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from supervisors.actors.futures import check_may_block
-from supervisors.exits import CallTimeout
+from supervisors.errors import CallTimeout
 from supervisors.supervision.task_future import TaskFuture
 
 __all__ = ["TaskStream"]

@@ -28,7 +28,6 @@ LONGER = {
     "supervisors/actors/light_actor.py": "one actor's life on the scheduler's thread",
     "supervisors/actors/thread_loop.py": "one loop",
     "supervisors/config/loader.py": "one loader of untrusted YAML, event by event",
-    "supervisors/exits.py": "every exit reason and error of the package, each a few lines",
     "supervisors/runtime/scheduler.py": "one loop, and what may be done to it from other threads",
     "supervisors/supervision/dynamic_supervisor.py": "one actor: OTP's dynamic supervisor",
     "supervisors/supervision/supervisor.py": "one actor: OTP's supervisor with its three strategies",

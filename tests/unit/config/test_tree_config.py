@@ -13,7 +13,7 @@ import supervisors
 from supervisors import ConfigError, LightActor, Scheduler, StartFailed, SupervisorSpec, stop, tree, wait_started
 from supervisors.config.child_kinds import Kind, Kinds
 from supervisors.config.tree_config import KINDS
-from supervisors.exits import SpecError
+from supervisors.errors import SpecError
 
 pytestmark = pytest.mark.usefixtures("modules")
 

@@ -30,7 +30,7 @@ from supervisors import (
 )
 from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.actors.light_ref import LightRef
-from supervisors.exits import ChildNotFound
+from supervisors.errors import ChildNotFound
 from supervisors.supervision.child import Child
 from supervisors.testing import ManualScheduler
 

@@ -27,7 +27,7 @@ from supervisors import (
     TerminateChild,
 )
 from supervisors.actors.lifecycle import lifecycle_of
-from supervisors.exits import SpecError
+from supervisors.errors import SpecError
 from supervisors.testing import ManualScheduler
 
 KINDS = pytest.mark.parametrize("kind", [DynamicSupervisor, Supervisor])

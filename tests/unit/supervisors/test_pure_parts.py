@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from supervisors import Backoff, ChildSpec, Crashed, Killed, Normal, RestartBudgetExceeded, Shutdown, StartFailed
-from supervisors.exits import AlreadyStarted, ChildNotFound
+from supervisors.errors import AlreadyStarted, ChildNotFound
 from supervisors.supervision.intensity import BackoffState, RestartIntensity
 from supervisors.supervision.restart_policy import ChildView, Decision, after_exit, restart_scope
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from supervisors import ChildSpec, Crashed, DynamicSupervisor, ExitReason, LightActor, Shutdown, StartChild, monitor
-from supervisors.exits import RestartBudgetExceeded
+from supervisors.errors import RestartBudgetExceeded
 from supervisors.supervision.intensity import RestartIntensity
 from supervisors.testing import ManualScheduler
 

@@ -12,7 +12,8 @@ import pytest
 
 from supervisors import LightActor, Scheduler, WouldDeadlock
 from supervisors.actors.light_actor import monitor
-from supervisors.exits import Crashed, SchedulerStopped, Shutdown
+from supervisors.errors import SchedulerStopped
+from supervisors.exits import Crashed, Shutdown
 from supervisors.testing import ManualScheduler
 
 

@@ -36,7 +36,7 @@ from supervisors import (
     wait_started,
 )
 from supervisors.actors.lifecycle import lifecycle_of
-from supervisors.exits import AlreadyStarted, ChildNotFound, ChildRestarting, SpecError
+from supervisors.errors import AlreadyStarted, ChildNotFound, ChildRestarting, SpecError
 from supervisors.testing import ManualScheduler
 
 

@@ -26,7 +26,7 @@ from supervisors import (
 from supervisors.actors.futures import GuardedFuture
 from supervisors.actors.lifecycle import lifecycle_of
 from supervisors.actors.thread_loop import Inbox
-from supervisors.exits import StartFailed
+from supervisors.errors import StartFailed
 
 
 class Plain(pykka.ThreadingActor):
