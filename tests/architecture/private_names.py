@@ -19,7 +19,6 @@ KNOWN_ACROSS_FOLDERS: set[tuple[str, str]] = {
     ("slither_actors.system.supervision", "_actor"),
     # A light actor, its inbox and its scheduler are one hot path: a method call a message would be measurable.
     ("supervisors.actors.light_actor", "_actors"),
-    ("supervisors.actors.light_actor", "_cancel_owned"),
     ("supervisors.actors.light_actor", "_check_thread"),
     ("supervisors.actors.light_actor", "_closed"),
     ("supervisors.actors.light_actor", "_poller"),
