@@ -50,7 +50,7 @@ class WorkerRecord:
         self.executors = 0
 
     def made(self) -> None:
-        """A worker process was made."""
+        """Count a worker process that was made."""
         self.workers += 1
 
 
@@ -66,7 +66,7 @@ class PoolCounters:
         self.deaths = self.redelivered = self.late = 0
 
     def worker(self, index: int) -> WorkerRecord:
-        """The record of one index."""
+        """Return the record of one index."""
         record = self.workers.get(index)
         if record is None:
             record = self.workers[index] = WorkerRecord()
@@ -77,7 +77,7 @@ class PoolCounters:
         return sum(record.done for record in self.workers.values())
 
     def exited(self, code: int) -> None:
-        """A worker process was reaped; `code` as `subprocess` gives it (negative: the signal)."""
+        """Count a worker process that was reaped; `code` as `subprocess` gives it (negative: the signal)."""
         self.exits[f"exit {code}" if code >= 0 else signal_name(-code)] += 1
 
     def snapshot(self) -> PoolCounts:

@@ -1,4 +1,4 @@
-"""The telemetry events of batches, built only where somebody attached to them."""
+"""The telemetry events of batches, built only where a handler is attached."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 def tell_start(scheduler: Scheduler, job: Job) -> None:
-    """A job goes to a worker of its pool, or to a thread of an inline executor."""
+    """Emit ``batch.start``: a job goes to a worker of its pool, or to a thread of an inline executor."""
     if telemetry.attached(telemetry.BATCH_START):
-        # 0: nobody wanted events when it was queued.
+        # 0: no handler was attached when it was queued.
         waited = scheduler.now() - job.queued if job.queued else 0.0
         _emit(scheduler, telemetry.BATCH_START, job, {"queue_time": waited}, {})
 
 
 def tell_stop(scheduler: Scheduler, job: Job) -> None:
-    """A job has its results."""
+    """Emit ``batch.stop``: a job has its results."""
     if telemetry.attached(telemetry.BATCH_STOP):
         _emit(scheduler, telemetry.BATCH_STOP, job, _times(scheduler, job), {"outcome": "ok"})
 
 
 def tell_exception(scheduler: Scheduler, job: Job, error: Exception, outcome: str, size: int) -> None:
-    """A job, or so many items of it, failed, and this is what the policy made of it."""
+    """Emit ``batch.exception``: a job, or so many items of it, failed; `outcome` is the policy's decision."""
     if telemetry.attached(telemetry.BATCH_EXCEPTION):
         facts = {"outcome": outcome, "reason": error, "cause": _cause(error)}
         _emit(scheduler, telemetry.BATCH_EXCEPTION, job, {**_times(scheduler, job), "size": size}, facts)
@@ -43,7 +43,7 @@ def _times(scheduler: Scheduler, job: Job) -> dict[str, float]:
 
 
 def _cause(error: Exception) -> str:
-    """The type of what went wrong: of the worker's exception, where it is one of the user's function."""
+    """Return the type of what went wrong: of the worker's exception, where it is one of the user's function."""
     return error.type.removeprefix("builtins.") if isinstance(error, WorkerError) else type(error).__name__
 
 

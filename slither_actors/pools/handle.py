@@ -1,4 +1,4 @@
-"""The way to a pool over its restarts, for those outside: runs, the System, statistics."""
+"""The handle of a pool, which stays over its restarts: for runs, the System and statistics."""
 
 from __future__ import annotations
 
@@ -74,31 +74,31 @@ class PoolHandle:
         monitor(workers, close)
 
     def up(self, pool: PoolSource) -> None:
-        """A Pool lives."""
+        """Enter the Pool that lives now."""
         self.pool = pool
         self.ref = pool.actor_ref
 
     def down(self, reason: ExitReason) -> PoolUnavailable:
-        """It ended, and this is what its users are told."""
+        """Withdraw the Pool, which has ended. Returns the error for its users."""
         self.ref = self.pool = None
         given_up = self.restarts.why if self.restarts is not None else None
         self._why, self._mentions = _why(reason) if given_up is None else (given_up, MENTIONS)
         return self.unavailable()
 
     def unavailable(self) -> PoolUnavailable:
-        """The error for one who wants to use it now."""
+        """Return the error for a run that needs the pool now."""
         error = PoolUnavailable(self.name, self._why)
         error.mentions = self._mentions
         error.__cause__ = self.last_error
         return error
 
     def executor_up(self, index: int, executor: ExecutorSource) -> None:
-        """An Executor has been made for this index, the first one or one after a crash."""
+        """Enter the Executor of an index, the first one or one after a crash."""
         self.counters.worker(index).executors += 1
         self.executors[index] = executor
 
     def snapshot(self) -> PoolSnapshot:
-        """What the pool holds now. Scheduler's thread only."""
+        """Return what the pool holds now. Scheduler's thread only."""
         return PoolSnapshot(
             available=self.ref is not None,
             pool=self.pool.statistics() if self.pool is not None else None,
@@ -111,7 +111,7 @@ _LIFTED = "PoolSpec(max_restarts=None)"
 
 
 def _why(reason: ExitReason) -> tuple[str, dict[str, str]]:
-    """What a pool ended with in one sentence, and the options that this mentions.
+    """Return why a pool ended, in one sentence, and the options that this mentions.
 
     Supervisors give up one inside the other, each with the reason of the one below: the innermost says it all.
     """

@@ -53,14 +53,14 @@ class Pool(LightActor):
     """Owns the assignment table (job → worker), so it alone redelivers; gives waiting runs their turn.
 
     Runs in: the scheduler's thread. If it dies: its executors are stopped and started with it (one_for_all), its runs
-    fail with PoolUnavailable, which names their unfinished items; nothing is executed twice behind their backs.
+    fail with PoolUnavailable, which names their unfinished items; nothing is executed twice without their knowledge.
 
     Args:
         name: of the pool.
         size: number of its executors.
-        link: told of this Pool while it lives; what runs and the System hold in place of a reference that may go stale.
-        in_vain: after so many starts in a row that came to nothing, while no worker at all got ready, it gives up: the
-            pauses between them keep such a pool within its restart budget for ever, and its runs would wait as long.
+        link: the handle of the pool, which runs and the System hold in place of a reference that may go stale.
+        max_failed_starts: after so many failed starts in a row, while no worker at all got ready, it gives up: the
+            pauses between them keep such a pool within its restart budget without end, and its runs would wait as long.
             None: never.
     """
 
@@ -81,11 +81,11 @@ class Pool(LightActor):
         self._alarm: Timer | None = None
 
     def on_start(self) -> None:
-        """Be found."""
+        """Enter itself in the handle."""
         self._link.up(self)
 
     def on_exit(self, reason: ExitReason) -> None:
-        """Be found no more; who waits for readiness is told. The runs see our Down."""
+        """Withdraw from the handle and fail pending readiness waiters. The runs get our Down."""
         error = self._link.down(reason)
         for answer in self._waiting_ready:
             answer(error)
@@ -215,8 +215,8 @@ class Pool(LightActor):
         """Give idle workers to the runs that wait, in their turn, one batch each; then let pipes be refilled.
 
         Args:
-            lanes: those that this event concerns. They, and those that got a worker, may go on in pipes that they
-                occupy. Any other lane with jobs in pipes is going to have an event of its own.
+            run_queues: those that this event concerns. They, and those that got a worker, may go on in pipes that they
+                occupy. Any other with jobs in pipes is going to have an event of its own.
         """
         turns, idle, bound = self._line_of_runs, self._idle, self._bound
         while (idle or bound) and (run_queue := turns.first()) is not None:
@@ -244,10 +244,10 @@ class Pool(LightActor):
             outbox.clear()
 
     def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:
-        """Assign the next jobs of a lane that has some.
+        """Assign the next jobs of a run that has some.
 
         Args:
-            lane: whose.
+            run_queue: whose.
             hungry: whether another run waits that has no worker at all.
             share: as many jobs as one worker is to have of them; else one.
 
@@ -407,7 +407,7 @@ class Pool(LightActor):
     def _with_sessions(
         self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception
     ) -> Sequence[tuple[Job, Outcome]]:
-        """What a worker's death ends: what it was at, and whatever it held for sessions that are bound to it."""
+        """Return what a worker's death ends: what it executed, and all that it held for sessions bound to it."""
         bound = {
             job.run_queue.session
             for job in slot.jobs
@@ -423,7 +423,7 @@ class Pool(LightActor):
         return list(outcomes.items())
 
     def _redeliver(self, slot: WorkerSlot, jobs: list[Job]) -> None:
-        """These never began: the same bytes, the same attempt, ahead of what waits."""
+        """Requeue jobs that never started, at the front, without counting an attempt."""
         for job in reversed(jobs):
             slot.jobs.remove(job)
             run_queue = job.run_queue
@@ -452,7 +452,7 @@ class Pool(LightActor):
             self.exit(Crashed(message.error))
 
     def _executor_down(self, message: Down) -> None:
-        """An Executor ended. If it could not say WorkerGone before, its worker was killed with it."""
+        """Handle the end of an Executor. If it sent no WorkerGone before, its worker was killed with it."""
         for slot in self._slots.all:
             if slot.ref is message.ref:
                 slot.ref = slot.pid = None
@@ -464,7 +464,7 @@ class Pool(LightActor):
                 return
 
     def _abandoned(self, reason: ExitReason) -> Exception:
-        """What a worker died of whose Executor ended before it. Of an Executor that failed: as good as a crash."""
+        """Return why a worker died whose Executor ended before it. An Executor that failed counts as a crash."""
         if not isinstance(reason, Crashed):
             return PoolUnavailable(self._name, "the executor of a worker was stopped")
         error = WorkerCrashed()
@@ -479,7 +479,7 @@ class Pool(LightActor):
                 answer(None)
 
     def statistics(self) -> PoolStatistics:
-        """What it holds now."""
+        """Return what it holds now."""
         slots = self._slots.all
         return PoolStatistics(
             size=len(slots),

@@ -21,7 +21,7 @@ REPLIES = 64 << 20
 
 
 def memory_file(size: int) -> int:
-    """The descriptor of a file without a name and of a sealed size; -1 where the system has none (macOS)."""
+    """Return the descriptor of a file without a name and of a sealed size; -1 where the system has none (macOS)."""
     try:
         fd = os.memfd_create("slither_actors", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except (AttributeError, OSError):
@@ -89,7 +89,7 @@ class RequestArena:
         return [fd for fd in (self._fd, self._read_only) if fd >= 0]
 
     def for_workers(self) -> int:
-        """A new descriptor, for reading, that a worker inherits; -1 where nothing is shared, for any worker.
+        """Return a new descriptor, for reading, that a worker inherits; -1 where nothing is shared, for any worker.
 
         Raises:
             OSError: no descriptor is left.
@@ -187,7 +187,7 @@ class ReplyArena:
         frame.lease = Lease(offset, frame.shared_size, self._freed)
 
     def take_back(self) -> list[tuple[int, int]]:
-        """The parts that nobody looks at any more, each given once: the worker is to hear of them."""
+        """Return the parts that are not looked at any more, each once: the worker is to be notified of them."""
         freed = self._freed
         count = len(freed)
         self.leased -= count

@@ -18,7 +18,7 @@ from slither_actors.pools.worker.restart_budget import PoolRestarts
 from slither_actors.wire.messages import Hello
 from supervisors import ChildSpec, DynamicSupervisor, LightActor, LightRef, Ref, StartChild, Supervisor
 
-IN_VAIN = 8
+MAX_FAILED_STARTS = 8
 """Starts in a row, for each worker, that came to nothing and make a pool give up: by then its pauses are at their
 longest, and the window of the restart budget too short for what they leave."""
 SHUTDOWN_MARGIN = 1.0
@@ -26,7 +26,7 @@ SHUTDOWN_MARGIN = 1.0
 
 
 def pool_child(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]]) -> ChildSpec:
-    """The child spec of a pool.
+    """Return the child spec of a pool.
 
     Args:
         link: of this pool; outlives its actors.
@@ -37,7 +37,7 @@ def pool_child(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[Spawn
 
 
 def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMessage]]) -> LightRef[Supervisor]:
-    max_failed_starts = None if spec.max_restarts is None else IN_VAIN * spec.size
+    max_failed_starts = None if spec.max_restarts is None else MAX_FAILED_STARTS * spec.size
     # max_restarts=0: a Pool's crash, or executors over their budget, end this pool as a whole. Its runs then hear
     # PoolUnavailable, and the supervisor of pools begins it again after its own back-off.
     return Supervisor.start(
@@ -83,7 +83,7 @@ def _executor_child(
 
 
 def _hello(name: str, spec: PoolSpec, index: int) -> bytes:
-    """The greeting: the pool's path, then the host's; another interpreter keeps its own behind the pool's."""
+    """Return the greeting: the pool's path, then the host's; another interpreter keeps its own behind the pool's."""
     path = list(spec.path)
     if spec.python is None:
         # '' stands for the working directory, which the worker shares at its start and user code may leave.

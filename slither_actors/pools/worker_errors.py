@@ -8,7 +8,7 @@ from slither_actors.wire.frames import Frame
 
 
 def worker_error(frame: Frame) -> Exception:
-    """The exception behind a FAILURE frame: the user's as data, or a complaint about what the worker sent."""
+    """Return the exception behind a FAILURE frame: the user's as data, or a complaint about what the worker sent."""
     try:
         return failure_error(wire.Failure.from_body(frame.body))
     except ProtocolError as error:
@@ -16,7 +16,7 @@ def worker_error(frame: Frame) -> Exception:
 
 
 def failure_error(failure: wire.Failure) -> Exception:
-    """The exception that a failure map stands for."""
+    """Return the exception that a failure map stands for."""
     if failure.kind == "unexpected":
         return UnexpectedResponse(failure.message)
     return WorkerError(failure.type, failure.message, failure.traceback, kind=failure.kind)

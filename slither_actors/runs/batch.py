@@ -30,21 +30,21 @@ class Batch(Job, kw_only=True, eq=False):
     live: bool = False
 
     def items(self) -> list[Item]:
-        """Its items, made now if they are bare."""
+        """Return its items, made now if they are bare."""
         if self.bare:
             return list(map(Item, self.positions, self.entries))
         return self.entries
 
     def ids(self) -> list[Any]:
-        """The ids of its items."""
+        """Return the ids of its items."""
         return list(self.positions) if self.bare else [item.id for item in self.entries]
 
     def payloads(self) -> list[Any]:
-        """The payloads of its items."""
+        """Return the payloads of its items."""
         return self.entries if self.bare else [item.payload for item in self.entries]
 
     def subset(self, indexes: Sequence[int], ref: int) -> Batch:
-        """A new batch of some of its items, not encoded yet. `indexes` ascend."""
+        """Return a new batch of some of its items, not encoded yet. `indexes` ascend."""
         positions, entries = self.positions, self.entries
         if len(indexes) and indexes[-1] - indexes[0] + 1 == len(indexes):
             part = slice(indexes[0], indexes[-1] + 1)
@@ -64,7 +64,7 @@ class Batch(Job, kw_only=True, eq=False):
 
 
 def describe(batch: Batch) -> str:
-    """The batch for an error's message: its number, and where its items stand."""
+    """Describe a batch for a message: its number, and where its items stand."""
     first, last = batch.positions[0], batch.positions[-1]
     where = f"item {first}" if batch.count == 1 else f"{batch.count} items, {first} to {last}"
     return f"batch {batch.ref} ({where})"

@@ -73,16 +73,16 @@ Effect: TypeAlias = Submit | CancelJobs | BatchRequest | RetryLater | StopInput
 
 
 class Observer:
-    """What is told of single batches, for telemetry. This one ignores everything."""
+    """Observes single batches, for telemetry. This one ignores everything."""
 
     observes_stops = False
     """Whether `stopped` is to be called."""
 
     def stopped(self, batch: Batch) -> None:
-        """Called when a batch has its outcome."""
+        """Record that a batch has its outcome."""
 
     def failed(self, batch: Batch, error: Exception, verdict: Verdict, items: int) -> None:
-        """Called when so many items of a batch failed, with what the policy decided."""
+        """Record that so many items of a batch failed, and what the policy decided."""
 
 
 class _Halt(Struct, frozen=True):
@@ -102,7 +102,7 @@ class BatchBook:
         undelivered: the run's table of batches that are not delivered.
         next_ref: gives the number of the next batch.
         budget: of the run, in bytes; None if it has none.
-        observer: told of single batches.
+        observer: of single batches.
         jitter: a random number from 0 to 1, for back-offs.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What becomes of a batch that failed: the error policy as a pure function."""
+"""The error policy: from a failed batch to what is done with it. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FINAL = (PayloadError,)
 
 
 def decide(policy: Policy, error: Exception, attempt: int, count: int) -> Decision:
-    """The verdict on a batch.
+    """Return the verdict on a failed batch.
 
     Args:
         policy: the run's.

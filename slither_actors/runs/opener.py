@@ -1,4 +1,4 @@
-"""Putting a run together: its lane, its Batcher, its Collector, under the System's supervisor of runs."""
+"""Assembly of a run: its place in the pool, its Batcher, its Collector, under the System's supervisor of runs."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class RunOpener:
         self._supervisor = supervisor
         self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
-        # By number, the runs under way. Those who start one write here, and the scheduler's thread when it has ended:
-        # each in one step, so that an interrupted start is counted or it is not.
+        # The runs under way, by number. A starting thread adds, the scheduler's thread removes, each in one step: so an
+        # interrupted start is counted or it is not.
         self._live: dict[int, None] = {}
         self._finished = 0
         self._idle: list[Event] = []
@@ -100,7 +100,7 @@ class RunOpener:
         return links[pool]
 
     def _pooled(self, items: Source, options: RunOptions, link: PoolHandle, spec: PoolSpec) -> Consumer:
-        """A run on a pool."""
+        """Prepare a run on a pool."""
         run = self._run(options)
 
         def start(run: Run) -> None:
@@ -124,7 +124,7 @@ class RunOpener:
         return Consumer(run, items, batcher, start)
 
     def _inline(self, items: Source, options: RunOptions) -> Consumer:
-        """A run with an inline executor, on threads of its own."""
+        """Prepare a run with an inline executor, on threads of its own."""
         run = self._run(options)
         run.budget = None  # nothing is encoded
 
@@ -209,7 +209,7 @@ class RunOpener:
                     self._idle.remove(idle)
 
     def look_again(self) -> None:
-        """What `wait_until_idle` waits for besides runs may have come true."""
+        """Wake `wait_until_idle`: what it waits for besides runs may have come true."""
         for idle in list(self._idle):
             idle.set()
 

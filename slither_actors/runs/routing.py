@@ -14,7 +14,7 @@ def ask_route(run: Run, route: Route, batch: Batch, item: Item, failure: Excepti
     """Return the Item that comes out in the place of a failed one.
 
     Args:
-        run: told of an error of the function: `Ending.blame`.
+        run: where an error of the function is recorded: `Ending.blame`.
         route: whose function is asked.
         batch: that failed, or has an item that did.
         item: of it.

@@ -25,7 +25,7 @@ def run_failure(
     late: Iterable[Delivery],
     unpack: Unpack,
 ) -> DispatchError:
-    """The error to raise.
+    """Return the error to raise.
 
     Args:
         run: which failed.
@@ -63,7 +63,7 @@ def run_failure(
 
 
 def not_started(error: Exception) -> DispatchError:
-    """The error of a run of which nothing was pulled yet."""
+    """Return the error of a run of which nothing was pulled yet."""
     failure = DispatchError(
         f"the run could not start: {error}", reason=error, batch_ref=None, partial_results=[], unfinished=[]
     )
@@ -91,7 +91,7 @@ def _error(
 
 
 def _failed_ids(error: BaseException, batch: Batch | None) -> list[Any]:
-    """The ids of the items that the error is about."""
+    """Return the ids of the items that the error is about."""
     if batch is None or isinstance(error, END_OF_RUN):
         return []
     # Of several that failed alone, each has an error of its own, and the run ends with the first one's.
@@ -99,7 +99,7 @@ def _failed_ids(error: BaseException, batch: Batch | None) -> list[Any]:
 
 
 def _remedy(error: BaseException) -> str:
-    """What to do about an error whose own text does not say how it came about."""
+    """Return what to do about an error whose own text does not say how it came about."""
     if type(error).__module__ == "sqlite3" and type(error).__name__ == "ProgrammingError" and "thread" in str(error):
         return (
             " A lazy source is pulled by a thread of the run: give the rows themselves, cursor.fetchall(), or connect "

@@ -25,7 +25,7 @@ class RunStatistics(Struct, frozen=True):
         retries: batches that were tried again, or split.
         failed: failures of items, each attempt counted.
         dropped_by_halt: items that the run's error names as unfinished.
-        dropped_by_close: items that nobody wanted any more, as the stream was closed.
+        dropped_by_close: items that were dropped as the stream was closed.
     """
 
     pulled: int
@@ -86,7 +86,7 @@ class CollectorStatistics(Struct, frozen=True):
     Args:
         batches: without an outcome.
         items: in them.
-        remaking: items of failed batches that the Batcher is to make anew, or to ask a route for.
+        remaking: items of failed batches that the Batcher is to rebuild, or to ask a route for.
         kept_back: items that the order keeps back.
         halting: whether the run has failed, and only what comes before the failure is finished.
         ledger: of its run.
@@ -101,7 +101,7 @@ class CollectorStatistics(Struct, frozen=True):
 
 
 class InlinePoolStatistics(Struct, frozen=True):
-    """What the Crew of an inline executor holds.
+    """What the InlinePool of an inline executor holds.
 
     Args:
         waiting: batches that no thread has begun.

@@ -56,7 +56,7 @@ OVER = {
 
 
 def judge(state: str, pools: Mapping[str, PoolSnapshot] | None, detached: tuple[DetachedHandler, ...] = ()) -> Health:
-    """The health of a System.
+    """Return the health of a System.
 
     Args:
         state: of the System: "new", "starting", "running", "draining", "stopped"; "ended", if its supervisor gave up;

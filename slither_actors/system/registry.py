@@ -41,12 +41,12 @@ _lock = threading.RLock()
 
 
 def started(system: RegisteredSystem) -> None:
-    """It is the one that `Dispatch` uses, as soon as it takes runs."""
+    """Record a System that `Dispatch` uses as soon as it takes runs."""
     _running.append(system)
 
 
 def stopping(system: RegisteredSystem) -> None:
-    """`Dispatch` uses the one before it again."""
+    """Have `Dispatch` use the System before this one again."""
     try:
         _running.remove(system)
     except ValueError:  # it was not, or another thread has done this
@@ -54,12 +54,12 @@ def stopping(system: RegisteredSystem) -> None:
 
 
 def is_default(system: RegisteredSystem) -> bool:
-    """Whether it is the default one."""
+    """Return whether it is the default System."""
     return system is _default
 
 
 def running_system() -> RegisteredSystem | None:
-    """The System that `Dispatch` uses here, if there is one. Never blocks.
+    """Return the System that `Dispatch` uses here, if there is one. Never blocks.
 
     On a thread of a System's own, and where its context was carried, that very one, whatever its state. Elsewhere the
     last of those that run; where none does, one that is starting or draining, which says so.

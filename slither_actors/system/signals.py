@@ -42,7 +42,7 @@ def run_until_signal(
 
     Returns:
         The signal that came, and what the drain came to. The signal is 0 if none came, as the System has ended without:
-        somebody else stopped it, or its supervisor gave up.
+        another thread stopped it, or its supervisor gave up.
 
     Raises:
         ValueError: not called in the main thread, where alone Python runs signal handlers.
@@ -61,7 +61,7 @@ def run_until_signal(
 
     before: dict[int, Any] = {}
     try:
-        # First, so that whoever sees the handlers in place may already end the System, and that is heard, too.
+        # First, so that a System that ends as soon as the handlers are in place is noticed, too.
         watch = system.when_ended(lambda: heard(0, None))
         try:
             for number in signals:
@@ -82,12 +82,12 @@ def run_until_signal(
 
 
 class _Drain:
-    """A drain aside from the main thread, which goes on to hear signals.
+    """A drain in a thread beside the main one, which goes on to handle signals.
 
     Args:
         system: to be drained.
         timeout: seconds.
-        told: called when it is over, whatever came of it.
+        told: called when it is over, however it ended.
     """
 
     def __init__(self, system: DrainableSystem, timeout: float, told: Callable[[], object]) -> None:
@@ -113,7 +113,7 @@ class _Drain:
             self._told()
 
     def report(self) -> DrainReport:
-        """What it came to. Raises what it raised."""
+        """Return what the drain came to, or raise what it raised."""
         if self._thread.ident is not None:
             self._thread.join()
         if self._report is None:

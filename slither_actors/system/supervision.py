@@ -55,7 +55,7 @@ from supervisors.runtime.interrupts import Event
 from supervisors.supervision.snapshot import snapshot
 
 BEGIN_POLL = 0.5
-"""Seconds after which one who waits for the root looks whether the scheduler that starts it is still there."""
+"""Seconds between two looks, while the root is waited for, whether the scheduler that starts it is still there."""
 
 POOL_RESTART = Backoff(base=1.0, factor=2.0, maximum=30.0, jitter=0.0)
 """A pool that gave up comes back, as a service would have it; each time later, as it will probably give up again."""
@@ -209,7 +209,7 @@ class SystemTree:
         return ref
 
     def _spawner_now(self) -> Ref[SpawnerMessage]:
-        """The reference of the Spawner; another one after a restart."""
+        """Return the reference of the Spawner; another one after a restart."""
         spawner = self._spawner
         assert spawner is not None  # it starts before the pools
         return spawner
@@ -321,7 +321,7 @@ class SystemTree:
 
 
 def _names(nodes: Sequence[TreeNode], above: str, states: Sequence[str]) -> Iterator[str]:
-    """The actors in one of these states, each by its ids from the top."""
+    """Yield the actors in one of these states, each by its ids from the top."""
     for node in nodes:
         if node.type == "supervisor":
             yield from _names(node.children, f"{above}{node.id}/", states)
@@ -330,7 +330,7 @@ def _names(nodes: Sequence[TreeNode], above: str, states: Sequence[str]) -> Iter
 
 
 def child_at(root: LightRef[Supervisor], path: Sequence[object]) -> Any:
-    """The reference of the child with the last id in `path`, behind the ids of the supervisors that it is under.
+    """Return the reference of the child with the last id in `path`, behind the ids of its supervisors.
 
     Raises:
         LookupError: there is none, or it does not run; the message names those there are.
@@ -348,7 +348,7 @@ def child_at(root: LightRef[Supervisor], path: Sequence[object]) -> Any:
 
 
 def _cannot_start(name: str, spec: PoolSpec, error: OSError) -> OSError:
-    """The same error, which names the pool and, where it is about the interpreter, the option."""
+    """Return the same error, which names the pool and, where it is about the interpreter, the option."""
     if error.filename is None:  # no descriptors or processes left, say
         error.add_note(f"while pool {name!r} was started")
         return error
@@ -377,7 +377,7 @@ class _Readiness:
         self.first: list[Exception | None] = []
 
     def done(self, error: Exception | None) -> None:
-        """The answer; the first one counts."""
+        """Record the answer; the first one counts."""
         self.first.append(error)
         self.known.set()
 

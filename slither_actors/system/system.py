@@ -118,7 +118,7 @@ class System:
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> Self:
-        """A System as a YAML file describes it, not started: pools, defaults of runs, a tree of actors beside them.
+        """Return the System that a YAML file describes, not started: pools, defaults of runs, actors beside them.
 
         Args:
             path: of the file; see docs/configuration.md.
@@ -218,7 +218,7 @@ class System:
         return self.end(timeout)
 
     def end(self, timeout: float | None = None) -> bool:
-        """`stop`, by one who knows that it blocks."""
+        """Stop as `stop` does, without the warning in an event loop."""
         try:
             locked(self._state_lock, self._mark_stopped)
             self._tree.cut_children()  # those that a drain has given more time than this
@@ -350,7 +350,7 @@ class System:
         return judge(state, pools, telemetry.detached_handlers())
 
     def tree(self) -> TreeNode:
-        """The live supervision tree; ``str()`` of it is a drawing.
+        """Return the live supervision tree; ``str()`` of it is a drawing.
 
         Raises:
             SystemStopped: it does not run.
@@ -362,7 +362,7 @@ class System:
             raise SystemStopped(f"system {self._name!r} has ended") from None
 
     def actor(self, *path: object) -> Any:
-        """The reference of one of the System's own children, as it runs now; after a restart there is another one.
+        """Return the reference of one of the System's own children; after a restart there is another one.
 
         Args:
             path: its id, behind the ids of the supervisors that it is under.
@@ -450,7 +450,7 @@ class System:
         return self._state == "draining" or self._tree.children_live
 
     def statistics(self, timeout: float = 10.0) -> SystemStatistics:
-        """A frozen snapshot of what it holds.
+        """Return a frozen snapshot of what it holds.
 
         Args:
             timeout: seconds to wait for the scheduler.

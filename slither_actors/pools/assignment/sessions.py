@@ -1,7 +1,7 @@
 """Which worker a session belongs to. Pure.
 
 "hint" remembers who served a session last. "strict" binds it: its batches go to that worker alone, one at a time, and
-if the worker dies the session is lost, which its next batch is told. "fail_fast" is strict, but never waits.
+if the worker dies the session is lost, which its next batch reports. "fail_fast" is strict, but never waits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from slither_actors.errors import SessionBusy, SessionLost, WorkerCrashed
 from slither_actors.pools.assignment.job import WorkerSlot
 
 MAX_SESSIONS = 4096
-"""Sessions remembered in a pool. A service makes new ones for ever, and each worker keeps the stores of 1,024 only."""
+"""Sessions remembered in a pool. A service makes new ones without end; each worker keeps the stores of 1,024."""
 
 TAIL = 2_000
 """Characters kept of a dead worker's last words for a session that was lost with it: there may be 4,096 of them."""
@@ -37,18 +37,18 @@ class Sessions:
         return len(self._slots) + len(self._lost)
 
     def slot_of(self, session: str) -> WorkerSlot | None:
-        """Who served it last."""
+        """Return the worker that served it last."""
         return self._slots.get(session)
 
     def is_busy(self, session: str) -> bool:
-        """Whether a batch of a bound session is at a worker."""
+        """Return whether a batch of a bound session is at a worker."""
         return session in self._busy
 
     def refusal(self, session: str, affinity: str, asker: object) -> SessionLost | SessionBusy | None:
-        """Why the next batch of a bound session fails without being sent, if it does.
+        """Return why the next batch of a bound session fails without being sent; None if it does not.
 
-        SessionLost is told once, then the session begins anew. SessionBusy is meant for others: the run that has the
-        session waits for its own batches.
+        SessionLost is reported once, then the session starts again. SessionBusy is for other runs: the one that
+        has the session waits for its own batches.
         """
         if session in self._lost:
             return lost(session, self._lost.pop(session))
@@ -60,7 +60,7 @@ class Sessions:
         return None
 
     def taken(self, session: str, slot: WorkerSlot, holder: object, *, bound: bool) -> None:
-        """A batch of it, of this run, went to this worker."""
+        """Record that a batch of a session, of this run, went to this worker."""
         if not bound and session in self.bound:
             return  # a "hint" run beside a "strict" one: the session stays where it is bound
         self._slots.pop(session, None)
@@ -74,15 +74,15 @@ class Sessions:
                 self.forget(idle)
 
     def given_back(self, session: str) -> None:
-        """Its batch has left the worker."""
+        """Record that its batch has left the worker."""
         self._busy.pop(session, None)
 
     def slot_died(self, slot: WorkerSlot, told: set[str], error: Exception) -> None:
-        """The worker died, and with it all that its sessions had there.
+        """Record that a worker died, and with it all that its sessions had there.
 
         Args:
             slot: whose.
-            told: sessions that learn of it now, as a batch of theirs fails of it.
+            told: sessions that report it now, as a batch of theirs fails with it.
             error: why it died.
         """
         kept: Exception | None = None
@@ -96,7 +96,7 @@ class Sessions:
             del self._lost[next(iter(self._lost))]
 
     def forget(self, session: str) -> None:
-        """Its run has ended and nobody else knows its id."""
+        """Forget a session: its run has ended, and no other run has its id."""
         self._slots.pop(session, None)
         self.bound.discard(session)
         self._busy.pop(session, None)
@@ -104,7 +104,7 @@ class Sessions:
 
 
 def lost(session: str, error: Exception) -> SessionLost:
-    """What the next batch of a session is told whose worker has ended.
+    """Return the error for the next batch of a session whose worker has ended.
 
     Args:
         session: its id.
@@ -116,7 +116,7 @@ def lost(session: str, error: Exception) -> SessionLost:
 
 
 def _for_later(error: Exception) -> Exception:
-    """The error without what hangs on it, as it may be kept for ever: frames with their buffers, all of a long tail."""
+    """Return a copy of the error without frames and without all of a long tail, as it may be kept for long."""
     if isinstance(error, WorkerCrashed):
         return WorkerCrashed(error.exit_code, error.signal, error.stderr_tail[-TAIL:])
     return copy.copy(error)

@@ -20,7 +20,7 @@ each job would cost more than it gains."""
 
 
 def pipe_depth(seconds: float | None) -> int:
-    """Jobs to have in a pipe, the one in execution included, if one takes so many seconds (None: not known yet)."""
+    """Return the jobs to have in a pipe, the one in execution included, if one takes so long (None: not known)."""
     if seconds is None or seconds >= SLOW_SECONDS:
         return 1
     if seconds * MAX_AHEAD <= AHEAD_SECONDS:
@@ -38,25 +38,25 @@ class WorkerSlots:
         self.sessions = Sessions()
 
     def up(self, slot: WorkerSlot) -> None:
-        """The slot's worker is ready and has nothing in its pipe."""
+        """Open a slot: its worker is ready and has nothing in its pipe."""
         self.down(slot)
         slot.ready = True
         self.idle[slot] = None
 
     def down(self, slot: WorkerSlot) -> None:
-        """The slot takes no jobs until `up`."""
+        """Close a slot: it takes no jobs until `up`."""
         self.idle.pop(slot, None)
         slot.ready = False
         slot.load = 0
 
     def choose(self, run_queue: RunQueue, job: Job, hungry: bool = False) -> WorkerSlot | None:
-        """The slot for this lane's next job, or None while there is no room for it.
+        """Return the slot for a run's next job, or None while there is no room for it.
 
         An idle worker before a place behind other jobs of the run; the worker that last served a hinted session before
         others; for a retry another worker than the one that failed it, if one is idle.
 
         Args:
-            lane: whose job.
+            run_queue: whose job.
             job: it.
             hungry: another run waits that has no worker at all: then a run fills a pipe once, and lets it run empty.
         """
@@ -67,7 +67,7 @@ class WorkerSlots:
                 if self.sessions.is_busy(run_queue.session):
                     return None
                 if known is not None:
-                    # Also behind others: it must be this worker. But not for ever in turn with other sessions of it.
+                    # Also behind others: it must be this worker. But not without end in turn with other sessions of it.
                     room = known.load == 0 or (known.load <= MAX_AHEAD and (known.quota > 0 or not hungry))
                     return known if known.ready and room else None
             elif known is not None and known.index != job.avoid and self._has_room(known, run_queue, hungry):
@@ -85,7 +85,7 @@ class WorkerSlots:
 
     @staticmethod
     def _open(run_queue: RunQueue, depth: int, hungry: bool) -> WorkerSlot | None:
-        """The emptiest of some of the lane's slots with room. One found full comes back when a job leaves it."""
+        """Return the emptiest of some of the run's slots with room. One found full is opened when a job leaves it."""
         best: WorkerSlot | None = None
         full: list[WorkerSlot] = []
         looked = 0
@@ -114,11 +114,11 @@ class WorkerSlots:
         return slot.ready and slot.load == 0 and len(run_queue.occupied) < run_queue.max_in_flight
 
     def share(self, slot: WorkerSlot, run_queue: RunQueue, waiting: int) -> int:
-        """How many of a lane's waiting jobs go to this slot at once, while no other run waits: its share of them.
+        """Return how many of a run's waiting jobs go to this slot at once, while no other run waits: its share of them.
 
         Args:
             slot: as `choose` gave it.
-            lane: whose jobs.
+            run_queue: whose jobs.
             waiting: how many of them there are, at least 1.
         """
         if waiting == 1 or not run_queue.ahead or run_queue.binds:
@@ -133,7 +133,7 @@ class WorkerSlots:
         return max(1, min(waiting, level - slot.load))
 
     def take(self, slot: WorkerSlot, run_queue: RunQueue, count: int = 1) -> None:
-        """So many jobs of `run_queue` go into the slot's pipe."""
+        """Record that so many jobs of `run_queue` go into the slot's pipe."""
         load = slot.load
         slot.load = load + count
         if load == 0:
@@ -156,7 +156,7 @@ class WorkerSlots:
             self.sessions.taken(run_queue.session, slot, run_queue, bound=run_queue.binds)
 
     def give(self, slot: WorkerSlot, run_queue: RunQueue, count: int = 1) -> None:
-        """So many jobs of `run_queue` have left the slot's pipe."""
+        """Record that so many jobs of `run_queue` have left the slot's pipe."""
         if slot.ready:
             slot.load -= count
             if slot.load == 0:

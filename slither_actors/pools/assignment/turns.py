@@ -14,15 +14,15 @@ RunQueues: TypeAlias = "OrderedDict[RunQueue, None]"
 
 
 class FairQueue:
-    """The lanes of one pool that have jobs waiting, each in one place.
+    """The run queues of one pool that have jobs waiting, each in one place.
 
     *In line*: in the order in which they came, or were served last. *Due*: their turn came when they could not use it,
-    and now they can; they go before the line. *Aside*: their turn came, and what they wait for is no idle worker but a
-    place of their own (a session, a full pipe, their `max_in_flight`); they are in nobody's way and are not looked at
-    until that is free. So an event looks at the lanes that it serves, however many wait.
+    and now they can; they go before the line. *Parked*: their turn came, and what they wait for is no idle worker but
+    a place of their own (a session, a full pipe, their `max_in_flight`); they block no other run and are not looked at
+    until that is free. So an event looks at the run queues that it serves, however many wait.
 
-    A lane in line (or due) without a job at any worker is *hungry*: others are not to refill their pipes for ever while
-    it waits. It is *new* until it is served: while such a lane waits, the others get one batch each.
+    A run queue in line (or due) without a job at any worker is *hungry*: others are not to refill their pipes without
+    end while it waits. It is *new* until it is served: while such a one waits, the others get one batch each.
     """
 
     __slots__ = ("_due", "_line", "hungry", "new", "parked")
@@ -31,24 +31,24 @@ class FairQueue:
         self._line: RunQueues = OrderedDict()
         self._due: RunQueues = OrderedDict()
         self.parked: dict[Hashable, RunQueues] = {}
-        """Lanes that are set aside, by what they wait for: a session's id, a Slot, or themselves (`max_in_flight`)."""
+        """Parked run queues, by what they wait for: a session's id, a WorkerSlot, or themselves (`max_in_flight`)."""
         self.hungry = 0
-        """Lanes in line that have no job at any worker."""
+        """Run queues in line that have no job at any worker."""
         self.new = 0
         """Those of them that had none when they joined, and were not served since."""
 
     def __len__(self) -> int:
-        """Return the number of lanes in line or due."""
+        """Return the number of run queues in line or due."""
         return len(self._line) + len(self._due)
 
     def first(self) -> RunQueue | None:
-        """Return the lane whose turn it is; None if no lane waits for a worker."""
+        """Return the run queue whose turn it is; None if none waits for a worker."""
         for run_queue in self._due or self._line:
             return run_queue
         return None
 
     def join(self, run_queue: RunQueue) -> None:
-        """Put a lane that has jobs to be sent at the end of the line, unless it waits already."""
+        """Put a run queue that has jobs to be sent at the end of the line, unless it waits already."""
         if run_queue.place is None:
             run_queue.place = line = self._line
             line[run_queue] = None
@@ -57,7 +57,7 @@ class FairQueue:
                 self._count(run_queue)
 
     def rejoin(self, run_queue: RunQueue) -> None:
-        """Make a lane due: what it was served has come back unbegun, so that turn is still its own."""
+        """Make a run queue due: what it was served has come back unbegun, so that turn is still its own."""
         if run_queue.place is None or run_queue.place is self._line:
             if run_queue.place is not None:
                 self._remove(run_queue)
@@ -66,7 +66,7 @@ class FairQueue:
             self._enter(self._due, run_queue)
 
     def serve(self, run_queue: RunQueue) -> None:
-        """Note that jobs of this lane have gone out: it is last in line if it has more."""
+        """Note that jobs of this run queue have gone out: it is last in line if it has more."""
         line = self._line
         if run_queue.hungry or run_queue.place is not line:
             self._remove(run_queue)
@@ -81,7 +81,7 @@ class FairQueue:
             line.move_to_end(run_queue)
 
     def leave(self, run_queue: RunQueue) -> None:
-        """Take a lane out that has nothing to be sent any more; what it was woken for goes to the next one."""
+        """Take a run queue out that has nothing to be sent any more; what it was woken for goes to the next one."""
         if run_queue.place is not None:
             self._remove(run_queue)
             run_queue.new = 0
@@ -90,11 +90,11 @@ class FairQueue:
                 self.wake(key)
 
     def park(self, run_queue: RunQueue, key: Hashable) -> None:
-        """Have a lane, whose turn it is, wait for something else than an idle worker.
+        """Have a run queue, whose turn it is, wait for something else than an idle worker.
 
         Args:
-            lane: the first one.
-            key: what it waits for: a session's id, a Slot, or the lane itself for its own `max_in_flight`.
+            run_queue: the first one.
+            key: what it waits for: a session's id, a WorkerSlot, or the run queue itself for its own `max_in_flight`.
         """
         self._remove(run_queue)
         waiting = self.parked.get(key)
@@ -104,7 +104,7 @@ class FairQueue:
         self._enter(waiting, run_queue)
 
     def wake(self, key: Hashable, count: int = 1) -> None:
-        """Make lanes due that wait for this, the longest waiting first.
+        """Make run queues due that wait for this, the longest waiting first.
 
         Args:
             key: as in `park`.
@@ -119,7 +119,7 @@ class FairQueue:
             self._enter(self._due, run_queue)
 
     def wake_sessions(self, sessions: Sessions) -> None:
-        """Make all lanes due that wait for a session that is not busy any more: it was lost with a worker."""
+        """Make all run queues due that wait for a session that is not busy any more: it was lost with a worker."""
         for key in [key for key in self.parked if isinstance(key, str) and not sessions.is_busy(key)]:
             self.wake(key, len(self.parked[key]))
 
@@ -141,7 +141,7 @@ class FairQueue:
             self._count(run_queue)
 
     def _count(self, run_queue: RunQueue) -> None:
-        """Count a lane that has no job at any worker as hungry if it waits for a worker."""
+        """Count a run queue that has no job at any worker as hungry if it waits for a worker."""
         if not run_queue.hungry and (run_queue.place is self._line or run_queue.place is self._due):
             run_queue.hungry = 1
             self.hungry += 1

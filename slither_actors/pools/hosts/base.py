@@ -64,10 +64,10 @@ class FrameSink(Protocol):
     """What an Executor offers its host, called on the scheduler's thread."""
 
     def on_frames(self, frames: list[Frame]) -> None:
-        """Whole frames, in the order the worker sent them."""
+        """Handle whole frames, in the order the worker sent them."""
 
     def on_broken(self, error: Exception) -> None:
-        """The worker's bytes are no frames, or its pipe closed while it lives. Nothing more will be read."""
+        """Report that the worker's bytes are no frames, or that its pipe closed while it lives. No more is read."""
 
 
 @runtime_checkable
@@ -99,7 +99,7 @@ class WorkerHost(Protocol):
         """The worker's process id while there is one on this machine."""
 
     def start(self) -> None:
-        """Begin to make the worker. The Executor is told `Spawned` or `SpawnFailed`."""
+        """Begin to make the worker. The Executor gets `Spawned` or `SpawnFailed`."""
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
         """Queue the parts of one frame or several; nothing is copied, and nothing need be written before `flush`."""
@@ -128,7 +128,7 @@ class WorkerHost(Protocol):
         """Ask the worker's process to end (SIGTERM, and SIGCONT for one that is stopped)."""
 
     def kill(self) -> None:
-        """End the worker and its descendants at once. The Executor is told `Death` all the same."""
+        """End the worker and its descendants at once. The Executor gets `Death` all the same."""
 
     def abandon(self) -> None:
-        """The Executor is gone: kill, reap and close without telling anyone."""
+        """Kill, reap and close without a message: the Executor has ended."""

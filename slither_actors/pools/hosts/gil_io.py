@@ -33,7 +33,7 @@ def address_of(buffer: bytearray) -> int:
 
 
 def pinned(buffer: bytearray) -> ctypes.Array[ctypes.c_char]:
-    """An object that keeps a bytearray where it is."""
+    """Return an object that keeps a bytearray where it is."""
     return (ctypes.c_char * len(buffer)).from_buffer(buffer)
 
 

@@ -66,12 +66,12 @@ class LocalHost:
     """One worker subprocess. Readers of its pipes belong to the Executor; its death is watched even without one.
 
     Args:
-        executor: whose timers and readers these are, and who is told of frames and of death.
+        executor: whose timers and readers these are, and who receives frames and the death.
         spawner: the System's Spawner.
         spec: the pool's.
         log: where its stderr goes.
-        made: told of every process.
-        exited: told the exit code of every process, as `subprocess` gives it, also when nobody else is told.
+        made: called for every process.
+        exited: called with the exit code of every process, as `subprocess` gives it, also when no Death is sent.
         arena: of the pool's shared memory; None where there is none.
     """
 
@@ -361,13 +361,13 @@ class LocalHost:
     # -- the end
 
     def terminate(self) -> None:
-        """SIGTERM to the group; SIGCONT too, as a stopped process would never see it."""
+        """Send SIGTERM to the group; SIGCONT too, as a stopped process would never see it."""
         if self._worker is not None:
             self._worker.kill_group(signal.SIGTERM)
             self._worker.kill_group(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL to the group; `Death` follows once the process is reaped."""
+        """Send SIGKILL to the group; `Death` follows once the process is reaped."""
         worker = self._worker
         if worker is None:
             return
@@ -385,7 +385,7 @@ class LocalHost:
             self._scheduler.call_later(KILL_PATIENCE, self._outlived)
 
     def _outlived(self) -> None:
-        """The worker was killed and is not dead: it hangs in the kernel, or nothing may kill it. It is given up."""
+        """Give up a worker that was killed and is not dead: it hangs in the kernel, or nothing may kill it."""
         worker = self._worker
         if worker is None or self._given_up:
             return
@@ -404,7 +404,7 @@ class LocalHost:
         worker.cut()
 
     def abandon(self) -> None:
-        """Nobody listens any more: kill now, reap when it is dead."""
+        """Kill now, reap when it is dead, and send no message: the Executor has ended."""
         self._abandoned = True
         self._reading = False
         self._out.clear()
@@ -415,7 +415,7 @@ class LocalHost:
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
 
     def _dead(self) -> bool:
-        """It is dead: read out what it sent, kill its group while the zombie still holds the id, reap.
+        """Bury a dead worker: read what it sent, kill its group while the zombie still holds the id, reap.
 
         Called when the pidfd says so, and to look where there is none. False: it lives, or is not to be reaped yet.
         """

@@ -43,7 +43,7 @@ class StderrTail:
         self.total = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The lines that `data` completes, with their ends; of one that is very long, the beginning."""
+        """Return the lines that `data` completes, with their ends; of one that is very long, the beginning."""
         self.total += len(data)
         end = data.rfind(b"\n") + 1
         if not end:
@@ -56,11 +56,11 @@ class StderrTail:
         return whole
 
     def end(self) -> bytes:
-        """The last line, if it has no end: nothing follows it any more."""
+        """Return the last line, if it has no end: nothing follows it any more."""
         return self.feed(b"\n") if self._rest else b""
 
     def text(self) -> str:
-        """The last lines, an unfinished one included."""
+        """Return the last lines, an unfinished one included."""
         rest = [self._rest] if self._rest else []
         return "\n".join(map(_shown, [*self._lines, *rest][-KEEP_LINES:]))
 
@@ -160,7 +160,7 @@ class StderrLog:
 
 
 def _logger(name: str) -> logging.Logger:
-    """The logger that decides of records of this name, without making one: names come from workers without bound."""
+    """Return the logger that decides on records of this name, without making one: workers send names without bound."""
     known = logging.root.manager.loggerDict
     while name:
         found = known.get(name)
@@ -209,7 +209,7 @@ def _short(line: bytes) -> bytes:
 
 
 def _shown(line: bytes) -> str:
-    """A line as a person reads it."""
+    """Return a line as text for people."""
     text, mark, _ = line.partition(MARK)
     fields = unpack(line[len(text) :]) if mark else None
     if fields is None:

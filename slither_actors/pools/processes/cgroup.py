@@ -55,7 +55,7 @@ class OomKills:
 
 
 def _counter(proc: Path, mounts: Path) -> Path | None:
-    """The file that has the count; None where there is none, as on macOS."""
+    """Return the file that has the count; None where there is none, as on macOS."""
     try:
         lines = proc.read_text().splitlines()
     except OSError:

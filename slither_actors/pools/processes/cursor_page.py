@@ -21,7 +21,7 @@ _WORDS = struct.Struct("=QQQ")
 
 
 def make() -> int:
-    """A cursor for a worker whose replies have no file: the descriptor of one without a name; -1 if there is no place.
+    """Make a cursor for a worker whose replies have no file: the descriptor of one without a name; -1 if impossible.
 
     Raises:
         OSError: no descriptor is left.

@@ -27,7 +27,7 @@ _TRIES = 100
 
 
 def of_host() -> dict[str, str]:
-    """A copy of this process's environment, also while other threads change it."""
+    """Return a copy of this process's environment, also while other threads change it."""
     for _ in range(_TRIES):
         try:
             return dict(os.environ)
@@ -37,7 +37,7 @@ def of_host() -> dict[str, str]:
 
 
 def of_worker(host: Mapping[str, str], added: Mapping[str, str], size: int, processors: int) -> dict[str, str]:
-    """The environment of one worker.
+    """Return the environment of one worker.
 
     Args:
         host: the host's.
@@ -63,9 +63,9 @@ def of_worker(host: Mapping[str, str], added: Mapping[str, str], size: int, proc
 
 
 def log_levels() -> str:
-    """The levels that are set in this process's `logging`, so that workers make no records that nothing here takes.
+    """Return the levels that are set in this process's `logging`.
 
-    And, where more than warnings are wanted here, that they make them.
+    So that workers make no records that nothing here takes and, where more than warnings are wanted, make them.
     """
     root = logging.getLogger()
     levels = {"": root.level}
@@ -76,7 +76,7 @@ def log_levels() -> str:
 
 
 def of_guardian(host: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a guardian.
+    """Return the environment of a guardian.
 
     Args:
         host: the host's.

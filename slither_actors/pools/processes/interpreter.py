@@ -18,7 +18,7 @@ _REMEDY = "PoolSpec(python=...) with the path of a Python 3.9 or later that has 
 
 
 def own() -> str | None:
-    """The interpreter that this process runs on, None where `sys.executable` cannot be one."""
+    """Return the interpreter that this process runs on, None where `sys.executable` cannot be one."""
     return None if why_not_own() else sys.executable
 
 
@@ -38,7 +38,7 @@ def why_not_own() -> str:
 
 
 def _packed() -> str:
-    """The sign by which a packed program is known, empty for others."""
+    """Return the sign by which a packed program is known, empty for others."""
     if getattr(sys, "frozen", False):  # PyInstaller, cx_Freeze, py2exe, py2app, bbfreeze
         return "sys.frozen"
     if getattr(sys, "oxidized", False):
@@ -76,7 +76,7 @@ def check(specs: Mapping[str, PoolSpec]) -> None:
 
 
 def flags(python: str) -> list[str]:
-    """The command line flags that a worker on `python` is given, so that its code runs as it would in this process.
+    """Return the command line flags of a worker on `python`, so that its code runs as it would in this process.
 
     None for another interpreter than this process's own: it need not know them. (Variables such as PYTHONUTF8 are
     inherited by any.)
@@ -114,7 +114,7 @@ def flags(python: str) -> list[str]:
 
 
 def _warnings() -> list[str]:
-    """The warning options of this process, without those that -b and -X dev add by themselves."""
+    """Return the warning options of this process, without those that -b and -X dev add by themselves."""
     options = list(sys.warnoptions)
     implied = ["error::BytesWarning" if sys.flags.bytes_warning > 1 else "default::BytesWarning"]
     if not sys.flags.bytes_warning:

@@ -22,7 +22,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 def processors(
     root: str = "/", environ: Mapping[str, str] | None = None, affinity: int | None = None, said: str | None = None
 ) -> int:
-    """The number of processors that this process may use, at least 1.
+    """Return the number of processors that this process may use, at least 1.
 
     `PYTHON_CPU_COUNT` and ``-X cpu_count``, as Python 3.13 knows them, go before anything else. A quota of a cgroup
     is rounded up: with 1.5 processors two workers find work.

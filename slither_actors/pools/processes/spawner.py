@@ -65,7 +65,7 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_c
 
 
 def _script(module: ModuleType) -> list[str]:
-    """What to give an interpreter, so that it runs a module of ours as a script; nothing if that is impossible."""
+    """Return the arguments with which an interpreter runs a module of ours as a script; none if that is impossible."""
     path = os.path.abspath(str(module.__file__))
     if os.path.isfile(path):
         return [path]
@@ -192,11 +192,11 @@ class Spawner(DaemonActor):
             self._guardian.close()
 
     def statistics(self) -> SpawnerStatistics:
-        """What it holds now. From any thread."""
+        """Return what it holds now. From any thread."""
         return SpawnerStatistics(len(self._guardian.groups), self._guardian.pid)
 
     def descriptors(self) -> list[int]:
-        """The guardian's pipe, for a forked child to close."""
+        """Return the guardian's pipe, for a forked child to close."""
         return self._guardian.descriptors()
 
     def _spawn(self, message: Spawn) -> WorkerProcess:
@@ -248,7 +248,7 @@ class Spawner(DaemonActor):
         return worker
 
     def _made(self, popen: subprocess.Popen[bytes], ours: Mapping[str, int]) -> WorkerProcess:
-        """A process that has been made, as the others get it, with our descriptors as `WorkerProcess` calls them."""
+        """Enter a process that has been made; `ours` has our descriptors as `WorkerProcess` names them."""
         for name in ("request", "reply", "stderr", "lifeline"):
             os.set_blocking(ours[name], False)
         self._guardian.watch(popen.pid)
@@ -267,7 +267,7 @@ class Spawner(DaemonActor):
 
 
 class GuardianLink:
-    """The host's side of the guardian: starts it on first use, again if somebody killed it, and tells it the groups.
+    """The host's side of the guardian: starts it on first use, again if it was killed, and sends it the groups.
 
     Args:
         note: calls what it is given, on a thread where log records may take their time.
@@ -331,7 +331,7 @@ class GuardianLink:
             self._replace()
 
     def forget(self, group: int) -> None:
-        """This group is reaped: its number may belong to somebody else by now."""
+        """Forget a group that is reaped: its number may belong to another process by now."""
         self._groups.discard(group)
         if not self._tell(b"-%d\n" % group):
             self._replace()
@@ -353,7 +353,7 @@ class GuardianLink:
             self._popen = None
 
     def descriptors(self) -> list[int]:
-        """The pipe to it, if there is one."""
+        """Return the pipe to it, if there is one."""
         return [self._pipe] if self._pipe >= 0 else []
 
     def _tell(self, lines: bytes) -> bool:
@@ -368,7 +368,7 @@ class GuardianLink:
         return True
 
     def _replace(self) -> None:
-        """It is of no use any more. Without another one, till the next start, the workers have PDEATHSIG."""
+        """Replace the guardian. Without another one, till the next start, the workers have PDEATHSIG."""
         if self._popen is not None:
             self._popen.kill()
         self.close()
@@ -410,7 +410,7 @@ class _Pipes:
         return fd
 
     def raised(self, fd: int) -> int:
-        """The number that it has from now on; it is still to be closed on the way out."""
+        """Return the number that it has from now on; it is still closed on the way out."""
         high = raised(fd)
         if high != fd:
             self._open.discard(fd)

@@ -32,7 +32,7 @@ class WorkerProcess:
         request, reply, stderr, lifeline: the host's ends of the pipes.
         replies: the memory that it writes large replies to; -1 where there is none.
         place: the file for its cursor where there is none of replies, which else has it; -1 where there is none either.
-        closed: told once it is of no more use.
+        closed: called once it is of no more use.
     """
 
     __slots__ = (
@@ -66,7 +66,7 @@ class WorkerProcess:
         self._popen = popen
         self._closed = closed
         self.exited: Callable[[int], object] = lambda code: None
-        """Told the exit code, by whoever reaps it."""
+        """Called with the exit code by the thread that reaps it."""
         self.refused: Callable[[int], object] = lambda group: None
         """Called with the group that this process may not kill."""
         self.orphans: set[int] = set()
@@ -91,12 +91,12 @@ class WorkerProcess:
             return True
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # somebody else has reaped it
+        except ChildProcessError:  # other code has reaped it
             return True
         except AttributeError:  # macOS before CPython 3.13: only reaping tells
             if self._popen.poll() is None:
                 return False
-            # While anybody is left in the group nobody else gets its id.
+            # While a process is left in the group no other group gets its id.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             return True
@@ -104,7 +104,7 @@ class WorkerProcess:
     def is_ending(self) -> bool:
         """Whether the kernel is in the middle of ending it: its pipes are closed by then, and its death is to follow.
 
-        Also where nobody can look at the moment, for want of a descriptor; False where the system does not tell.
+        Also where it cannot be looked at now, for want of a descriptor; False where the system does not tell.
         """
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as file:
@@ -114,15 +114,15 @@ class WorkerProcess:
         return state in (b"Z", b"X") or bool(int(flags) & _PF_EXITING)
 
     def reap(self) -> int | None:
-        """The exit code as `subprocess` gives it (negative: the signal), or None while the process lives."""
+        """Reap it. Returns the exit code as `subprocess` gives it (negative: the signal), or None while it lives."""
         return self._popen.poll()
 
     def kill_group(self, sig: int = signal.SIGKILL) -> bool:
         """Send `sig` to the worker's process group, unless it is reaped: until then a zombie leader keeps the id.
 
         Returns:
-            False if this process may not, as it has given up rights since it started the worker. Then somebody who may
-            is asked to kill the group, if that was meant.
+            False if this process may not, as it has given up rights since it started the worker. Then the
+            guardian is asked to kill the group, if that was meant.
         """
         if self._popen.returncode is None:
             try:
@@ -173,10 +173,10 @@ class WorkerProcess:
 
 
 class Processes:
-    """Every worker process of one System, whoever drives it, from its making until it is closed.
+    """Every worker process of one System, from its making until it is closed.
 
     It is what a forked child closes, and what is left to kill and to reap when the scheduler ends before its actors
-    were done: nobody would hear of these deaths any more.
+    were done: no actor would be notified of these deaths any more.
 
     Added to by the Spawner's thread, taken from by the scheduler's.
     """
@@ -192,7 +192,7 @@ class Processes:
         """Groups whose leader is reaped and of which something is left that is for this process to reap."""
 
     def add(self, worker: WorkerProcess) -> None:
-        """It has been made. After `end` it ends at once."""
+        """Add a process that has been made. After `end` it ends at once."""
         worker.refused = self._refused
         worker.orphans = self.orphans
         self._workers.add(worker)
@@ -203,7 +203,7 @@ class Processes:
         self.killer(group)  # looked up now: a Spawner that was restarted has set another one
 
     def discard(self, worker: WorkerProcess) -> None:
-        """It is closed."""
+        """Remove a process that is closed."""
         self._workers.discard(worker)
 
     @property
@@ -308,7 +308,7 @@ def _catches(pid: int, sig: int) -> bool:
 
 
 def _pidfd_open(pid: int) -> int:
-    """A descriptor that is readable once the process is dead, or -1 where the system has none (macOS, old kernels)."""
+    """Open a descriptor that is readable once the process is dead; -1 where there is none (macOS, old kernels)."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):

@@ -128,6 +128,6 @@ class Watch:
         return at is not None and at <= now and self.index != job.count
 
     def charge(self, job: Job) -> Charge:
-        """What the worker's death at this look costs the batch."""
+        """Return what the worker's death at this look costs the batch."""
         each = self.tells and job.target is not None and job.target.each
         return charge(job.count, self.index, each=each, spared=job.spared)

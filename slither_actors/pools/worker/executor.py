@@ -240,7 +240,7 @@ class Executor(LightActor):
             self._retire(reason)
 
     def _retire(self, reason: str) -> None:
-        """The worker is to be replaced, and ends by itself; it begins nothing of what is still in its pipe."""
+        """Replace the worker, which ends by itself and begins nothing of what is still in its pipe."""
         self._counters.recycled[reason] += 1
         self._happened(Event.RETIRES)
         self._clock.stop()
@@ -251,7 +251,7 @@ class Executor(LightActor):
     def _handshake(self, frames: list[Frame]) -> None:
         for number, frame in enumerate(frames):
             if self._state is not State.STARTING:
-                return  # while it is killed or stopped, or has failed to start, nothing it says counts any more
+                return  # while it is killed or stopped, or has failed to start, its frames do not count
             if frame.kind == READY:
                 ready = wire.Ready.from_body(frame.body)
                 self._happened(Event.READY)
@@ -272,7 +272,7 @@ class Executor(LightActor):
             self._ladder()
 
     def on_broken(self, error: Exception) -> None:
-        """The worker's bytes make no sense: whatever they would have said is lost with it."""
+        """Kill the worker, whose bytes make no sense: what they would have said is lost with it."""
         if self._state in (State.SPAWNING, State.STARTING, State.READY):
             self._why = error
             if self._host is not None:
@@ -427,7 +427,7 @@ class Executor(LightActor):
     # -- stop
 
     def on_shutdown(self, reason: ExitReason) -> None:
-        """A stop frame and the ladder; of a pool that gives up, whose batches are lost already, SIGKILL at once."""
+        """Send a stop frame, and signals later; SIGKILL at once where the pool gives up, as its batches are lost."""
         if self._state is State.STOPPING:
             return
         self._stop_reason = reason
@@ -470,7 +470,7 @@ class Executor(LightActor):
             self._host.abandon()
 
     def statistics(self) -> ExecutorStatistics:
-        """What it is doing now."""
+        """Return what it is doing now."""
         return ExecutorStatistics(
             state=self._state.value,
             pid=self._host.pid if self._host is not None else None,

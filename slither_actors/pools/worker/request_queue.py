@@ -53,7 +53,7 @@ class LoadRequest:
 
 
 class RequestQueue:
-    """What a worker was asked and has not answered; it answers in order, but for what it was told to cancel.
+    """What a worker was asked and has not answered; it answers in order, but for what it was asked to cancel.
 
     The first request is the one in execution, as far as anyone can know: it has the clock, and it is charged with the
     worker's death. Those behind it have not begun.
@@ -76,7 +76,7 @@ class RequestQueue:
         return self._queue[0] if self._queue else None
 
     def jobs(self) -> list[Job]:
-        """The batches among them, in order."""
+        """Return the batches among them, in order."""
         return [entry for entry in self._queue if isinstance(entry, Job)]
 
     def put(self, jobs: Iterable[Job]) -> list[Any]:
@@ -133,7 +133,7 @@ class RequestQueue:
         return True
 
     def replies(self, frames: list[Frame]) -> list[Job]:
-        """The batches that these frames answer, from the first frame on up to one that is more than a plain reply.
+        """Return the batches that these frames answer, from the first frame on up to one that is no plain reply.
 
         Each batch gets its `reply`. What stops this is left to `answer`: a failure, items that failed alone, a load, a
         cancelled request, an answer to another request than the next one.
@@ -154,7 +154,7 @@ class RequestQueue:
         return done
 
     def answer(self, frames: Iterable[Frame]) -> tuple[list[tuple[Job, Outcome]], ProtocolError | None]:
-        """The batches that these frames answer, each with its outcome, up to the first that cannot be.
+        """Return the batches that these frames answer, each with its outcome, up to the first that cannot be.
 
         Returns:
             Them, and what is wrong with the frame after them: it answers something that was not next in line, so that
@@ -210,7 +210,7 @@ class RequestQueue:
                     self._queue.remove(entry)
                     entry.cancelled = True
                     return entry
-        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and nobody asked for that")
+        raise ProtocolError("unasked", f"request {frame.request_id} is cancelled, and that was not asked for")
 
     def overdue(self, start_timeout: float, watch: Watch, now: float) -> Exception:
         """Why the worker is killed, now that the first request has had its time.
@@ -226,7 +226,7 @@ class RequestQueue:
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
     def clear(self) -> None:
-        """The worker is of no more use: nothing that is in its pipe will be begun, nothing that it loaded is left."""
+        """Clear the queue of a worker that ends: nothing in its pipe will be begun, nothing that it loaded is left."""
         self._queue.clear()
         self._loaded.clear()
         self._failed_loads.clear()
@@ -238,7 +238,7 @@ class RequestQueue:
         return target.id in self._loaded and not waiting
 
     def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
-        """The worker is dead: what that ends. Nothing is left here; what is not named is to be redelivered as it is.
+        """Clear the queue of a dead worker. Returns what that ends; what is not named is to be redelivered as it is.
 
         Args:
             error: why it died.
@@ -264,7 +264,7 @@ class RequestQueue:
 
 
 def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
-    """The error for a batch that has had its time, with what is known of how far it is."""
+    """Return the error for a batch that has had its time, with what is known of how far it is."""
     run_queue, index = job.run_queue, watch.index
     average = run_queue.average / job.count if run_queue.average is not None else None
     if index:

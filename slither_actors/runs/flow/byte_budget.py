@@ -28,7 +28,7 @@ class ByteBudget:
         self._items = self._bytes = 0  # encoded so far
 
     def encoded(self, items: int, size: int) -> None:
-        """A batch was encoded, to so many bytes."""
+        """Count a batch that was encoded to so many bytes."""
         self._items += items
         self._bytes += size
         self.change(size)

@@ -8,8 +8,8 @@ from slither_actors.runs.flow.pacing import GROW_BATCHES, GROW_BYTES, GROW_LIMIT
 class Credit:
     """The window of one run, counted in items.
 
-    `pulled` is written by whoever pulls the source, `returned` by the consumer, the rest by the Batcher. They only
-    grow, so a reader in another thread sees at worst less room than there is. The consumer returns credit in chunks:
+    `pulled` is written by the thread that pulls the source, `returned` by the consumer, the rest by the Batcher. They
+    only grow, so a reader in another thread sees at worst less room than there is. The consumer returns credit in chunks:
     all of it before it blocks, else once a part of the window has been delivered.
 
     Args:
@@ -55,20 +55,20 @@ class Credit:
         return not self.unbounded and self.pulled >= self.limit + self.returned
 
     def made(self, size: int) -> None:
-        """The strategy gave a batch of `size` items: where nobody fixed the size, the window grows with it."""
+        """Widen the window for a batch of `size` items, where neither the user nor the strategy has fixed the size."""
         if not self.fixed and size > self._size:
             self._size = size
             self.limit = self._batches * size
 
     def may_grow(self) -> None:
-        """The source is in memory, and nobody has said how many batches of it may be under way.
+        """Allow the window to grow: the source is in memory, and the user has not set `prefetch`.
 
         What a lazy source has given is held for the run alone, so its window stays as it is.
         """
         self.grows = self.fixed and not self.unbounded and self._batches < GROW_BATCHES
 
     def waits(self, size: int, work: float, burst: int = 0) -> None:
-        """The consumer has taken all there was, and waits: where batches are small and short, more of them might help.
+        """Record that the consumer waits: where batches are small and short, a larger window may help.
 
         A window's worth has to be taken between one growth and the next. So a slow first batch, and a source that gives
         little, do not make it grow.
@@ -94,7 +94,7 @@ class Credit:
             self._set(batches)
 
     def lags(self, size: int = 0) -> None:
-        """The consumer has taken something and does not wait: where it never does, a small window is enough.
+        """Record that the consumer does not wait: where it never does, a small window is enough.
 
         Args:
             size: as of `waits`.
@@ -120,7 +120,7 @@ class Credit:
     def widen(self, undelivered_batches: int) -> bool:
         """Whether the window grew, now that credit is used up while the strategy still waits to fill a batch.
 
-        Only where the batch size is the strategy's own affair, and while fewer batches are under way than the window is
+        Only where the strategy decides on the batch size, and while fewer batches are under way than the window is
         meant to hold.
         """
         if self.fixed or self._size >= GROW_LIMIT or undelivered_batches >= self._batches:

@@ -1,4 +1,4 @@
-"""The Batcher: feeds items to the strategy, encodes what it gives, and makes batches anew (split, routed, retried).
+"""The Batcher: feeds items to the strategy, encodes what it gives, and rebuilds batches (split, routed, retried).
 
 It is a role, not a thread. For a lazy source it is an actor with a thread of its own (`BatcherActor`); for one that is
 in memory already the consumer plays it between two results, which saves the hops between threads.
@@ -70,19 +70,19 @@ class Batcher:
         return self._fed - self._run.ledger.batched
 
     def statistics(self) -> BatcherStatistics:
-        """What it holds now. From any thread."""
+        """Return what it holds now. From any thread."""
         batched = self._run.ledger.batched  # first: it never exceeds what was fed
         return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
 
     def close(self) -> None:
-        """It makes no more batches. By the thread whose role this is."""
+        """Make no more batches. Called by the thread whose role this is."""
         if self._encoder is not None:
             self._encoder.close()
 
     # -- items
 
     def feed(self, entries: list[Any]) -> None:
-        """The next items of the source, in order; Items or bare payloads."""
+        """Feed the next items of the source, in order; Items or bare payloads."""
         if not entries:
             return
         strategy = self._strategy
@@ -100,7 +100,7 @@ class Batcher:
         self._starve()
 
     def finish(self, ended: SourceEnded) -> None:
-        """The source has ended; what the strategy holds comes out, and with all told the run knows its length."""
+        """Flush the strategy, as the source has ended, and report the length of the run with the last batches."""
         self._closed_by = "end"
         try:
             self._take(self._strategy.flush(), last=True)
@@ -117,7 +117,7 @@ class Batcher:
         self.look()
 
     def look(self) -> None:
-        """Something changed outside: there may be room for bytes, or the strategy may be all that is left."""
+        """Look at the shared state again: there may be room for bytes, or the strategy may hold what all wait for."""
         self._encode()
         self._starve()
 
@@ -224,7 +224,7 @@ class Batcher:
         if self._strategy.whole_input:
             return range(self._run.ledger.batched, self._run.ledger.batched + len(places))
         if any(b <= a for a, b in itertools.pairwise(places)):
-            # The order inside a batch is the strategy's affair, the order of results is not.
+            # The strategy decides on the order inside a batch, not on that of the results.
             order = sorted(range(len(places)), key=places.__getitem__)
             items[:] = [items[i] for i in order]
             places.sort()
@@ -283,7 +283,7 @@ class Batcher:
         """Nothing more is pulled, and the oldest undelivered item is inside the strategy: only we can get it out."""
         run = self._run
         while self._fed > run.ledger.batched and not run.source_done:
-            run.starving = True  # before looking, so that who changes it after we looked tells us
+            run.starving = True  # before the look, so that a change after it wakes us
             used_up = run.credit.used_up()
             if not used_up and (run.producer is None or run.budget is None or not run.budget.full()):
                 return
@@ -338,7 +338,7 @@ class Batcher:
             failed = f"{failed} in {self._strategy._failed_in(error) or method}"
         self._run.ending.blame(error, failed)
 
-    # -- batches made anew
+    # -- rebuilt batches
 
     def rebuild(self, message: BatchRequest) -> None:
         """Make batches of one that failed, or ask where its items go."""
@@ -377,7 +377,7 @@ class Batcher:
         run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
 
     def held_ids(self) -> list[Any]:
-        """The ids of the items inside the strategy. The last thing to ask of it: what it holds comes out."""
+        """Return the ids of the items inside the strategy, which is flushed for it: the last use of it."""
         if self._bare:
             return name_entries(
                 [entry for group in self._strategy.flush() for entry in group], self._run.ledger.batched
@@ -386,10 +386,10 @@ class Batcher:
 
 
 def _named(item: Any) -> str:
-    """What a strategy gave for an item, without an Item's payload."""
+    """Name what a strategy gave for an item, without an Item's payload."""
     return f"item {shown(item.id)}" if isinstance(item, Item) else shown(item)
 
 
 def name_entries(entries: Iterable[Any], start: int) -> list[Any]:
-    """The ids of Items, and for bare payloads the positions that would have been theirs, from `start`."""
+    """Return the ids of Items, and for bare payloads the positions that would have been theirs, from `start`."""
     return [entry.id if type(entry) is Item else start + i for i, entry in enumerate(entries)]

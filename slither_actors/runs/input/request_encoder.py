@@ -26,7 +26,7 @@ class RequestEncoder:
         target_of: the System's table of targets, so that a function is loaded once a worker and not once a run.
         max_frame: bytes that the pool's workers accept in one request, header included.
         arena: where large buffers are put for the workers; None: they go through the pipes.
-        blame: told of an error that ends the run, and where it was: `Ending.blame`.
+        blame: records an error that ends the run, and where it was: `Ending.blame`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RequestEncoder:
         return self.target is not None
 
     def close(self) -> None:
-        """It encodes no more."""
+        """Encode no more."""
         self._encoder.close()
         self.take_out = None  # the Batcher's, which holds us
 
@@ -96,7 +96,7 @@ class RequestEncoder:
             except EncodeError as error:
                 self._failed(batch, error, batches)
                 continue
-            except BaseException as error:  # no memory, say: nobody is to take it for the strategy's, which called us
+            except BaseException as error:  # no memory, say; not the strategy's error, which called us
                 self._blame(error, f"encoding {describe(batch)} failed")
                 raise
             batch.body = body
@@ -118,7 +118,7 @@ class RequestEncoder:
             self._fail(batch, self._name_item(batch, error), self._bad_items(batch), batches)
 
     def _fail(self, batch: Batch, error: PayloadError, bad: dict[int, PayloadError], batches: list[Batch]) -> None:
-        """A batch fails as a whole where no item is known to be at fault."""
+        """Fail a batch, as a whole where no item is known to be at fault."""
         if not bad or self.take_out is None:
             batch.error = error
             return
@@ -156,7 +156,7 @@ class RequestEncoder:
         return errors
 
     def _asked(self, batch: Batch) -> Any:
-        """The payload of the request that the user's executor makes of a batch."""
+        """Return the payload of the request that the user's executor makes of a batch."""
         try:
             request = self._executor.request(batch.items(), self._options.context, self._options)
             if isinstance(request, Call):
@@ -174,7 +174,7 @@ class RequestEncoder:
         return request.payload
 
     def _check_size(self, batch: Batch, batches: list[Batch]) -> None:
-        """A request over max_frame is refused here: its worker would have to take it for a broken stream, and end."""
+        """Refuse a request over max_frame here: its worker would have to take it for a broken stream, and end."""
         size = HEADER_SIZE + len(batch.side) + batch.encoded
         if size <= self._max_frame:
             return
@@ -190,7 +190,7 @@ class RequestEncoder:
         return side
 
     def _name_item(self, batch: Batch, error: EncodeError) -> PayloadError:
-        """The item and the path inside it, from the path inside the whole batch."""
+        """Return the error with the item and the path inside it, from the path inside the whole batch."""
         path = error.path.removeprefix("['items']") if self._wrap else error.path
         if path.startswith("["):
             number, _, rest = path[1:].partition("]")

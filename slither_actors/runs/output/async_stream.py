@@ -105,7 +105,7 @@ class AsyncStream(AsyncIterator[Item]):
         self._end_guard()
 
     def _end_guard(self) -> None:
-        """Driven to its end here and now, as it waits for nothing: left alone, the loop would have to do it."""
+        """Drive the guard to its end here, as it waits for nothing; else the loop would have to do it."""
         guard: Any = getattr(self, "_guard", None)
         if guard is not None:
             with contextlib.suppress(StopIteration, StopAsyncIteration, RuntimeError):
@@ -119,7 +119,7 @@ class AsyncStream(AsyncIterator[Item]):
 
 
 async def _closed_with_the_loop(consumer: Consumer) -> AsyncGenerator[None, None]:
-    """An asynchronous generator in the middle of its work: a loop closes those when it shuts down, and so the run."""
+    """Stay suspended in an asynchronous generator: a loop closes those when it shuts down, and so the run."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The driver of a Consumer that awaits in an event loop. `pieces` is the one that blocks a thread."""
+"""The driver of a Consumer that awaits in an event loop. `blocking_driver` is the one that blocks a thread."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class AsyncioDriver:
         self._first = True
 
     async def next(self) -> list[Item] | None:
-        """The next piece; None after the last one.
+        """Return the next piece; None after the last one.
 
         Whatever ends the wait, the caller's cancellation too, closes the run.
 

@@ -1,4 +1,4 @@
-"""The inbox of a run whose consumer lives in an event loop: others put, from their threads; the consumer awaits."""
+"""The inbox of a run whose consumer is a task of an event loop: actors put, from their threads; the consumer awaits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AsyncioInbox:
 
     Args:
         loop: the consumer's.
-        lost: called once, by whoever finds that the loop was closed, so that nobody will ever read here.
+        lost: called once, by the thread that finds the loop closed, so that nothing will be read here again.
     """
 
     __slots__ = ("_loop", "_lost", "_messages", "_sleeping")
@@ -26,8 +26,8 @@ class AsyncioInbox:
         self._loop = loop
         self._lost: Callable[[], None] | None = lost
         self._messages: deque[ConsumerMessage] = deque()
-        # The one who waits, if somebody does. Who takes it out wakes it: so there is one wake-up for each wait, however
-        # many put meanwhile, and none while nobody waits.
+        # The waiter, if there is one. The thread that takes it out wakes it: so there is one wake-up for each wait,
+        # however many messages come meanwhile, and none while the consumer is busy.
         self._sleeping: list[asyncio.Future[None]] = []
 
     def put(self, message: ConsumerMessage) -> None:
@@ -63,7 +63,7 @@ class AsyncioInbox:
         return not self._messages
 
     async def get(self, deadline: float | None = None) -> Any:
-        """The next message.
+        """Return the next message.
 
         Args:
             deadline: by `time.monotonic`; None for no bound.
@@ -94,7 +94,7 @@ class AsyncioInbox:
 def call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
     """Have the loop call something. From any thread.
 
-    A loop closes the reading end of its own pipe first: who writes to the other one then must not get a SIGPIPE.
+    A loop closes the reading end of its own pipe first: a thread that writes then must not get a SIGPIPE.
 
     Raises:
         RuntimeError: the loop is closed.

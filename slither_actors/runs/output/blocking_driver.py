@@ -1,4 +1,4 @@
-"""The driver of a Consumer that blocks the caller's thread. `async_pieces` is the one for an event loop."""
+"""The driver of a Consumer that blocks the caller's thread. `asyncio_driver` is the one for an event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slither_actors.runs.output.driver_protocol import FOREVER, Wait
 
 
 def drive(consumer: Consumer) -> Generator[list[Item], None, None]:
-    """The results of a run, in lists as they come due.
+    """Yield the results of a run, in lists as they come due.
 
     Args:
         consumer: which was not driven yet. It is closed at the end, also when this iterator is dropped.

@@ -1,4 +1,4 @@
-"""What a Consumer and the one who drives it say to each other: it never waits itself, it says what it needs."""
+"""What a Consumer yields to its driver, and gets back: it never waits itself, it yields what it needs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Decoding replies of plain values by msgspec: with text and maps half the time of msgpack.
 
-What it takes for a value is what `slither_actors.wire.codec` takes for it, with these exceptions, which are left to
+A value is here what `slither_actors.wire.codec` takes for it, with these exceptions, which are left to
 that: extensions (tuples, sets, arrays and the like), timestamps (which msgspec makes datetimes of), and whatever is no
 value at all, so that the error is the same. A list is never made longer than the bytes that are there can fill.
 
@@ -50,7 +50,7 @@ class ReplyDecoder:
         self._quick = msgspec.msgpack.Decoder(ext_hook=_extension).decode
 
     def decode(self, frame: Frame) -> Any:
-        """The value in a frame.
+        """Return the value in a frame.
 
         Raises:
             DecodeError: there is none.

@@ -42,7 +42,7 @@ class Stream(Iterator[Item]):
         return next(self._iterator())
 
     def _iterator(self) -> Iterator[Item]:
-        """This thread's."""
+        """Return the generator of the calling thread."""
         items = self._iterators.get(get_ident())
         if items is None or _is_over(items):
             items = self._iterators[get_ident()] = _items(self._consumer, self._pieces)
@@ -103,14 +103,16 @@ def _refused_to_resume(error: ValueError) -> bool:
 
 
 def _told(consumer: Consumer) -> None:
-    """Iterating is over. Where nobody was told how the run ended, as after an exception of a signal handler's, the end
-    is no end of the results."""
+    """End an iteration. Raises where no caller has been given how the run ended.
+
+    After an exception of a signal handler that is so: the end of the iteration is then no end of the results.
+    """
     if not consumer.told:
         raise StreamClosed("this stream was closed before its end") from None
 
 
 def _pieces(consumer: Consumer) -> Generator[None, None, None]:
-    """Each time it goes on, the next piece is `Run.reading`. All who iterate share it: it admits one at a time."""
+    """Set `Run.reading` to the next piece at each step. All threads that iterate share it: it admits one at a time."""
     run = consumer.run
     source = drive(consumer)
     try:
@@ -118,14 +120,14 @@ def _pieces(consumer: Consumer) -> Generator[None, None, None]:
             run.reading = iter(piece)
             run.ledger.emitted += len(piece)
             yield
-            while length_hint(run.reading) and not consumer.closed:  # of two who went on, one was late
+            while length_hint(run.reading) and not consumer.closed:  # of two threads that went on, one was late
                 yield
     finally:
         source.close()  # and not by being dropped
 
 
 def _items(consumer: Consumer, drive: Generator[None, None, None]) -> Generator[Item, None, None]:
-    """The items, for one who iterates; they all read the same pieces."""
+    """Yield the items to one of the threads that iterate; all read the same pieces."""
     # Not `itertools.chain`, which is faster: it is broken by a second thread, and takes the interpreter with it.
     warn_in_loop("a stream", "`async with ...astream(...)`")
     run = consumer.run

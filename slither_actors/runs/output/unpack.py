@@ -1,4 +1,4 @@
-"""From what the Collector hands over to Items, in the consumer's thread."""
+"""From the Collector's deliveries to Items, in the consumer's thread."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ request and the reply of the last of these have."""
 
 
 def together(run: Run, decoder: ReplyDecoder) -> Together | None:
-    """The function that makes the Items of several small replies in one go; None where the run is not of that kind.
+    """Return the function that makes the Items of several small replies in one go; None for runs of another kind.
 
     That is the most frequent kind: a function's results for bare payloads. What it takes to hand over a piece is more
     than it takes to make the few Items in it. Where it gives None, nothing was done, and each delivery is to be

@@ -1,8 +1,8 @@
 """Replies that cannot be decoded here: the items concerned fail by the policy, without another attempt.
 
 It shows in the consumer's thread, when the Collector has counted the batch as done, and perhaps the run as ended: so
-there is nobody who could run it again. The function would give the same result once more, anyhow: numpy is missing
-here, or the value is beyond the bounds of decoding. What is known by item fails by item.
+the batch cannot be executed again. The function would give the same result once more, anyhow: numpy is missing here, or
+the value is beyond the bounds of decoding. What is known by item fails by item.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Unreadable(Exception):
 def resolve(
     run: Run, batch: Batch, entries: list[Any], positions: Sequence[int], frame: Frame, error: Exception
 ) -> list[Item]:
-    """The Items for a reply that cannot be decoded as a whole: results where there are, else what the policy says.
+    """Return the Items for a reply that cannot be decoded as a whole: results where there are, else by the policy.
 
     Args:
         run: whose policy it is.
@@ -54,7 +54,7 @@ def resolve(
 
     Raises:
         Unreadable: the policy is to halt.
-        BaseException: what a route function raises; the run has been told that it is to blame.
+        BaseException: what a route function raises; it has been recorded as the cause.
     """
     items = list(map(Item, positions, entries)) if batch.bare else entries
     results = _one_by_one(run.options.executor, items, frame, error)
