@@ -431,7 +431,7 @@ def test_a_killed_handler_that_replies_later_answers_nothing() -> None:
     assert not replies[0].set("too late")
 
 
-def test_reply_later_in_a_thread_is_for_an_ask_and_its_own_thread() -> None:
+def test_reply_later_is_for_an_ask_in_the_actors_own_thread() -> None:
     ref = LaterInAThread.start()
     with pytest.raises(SupervisorError, match="once for each"):
         call(ref, lambda actor: (actor.reply_later(), actor.reply_later()))

@@ -237,9 +237,7 @@ def test_unexpected_messages_are_dropped(manual: ManualScheduler) -> None:
 
 
 @pytest.mark.fault(26)
-def test_a_child_among_thousands_costs_what_it_costs_among_hundreds(
-    manual: ManualScheduler, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_costs_the_same_among_thousands(manual: ManualScheduler, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
 
     def same(self: object, other: object) -> bool:

@@ -318,7 +318,7 @@ def test_crashed_takes_an_exception_and_nothing_else(exception: Any) -> None:
 
 
 @pytest.mark.parametrize("timeout", ["5", -1, float("nan"), 1e300, True])
-def test_a_limit_that_is_none_is_refused_before_anything_is_done(scheduler: Scheduler, timeout: Any) -> None:
+def test_a_wrong_timeout_is_refused_before_anything_is_done(scheduler: Scheduler, timeout: Any) -> None:
     sup = Supervisor.start([ChildSpec("x", Light.start)], scheduler=scheduler)
     supervisors.wait_started(sup, 10)
     calls: list[Callable[[], Any]] = [
@@ -382,7 +382,7 @@ class Stillborn(LightActor):
         raise AssertionError("received by an actor that was never made")
 
 
-def test_an_actor_whose_init_raises_is_dead_for_those_who_know_it(scheduler: Scheduler) -> None:
+def test_an_actor_whose_init_raises_is_dead_for_its_monitors(scheduler: Scheduler) -> None:
     out: list[Any] = []
     with pytest.raises(ValueError, match="not made"):
         Stillborn.start(out, scheduler=scheduler)

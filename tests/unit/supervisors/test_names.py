@@ -192,7 +192,7 @@ def test_a_supervisors_end_frees_the_names(manual: ManualScheduler, ask: Ask, ki
     manual.registry.claim("name", "a test").release()
 
 
-def test_a_restarted_supervisor_gets_the_names_of_its_children_back(manual: ManualScheduler) -> None:
+def test_a_restarted_supervisor_gets_its_childrens_names_back(manual: ManualScheduler) -> None:
     inner = ChildSpec("inner", lambda: Supervisor.start([named()], max_restarts=0), type="supervisor")
     ref = Supervisor.start([inner], scheduler=manual)
     manual.run_until_idle()

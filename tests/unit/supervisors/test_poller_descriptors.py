@@ -27,7 +27,7 @@ def test_the_pollers_descriptors_have_high_numbers() -> None:
         poller.close()
 
 
-def test_a_descriptor_keeps_its_number_where_no_higher_one_is_free() -> None:
+def test_a_descriptor_keeps_its_number_without_a_higher_one() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     fd = os.dup(0)
     fillers = []

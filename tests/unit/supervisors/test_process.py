@@ -110,7 +110,7 @@ def test_a_deferred_start_may_fail_later(manual: ManualScheduler) -> None:
     assert downs == [Down(ref, Crashed(error))]
 
 
-def test_an_actor_that_exits_before_it_has_started_has_failed_to_start(manual: ManualScheduler) -> None:
+def test_an_exit_before_the_start_is_a_failed_start(manual: ManualScheduler) -> None:
     ref, _, outcomes, _ = start(manual, DEFERRED)
     ref.tell(lambda actor: actor.exit(Shutdown("changed my mind")))
     manual.run_until_idle()
@@ -127,14 +127,14 @@ def test_raising_under_tell_is_a_crash(manual: ManualScheduler, error: BaseExcep
     assert actor.calls == [error, "on_failure", Crashed(error)]
 
 
-def test_raising_under_ask_reaches_the_caller_and_the_actor_lives(scheduler: Scheduler) -> None:
+def test_raising_under_ask_reaches_the_caller_only(scheduler: Scheduler) -> None:
     ref = Probe.start(scheduler=scheduler)
     with pytest.raises(ValueError, match="bad"):
         ref.ask(ValueError("bad"), timeout=10)
     assert ref.ask("alive", timeout=10) == "alive"
 
 
-def test_a_system_exit_under_ask_reaches_the_caller_and_is_a_crash(manual: ManualScheduler) -> None:
+def test_a_system_exit_under_ask_is_a_crash_too(manual: ManualScheduler) -> None:
     ref, _, _, downs = start(manual)
     error = SystemExit(1)
     future = ref.ask(error, block=False)
@@ -144,7 +144,7 @@ def test_a_system_exit_under_ask_reaches_the_caller_and_is_a_crash(manual: Manua
         future.get(timeout=1)
 
 
-def test_pykkas_stop_ends_it_normally_after_what_was_sent_before(scheduler: Scheduler) -> None:
+def test_pykkas_stop_ends_it_after_earlier_messages(scheduler: Scheduler) -> None:
     ref = Probe.start(scheduler=scheduler)
     actor: Any = ref._actor
     ref.tell("before")
@@ -189,7 +189,7 @@ def test_exit_in_a_handler_is_at_once_and_only_the_first_counts(manual: ManualSc
     assert actor.exit_reason == Shutdown("first")
 
 
-def test_a_killed_actor_releases_what_it_owns_without_being_asked(manual: ManualScheduler) -> None:
+def test_a_killed_actor_releases_its_resources_unasked(manual: ManualScheduler) -> None:
     ref, actor, _, downs = start(manual)
     manual.run_until_idle()
     lifecycle_of(ref).kill()  # type: ignore[union-attr]
@@ -238,7 +238,7 @@ def test_a_monitoring_actor_gets_one_down_for_each_monitor(manual: ManualSchedul
     assert watcher.calls == [Down(watched, Normal())] * 3
 
 
-def test_a_cancelled_monitor_says_nothing_even_if_its_down_was_on_its_way(manual: ManualScheduler) -> None:
+def test_a_cancelled_monitor_drops_a_down_on_its_way(manual: ManualScheduler) -> None:
     watched = Probe.start(scheduler=manual)
     watcher = Probe.start(scheduler=manual)._actor
     assert watcher is not None
@@ -274,7 +274,7 @@ def test_monitors_set_while_the_actor_ends_hear_exactly_once(scheduler: Schedule
 
 
 @pytest.mark.fault(24)
-def test_a_monitor_hears_though_the_scheduler_ends_at_that_moment() -> None:
+def test_a_monitor_is_called_though_the_scheduler_ends() -> None:
     scheduler = Scheduler("ends")
     scheduler.start()
     ref = Probe.start(scheduler=scheduler)
@@ -297,7 +297,7 @@ def test_a_monitor_hears_though_the_scheduler_ends_at_that_moment() -> None:
 
 
 @pytest.mark.fault(24)
-def test_all_monitors_hear_though_the_first_of_them_has_the_scheduler_stop() -> None:
+def test_all_monitors_are_called_though_one_stops_the_scheduler() -> None:
     scheduler = Scheduler("ends")
     scheduler.start()
     ref = Probe.start(scheduler=scheduler)
@@ -328,7 +328,7 @@ def test_a_plain_pykka_actor_cannot_be_monitored() -> None:
         ref.stop()
 
 
-def test_waiting_for_an_answer_on_the_scheduler_thread_would_deadlock(scheduler: Scheduler) -> None:
+def test_a_blocking_ask_on_the_scheduler_would_deadlock(scheduler: Scheduler) -> None:
     other = Probe.start(scheduler=scheduler)
 
     def wait(actor: Any) -> list[str]:

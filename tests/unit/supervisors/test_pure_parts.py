@@ -44,7 +44,7 @@ def test_max_seconds_must_be_a_positive_number(value: Any) -> None:
         RestartIntensity(3, value)
 
 
-def test_the_first_restart_is_at_once_and_the_next_wait_longer_up_to_the_maximum() -> None:
+def test_restarts_wait_longer_each_time_up_to_the_maximum() -> None:
     state = BackoffState(Backoff())
     waits = [state.delay(0.0) for _ in range(10)]
     assert waits == [0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
@@ -55,7 +55,7 @@ def test_no_number_of_attempts_overflows(attempt: int) -> None:
     assert Backoff().wait(attempt) == 5.0
 
 
-def test_a_child_that_lived_long_enough_is_restarted_at_once_again() -> None:
+def test_a_child_that_lived_long_enough_restarts_at_once() -> None:
     state = BackoffState(Backoff(reset_after=10.0))
     assert [state.delay(0.0), state.delay(0.0)] == [0.0, 0.05]
     state.started(1.0)

@@ -61,7 +61,7 @@ def test_a_name_leads_to_its_actor_until_that_ends(manual: ManualScheduler) -> N
     assert not registry.unregister("kid")
 
 
-def test_the_name_of_a_dead_actor_is_free_before_its_down_has_come(manual: ManualScheduler) -> None:
+def test_a_dead_actors_name_is_free_before_its_down_comes(manual: ManualScheduler) -> None:
     registry = Registry()
     first, second = Kid.start(scheduler=manual), Kid.start(scheduler=manual)
     registry.register("kid", first)
@@ -82,7 +82,7 @@ def test_plain_actors_cannot_be_registered() -> None:
     ref.stop()
 
 
-def test_the_tree_is_drawn_with_states_restarts_ages_and_statistics(manual: ManualScheduler) -> None:
+def test_a_drawing_has_states_restarts_ages_and_statistics(manual: ManualScheduler) -> None:
     specs = [
         ChildSpec("a", Kid.start),
         ChildSpec("pool", lambda: DynamicSupervisor.start(name="pool"), type="supervisor"),

@@ -232,7 +232,7 @@ def test_a_temporary_childs_crash_names_supervisor_and_child(
 
 
 @STRATEGIES
-def test_siblings_start_once_the_one_they_wait_for_is_terminated(manual: ManualScheduler, strategy: Any) -> None:
+def test_siblings_start_when_the_restarting_child_is_terminated(manual: ManualScheduler, strategy: Any) -> None:
     world = World(manual, {"a": [], "b": [None, BAD, BAD, BAD], "c": [], "d": []}, strategy=strategy)
     world.tell("b", BAD)
     manual.run_until_idle()

@@ -45,7 +45,7 @@ def test_messages_arrive_in_order_from_one_sender(scheduler: Scheduler) -> None:
     assert actor_of(ref).seen == [*range(1000), "last"]
 
 
-def test_no_message_is_lost_when_many_threads_wake_a_sleeping_scheduler(scheduler: Scheduler) -> None:
+def test_no_message_is_lost_when_many_threads_wake_it(scheduler: Scheduler) -> None:
     class Counter(LightActor):
         count = 0
 
@@ -85,7 +85,7 @@ def test_timers_run_in_order_of_their_deadlines(manual: ManualScheduler) -> None
     assert ran == ["now", "a", "b", "c"]
 
 
-def test_a_timer_cancelled_by_one_that_is_due_at_the_same_time_does_not_run(manual: ManualScheduler) -> None:
+def test_a_timer_cancelled_by_another_in_its_turn_does_not_run(manual: ManualScheduler) -> None:
     ran: list[str] = []
     manual.call_later(1.0, lambda: second.cancel())  # noqa: PLW0108
     second = manual.call_later(1.0, ran.append, "second")
@@ -125,9 +125,7 @@ def test_a_timer_wakes_a_sleeping_scheduler(scheduler: Scheduler) -> None:
 
 
 @pytest.mark.parametrize("exception", [ValueError("bad"), SystemExit(3), KeyboardInterrupt()])
-def test_an_exception_of_a_timer_crashes_its_owner_and_not_the_loop(
-    manual: ManualScheduler, exception: BaseException
-) -> None:
+def test_an_exception_of_a_timer_crashes_its_owner_only(manual: ManualScheduler, exception: BaseException) -> None:
     def fail() -> None:
         raise exception
 
@@ -140,7 +138,7 @@ def test_an_exception_of_a_timer_crashes_its_owner_and_not_the_loop(
     assert other.is_alive()
 
 
-def test_a_posted_bound_method_crashes_its_actor_and_is_skipped_when_that_is_dead(manual: ManualScheduler) -> None:
+def test_a_posted_bound_method_belongs_to_its_actor(manual: ManualScheduler) -> None:
     ref = Recorder.start(scheduler=manual)
     actor = actor_of(ref)
     error = ValueError("bad")
@@ -151,7 +149,7 @@ def test_a_posted_bound_method_crashes_its_actor_and_is_skipped_when_that_is_dea
     assert actor.seen == []
 
 
-def test_reader_and_writer_of_one_descriptor_are_called_and_removed_apart(manual: ManualScheduler) -> None:
+def test_reader_and_writer_of_one_descriptor_are_independent(manual: ManualScheduler) -> None:
     import socket
 
     left, right = socket.socketpair()
@@ -179,7 +177,7 @@ def test_reader_and_writer_of_one_descriptor_are_called_and_removed_apart(manual
         assert got == ["writable", b"x"]
 
 
-def test_a_reader_removed_by_another_in_the_same_turn_is_not_called(manual: ManualScheduler) -> None:
+def test_a_reader_removed_in_the_same_turn_is_not_called(manual: ManualScheduler) -> None:
     pipes = [os.pipe() for _ in range(2)]
     called: list[int] = []
 
@@ -226,13 +224,13 @@ def test_a_closed_descriptor_can_still_be_removed(manual: ManualScheduler) -> No
     os.close(write)
 
 
-def test_a_descriptor_that_cannot_be_polled_is_refused_and_forgotten(manual: ManualScheduler, tmp_path: Any) -> None:
+def test_a_descriptor_that_cannot_be_polled_is_refused(manual: ManualScheduler, tmp_path: Any) -> None:
     with (tmp_path / "file").open("w") as file, pytest.raises(OSError):  # noqa: PT011
         manual.add_reader(file.fileno(), print)
     assert manual._poller.count == 0
 
 
-def test_timers_and_descriptors_are_for_the_scheduler_thread_only(scheduler: Scheduler) -> None:
+def test_timers_and_descriptors_are_for_the_own_thread_only(scheduler: Scheduler) -> None:
     with pytest.raises(RuntimeError, match="use post"):
         scheduler.call_later(1.0, print)
     with pytest.raises(RuntimeError, match="use post"):
@@ -303,7 +301,7 @@ def test_no_future_stays_unresolved_when_ask_races_with_stop() -> None:
         assert len(futures) == 600
 
 
-def test_an_ask_that_comes_after_the_last_look_of_a_stopping_scheduler_is_answered_by_the_asker() -> None:
+def test_an_ask_after_the_schedulers_last_look_is_answered() -> None:
     scheduler = ManualScheduler()
     ref = Recorder.start(scheduler=scheduler)
     scheduler._closed = True  # the moment between the flag and the end of the actor
@@ -314,7 +312,7 @@ def test_an_ask_that_comes_after_the_last_look_of_a_stopping_scheduler_is_answer
     assert scheduler.stop()
 
 
-def test_an_actor_that_has_ended_is_garbage_though_its_reference_is_kept(manual: ManualScheduler) -> None:
+def test_a_dead_actor_is_garbage_though_its_reference_lives(manual: ManualScheduler) -> None:
     ref = Recorder.start(scheduler=manual)
     gone = weakref.ref(actor_of(ref))
     assert gone() is not None
@@ -343,7 +341,7 @@ def test_a_message_is_not_kept_alive_after_it_was_handled(manual: ManualSchedule
     assert gone() is None
 
 
-def test_a_forked_child_closes_raw_descriptors_and_the_parent_notices_nothing(scheduler: Scheduler) -> None:
+def test_a_forked_child_does_not_disturb_its_parent(scheduler: Scheduler) -> None:
     ref = Recorder.start(scheduler=scheduler)
     assert ref.ask("before", timeout=10) == "before"
     pid = os.fork()
@@ -384,7 +382,7 @@ def test_a_message_storm_does_not_starve_timers_and_descriptors(scheduler: Sched
 
 
 @pytest.mark.fault(24)
-def test_a_thread_that_gets_the_number_of_one_that_has_ended_is_not_the_schedulers(
+def test_a_reused_thread_number_is_not_the_schedulers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scheduler = Scheduler("ended")

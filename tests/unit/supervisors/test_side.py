@@ -60,7 +60,7 @@ def test_nothing_is_taken_after_close_and_what_waited_has_run() -> None:
     assert side.close(10)
 
 
-def test_close_gives_up_on_a_job_that_does_not_return_and_drops_the_rest() -> None:
+def test_close_gives_up_on_a_job_that_does_not_return() -> None:
     release = threading.Event()
     ran: list[int] = []
     side = BackgroundThread()

@@ -108,7 +108,7 @@ def test_a_child_starts_when_the_one_before_it_has_started(manual: ManualSchedul
     assert len(outcomes) == 1
 
 
-def test_a_failed_start_stops_those_before_it_one_by_one_and_names_the_child(manual: ManualScheduler) -> None:
+def test_a_failed_start_stops_the_earlier_children_one_by_one(manual: ManualScheduler) -> None:
     log: list[str] = []
     error = ValueError("bad")
 
@@ -127,12 +127,12 @@ def test_a_failed_start_stops_those_before_it_one_by_one_and_names_the_child(man
 
 
 @pytest.mark.parametrize("answer", [None, 5, "ref"])
-def test_a_start_function_that_returns_something_else_has_failed(manual: ManualScheduler, answer: Any) -> None:
+def test_a_start_function_that_returns_anything_else_failed(manual: ManualScheduler, answer: Any) -> None:
     _, outcomes, _ = launch(manual, [ChildSpec("a", lambda: answer)])
     assert "reference or IGNORE" in str(outcomes[0].exception)
 
 
-def test_a_plain_pykka_actor_is_refused_with_the_remedy_and_stopped(manual: ManualScheduler) -> None:
+def test_a_plain_pykka_actor_is_stopped_and_refused(manual: ManualScheduler) -> None:
     started: list[Any] = []
 
     def start() -> Any:
@@ -198,7 +198,7 @@ def test_infinity_waits_for_ever(manual: ManualScheduler) -> None:
 
 
 @pytest.mark.fault(26)
-def test_a_child_that_crashes_while_it_is_stopped_is_reported_and_not_fatal(
+def test_a_crash_during_the_stop_is_reported_and_not_fatal(
     manual: ManualScheduler, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Bad(Kid):
@@ -221,7 +221,7 @@ def test_a_supervisor_that_is_killed_takes_its_tree_with_it(manual: ManualSchedu
     assert sorted(log[3:]) == ["killed a", "killed b", "killed c"]
 
 
-def test_a_spent_budget_below_is_one_restart_above_for_a_permanent_supervisor(manual: ManualScheduler) -> None:
+def test_a_budget_exceeded_below_is_one_restart_above(manual: ManualScheduler) -> None:
     log: list[str] = []
 
     def inner() -> Any:
@@ -247,7 +247,7 @@ def test_over_the_budget_the_reason_says_which_child_and_why(manual: ManualSched
     assert (reason.term.child_id, reason.term.last_reason) == ("a", Crashed(error))
 
 
-def test_auto_shutdown_escalates_through_significant_supervisors(manual: ManualScheduler) -> None:
+def test_auto_shutdown_escalates_by_significant_supervisors(manual: ManualScheduler) -> None:
     def inner() -> Any:
         worker = kid([], "w", restart="transient", significant=True)
         return Supervisor.start([worker], auto_shutdown="any_significant")
@@ -322,7 +322,7 @@ def test_terminating_a_child_between_attempts_cancels_the_next(manual: ManualSch
     assert log.count("start a") == 2
 
 
-def test_requests_that_come_during_a_slow_start_wait_but_looks_are_answered(manual: ManualScheduler) -> None:
+def test_requests_wait_for_a_slow_start_but_looks_do_not(manual: ManualScheduler) -> None:
     log: list[str] = []
     answers: list[Any] = []
     ref, _, _ = launch(manual, [kid(log, "a")])
@@ -336,7 +336,7 @@ def test_requests_that_come_during_a_slow_start_wait_but_looks_are_answered(manu
     assert log == ["start a", "start b", "asked a", "shutdown a"]
 
 
-def test_requests_are_answered_when_the_supervisor_ends_before_it_comes_to_them(manual: ManualScheduler) -> None:
+def test_pending_requests_are_answered_at_the_supervisors_end(manual: ManualScheduler) -> None:
     answers: list[Any] = []
     ref, _, _ = launch(manual, [kid([], "a", stop=1.0)])
     ref.tell(StartChild(kid([], "b", start=None), answers.append))
@@ -405,7 +405,7 @@ def test_threaded_children_are_supervised_like_light_ones(
 
 
 @pytest.mark.fault(26)
-def test_a_thread_that_does_not_end_is_abandoned_at_its_deadline(scheduler: Scheduler) -> None:
+def test_a_thread_that_does_not_end_is_abandoned_in_time(scheduler: Scheduler) -> None:
     inside, release = threading.Event(), threading.Event()
 
     class Stuck(DaemonActor):

@@ -100,7 +100,7 @@ def finished(ref: Any) -> None:
     assert lifecycle_of(ref).ended.wait(10)  # type: ignore[union-attr]
 
 
-def test_the_generated_class_looks_like_the_users_and_is_made_once() -> None:
+def test_the_generated_class_looks_like_the_users() -> None:
     made = supervise_threading(Plain)
     assert (made.__name__, made.__qualname__, made.__module__) == ("Plain", "Plain", __name__)
     assert issubclass(made, Plain)
@@ -188,7 +188,7 @@ def test_asked_by_its_supervisor_it_ends_with_that_reason(cls: Any) -> None:
 
 
 @BOTH
-def test_a_killed_actor_is_dead_at_once_and_its_thread_abandoned_until_it_returns(cls: Any) -> None:
+def test_a_killed_actor_is_dead_while_its_thread_still_runs(cls: Any) -> None:
     inside, release = threading.Event(), threading.Event()
 
     def block(actor: Any) -> None:
@@ -247,7 +247,7 @@ def test_an_inbox_answers_what_comes_after_its_last_look() -> None:
 
 
 @BOTH
-def test_an_error_in_on_stop_is_a_crash_and_not_the_callers_problem(cls: Any) -> None:
+def test_an_error_in_on_stop_is_a_crash_of_the_actor(cls: Any) -> None:
     error = SystemExit("in on_stop")
 
     class Bad(cls):  # type: ignore[misc]
@@ -260,7 +260,7 @@ def test_an_error_in_on_stop_is_a_crash_and_not_the_callers_problem(cls: Any) ->
     assert ended() == Crashed(error)
 
 
-def test_plain_actors_stay_in_pykkas_registry_while_they_live_and_daemon_actors_stay_out() -> None:
+def test_only_plain_actors_are_in_pykkas_registry() -> None:
     plain, daemon = supervise_threading(Plain).start([]), Daemon.start([])
     assert plain in pykka.ActorRegistry.get_all()
     assert daemon not in pykka.ActorRegistry.get_all()
@@ -308,7 +308,7 @@ def test_a_daemon_actor_may_defer_its_start() -> None:
         wait_started(failing, 10)
 
 
-def test_a_daemon_actor_ends_itself_with_a_reason_without_reading_on() -> None:
+def test_a_daemon_actor_exits_without_reading_on() -> None:
     calls: list[Any] = []
     go = threading.Event()
     ref = Daemon.start(calls)
@@ -342,7 +342,7 @@ def test_a_daemon_actor_is_told_when_its_inbox_stays_empty() -> None:
     ref.stop()
 
 
-def test_waiting_for_a_daemon_actor_on_the_scheduler_thread_would_deadlock(scheduler: Scheduler) -> None:
+def test_asking_a_daemon_actor_on_a_scheduler_would_deadlock(scheduler: Scheduler) -> None:
     ref = Daemon.start([])
     caught: list[BaseException] = []
     done = threading.Event()
