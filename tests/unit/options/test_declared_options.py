@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import pickle
 from dataclasses import MISSING, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,10 +14,11 @@ import pytest
 
 from slither_actors import Context, OptionError, OptionTypeError, PoolSpec, Retry, UnknownCommand, UnknownPool
 from slither_actors.executors import SnakeBridge, Snakepit
-from slither_actors.option_parsing import OURS, parse_options
+from slither_actors.option_parsing import OURS, parameters_of, parse_options
 from slither_actors.policies import Route
 from slither_actors.run_options import RunOptions
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
+from slither_actors.validation.callbacks import check_call
 from slither_actors.validation.kinds import Choice, Flag, Function, Number, Seconds, Text, Whole
 from slither_actors.validation.option import (
     Kind,
@@ -206,3 +208,27 @@ def test_errors_about_names_in_a_system_name_the_option_too() -> None:
     with pytest.raises(OptionTypeError) as caught:
         Route("x")  # type: ignore[arg-type]
     assert caught.value.option == "fn"
+
+
+def test_values_of_a_pool_come_out_as_plain_ones() -> None:
+    spec = PoolSpec(path=[Path("a")], python=Path("p"))
+    assert (spec.path, spec.python) == (("a",), "p")
+    assert PoolSpec.of(spec, "p") is spec
+    for given in ({"adapter": "scorer"}, {"restart_backoff": 3}, {"init": [1]}):
+        arguments: dict[str, Any] = given
+        with pytest.raises(OptionError) as caught:
+            PoolSpec(**arguments)
+        assert caught.value.option in given
+
+
+def test_a_class_without_a_signature_has_no_options() -> None:
+    assert parameters_of(dict) == {}
+    check_call("fn", dict, ("item",))
+
+
+def test_a_callback_whose_signature_cannot_be_read_is_refused_too() -> None:
+    def endless() -> None: ...
+
+    vars(endless)["__wrapped__"] = endless
+    with pytest.raises(OptionTypeError, match=r"^fn is called as fn\(item\): <function"):
+        check_call("fn", endless, ("item",))
