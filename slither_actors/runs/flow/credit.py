@@ -9,8 +9,8 @@ class Credit:
     """The window of one run, counted in items.
 
     `pulled` is written by the thread that pulls the source, `returned` by the consumer, the rest by the Batcher. They
-    only grow, so a reader in another thread sees at worst less room than there is. The consumer returns credit in chunks:
-    all of it before it blocks, else once a part of the window has been delivered.
+    only grow, so a reader in another thread sees at worst less room than there is. The consumer returns credit in
+    chunks: all of it before it blocks, else once a part of the window has been delivered.
 
     Args:
         batches: how many batches the window holds: ``max_in_flight + prefetch``.
