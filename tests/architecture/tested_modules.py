@@ -45,7 +45,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.system.signals": "tests/faults/test_signals.py",
     "slither_actors.system.statistics": "tests/integration/dispatch/test_telemetry_and_statistics.py",
     "slither_actors.system.supervision": "tests/integration/service/test_actors_that_dispatch.py",
-    "slither_actors.validation.callbacks": "tests/unit/options/test_callbacks.py",
     "slither_actors.wire.c_stack": "tests/unit/wire/test_large.py",
     "slither_actors.wire.decoders": "tests/unit/wire/test_codec.py",
     "slither_actors.wire.encode_errors": "tests/unit/wire/test_codec.py",

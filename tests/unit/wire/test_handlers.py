@@ -1,4 +1,4 @@
-"""An exception of a signal handler is told from one of a value that is being encoded."""
+"""An exception of a signal handler is distinguished from one of a value that is being encoded."""
 
 from __future__ import annotations
 
