@@ -7,7 +7,6 @@ from .circles import PACKAGES, circles
 from .imports import modules_of
 from .layers import upward
 from .name_lengths import CHARACTERS, long_names
-from .name_lengths import MOST as MOST_LONG_NAMES
 from .private_names import private_uses, uses_across_folders
 from .sizes import LONGER, long_files
 from .tested_modules import REACHED_THROUGH, untested
@@ -41,7 +40,7 @@ def main() -> None:
     for module in missing:
         print(f"  {module}: {REACHED_THROUGH.get(module, 'NO TEST')}")
     count = sum(map(len, long_names().values()))
-    print(f"\nNames of tests of {CHARACTERS} characters and more: {count} (at most {MOST_LONG_NAMES})")
+    print(f"\nNames of tests of {CHARACTERS} characters and more: {count}")
     print("\nParameters annotated with Any, or not at all:")
     for package in MOST:
         bare, all_of_them = any_share(package)

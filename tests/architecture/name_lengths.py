@@ -8,9 +8,6 @@ from .imports import ROOT, files_of
 
 CHARACTERS = 60
 
-# Tests with a name of so many characters and more: to be lowered with their number.
-MOST = 484
-
 
 def long_names() -> dict[str, list[str]]:
     """Return the long names of each file of tests."""

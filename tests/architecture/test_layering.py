@@ -35,7 +35,7 @@ def test_imports_go_downwards() -> None:
     assert {(found.importer, found.imported) for found in upward()} == KNOWN_UPWARD
 
 
-def test_the_workers_side_imports_the_standard_library_and_msgpack_only() -> None:
+def test_workers_side_imports_standard_library_and_msgpack_only() -> None:
     wrong = []
     for package in WORKERS_SIDE:
         for found in imports_of(package):
@@ -50,7 +50,7 @@ def test_the_workers_side_imports_the_standard_library_and_msgpack_only() -> Non
     assert not wrong, told(wrong)
 
 
-def test_numpy_is_imported_when_a_value_is_one_of_its_own_and_not_before() -> None:
+def test_numpy_is_imported_when_a_value_needs_it_only() -> None:
     importers = [found for found in imports_of("slither_actors") if found.within(ARRAYS)]
     wrong = [found for found in importers if found.at_import and found.at_run_time]
     assert not wrong, told(wrong)
@@ -80,7 +80,7 @@ def test_cli_and_demos_use_public_names_only() -> None:
 
 @pytest.mark.parametrize("package", ["slither_actors", "supervisors"])
 @pytest.mark.parametrize("dangerous", ["subprocess", "yaml", "msgpack"])
-def test_what_must_be_handled_with_care_is_imported_by_one_module(package: str, dangerous: str) -> None:
+def test_what_needs_care_is_imported_by_one_module(package: str, dangerous: str) -> None:
     importers = {found.importer for found in imports_of(package) if found.within(dangerous) and found.at_run_time}
     assert len(importers) <= 1, sorted(importers)
 

@@ -58,7 +58,7 @@ def test_every_item_comes_out_once_while_workers_are_killed(
 
 
 @pytest.mark.fault(2)
-def test_with_the_default_budget_it_goes_on_while_items_complete() -> None:
+def test_with_default_budget_it_goes_on_while_items_complete() -> None:
     seed = random.randrange(1 << 32)
     items = 20_000
     with System({"default": PoolSpec(size=4, path=[FUNCTIONS])}) as system, Killer(system, seed, 0.1) as killer:
@@ -77,7 +77,7 @@ def test_with_the_default_budget_it_goes_on_while_items_complete() -> None:
 
 
 @pytest.mark.fault(2)
-def test_workers_killed_before_they_complete_anything_make_the_pool_give_up() -> None:
+def test_workers_killed_before_any_completion_end_the_pool() -> None:
     seed = random.randrange(1 << 32)
     items = 50_000
     with System({"default": PoolSpec(size=8, path=[FUNCTIONS])}) as system:

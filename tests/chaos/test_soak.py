@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.soak
 @pytest.mark.fault(1, 3, 4, 5, 6, 7, 10, 12, 20)
 @pytest.mark.timeout(SECONDS + 300)
-def test_everything_at_once_loses_and_doubles_nothing_and_leaves_the_host_as_it_was(
+def test_everything_at_once_loses_nothing_and_leaves_no_trace(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """In a process of its own, whose memory nobody else grows: the ledger of the tests keeps every run."""

@@ -32,7 +32,7 @@ def parameters(function: Any) -> list[str]:
         ("on_receive", ["self", "message"]),
     ],
 )
-def test_the_hooks_of_an_actor_type_are_there_with_these_parameters(name: str, expected: list[str]) -> None:
+def test_hooks_of_an_actor_type_are_there_with_these_parameters(name: str, expected: list[str]) -> None:
     assert parameters(getattr(pykka.ThreadingActor, name)) == expected
 
 
@@ -55,7 +55,7 @@ def test_pykkas_own_messages_are_these() -> None:
     assert found == ours
 
 
-def test_a_plain_actor_gets_its_inbox_and_future_from_these_hooks() -> None:
+def test_plain_actor_gets_its_inbox_and_future_from_these_hooks() -> None:
     asked: list[str] = []
 
     class Probe(pykka.ThreadingActor):

@@ -25,7 +25,7 @@ def test_the_hooks_before_a_commit_run_what_lint_runs() -> None:
         assert f'"$(IN_VENV){tool}"' in makefile
 
 
-def test_the_classifiers_name_the_interpreters_from_the_oldest_on() -> None:
+def test_the_classifiers_name_the_interpreters_from_oldest_on() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     minors = [int(minor) for minor in re.findall(r'"Programming Language :: Python :: 3\.(\d+)"', project)]
     assert minors == list(range(11, minors[-1] + 1))

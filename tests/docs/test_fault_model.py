@@ -14,6 +14,6 @@ def test_every_fault_has_its_row_and_its_tests() -> None:
         assert any(name.startswith(("tests/faults/", "tests/chaos/")) for name in found[number]), number
 
 
-def test_the_tests_that_the_page_names_are_those_that_are_marked() -> None:
+def test_the_tests_that_page_names_are_those_that_are_marked() -> None:
     page = PAGE.read_text()
     assert page == page_text(page), "run: python tests/support/fault_docs.py"

@@ -52,7 +52,7 @@ def liar(start: Start, tmp_path: Path) -> System:
     ],
     ids=["text", "one byte", "half a header", "4 GiB", "never asked for", "unknown kind", "ready again", "version"],
 )
-def test_garbage_on_the_reply_pipe_costs_its_batch_and_the_worker(start: Start, garbage: bytes, reason: str) -> None:
+def test_garbage_on_the_reply_pipe_costs_its_batch_and_worker(start: Start, garbage: bytes, reason: str) -> None:
     system = start()
     (before,) = pids(system)
     results = system.dispatch.run([garbage], module="scribbles", function="writes", on_error="skip", timeout=SECONDS)
@@ -66,7 +66,7 @@ def test_garbage_on_the_reply_pipe_costs_its_batch_and_the_worker(start: Start, 
     assert (seen.exits, seen.deaths, seen.restarts) == ({"SIGKILL": 1}, 1, {0: 1})
 
 
-def test_half_a_frame_and_then_death_is_a_crash_without_partial_results(start: Start) -> None:
+def test_half_a_frame_then_death_is_a_crash_without_results(start: Start) -> None:
     system = start()
     reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", 2, REPLY, 0, 1, 2, 0, 1000, 0, 1, 0, 9) + b"x" * 500
     results = system.dispatch.run([reply], module="scribbles", function="writes_and_dies", on_error="skip")
@@ -116,7 +116,7 @@ def test_one_that_closes_its_reply_pipe_and_dies_has_crashed(start: Start) -> No
     assert counts(system).protocol_errors == {}
 
 
-def test_an_idle_worker_that_writes_garbage_is_replaced_and_costs_no_batch(
+def test_an_idle_worker_that_writes_garbage_costs_no_batch(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     system, gates = start(), Gates(tmp_path)
@@ -167,7 +167,7 @@ def test_what_is_no_answer_costs_its_batch_and_the_worker(liar: System, lie: str
     assert (seen.exits, seen.deaths) == ({"SIGKILL": 1}, 1)
 
 
-def test_with_retry_the_batch_is_executed_again_by_another_worker(liar: System) -> None:
+def test_with_retry_batch_is_executed_again_by_another_worker(liar: System) -> None:
     stream = liar.dispatch.stream(["text"], module="tasks", function="double", on_error=Retry(3, backoff=0))
     with pytest.raises(DispatchError) as caught:
         list(stream)
@@ -197,9 +197,7 @@ def test_half_an_answer_and_then_silence(liar: System) -> None:
     assert (counts(liar).kills, counts(liar).protocol_errors) == ({"timeout": 1}, {})
 
 
-def test_an_announcement_of_1_gib_that_does_not_come_costs_no_memory(
-    liar: System, eventually: Callable[..., None]
-) -> None:
+def test_an_announced_gib_that_does_not_come_costs_no_memory(liar: System, eventually: Callable[..., None]) -> None:
     """Just within max_frame. Only what has come takes memory."""
     assert works(liar)
     before = resident()
@@ -280,7 +278,7 @@ def test_other_runs_do_not_notice(start: Start, tmp_path: Path) -> None:
     assert counts(system).deaths == 4
 
 
-def test_a_batch_that_a_worker_cancels_by_itself_is_not_waited_for(liar: System) -> None:
+def test_batch_that_worker_cancels_by_itself_is_not_waited_for(liar: System) -> None:
     """The one behind it was in its pipe: it has an outcome all the same, from the next worker at the latest."""
     results = liar.dispatch.run(
         [*range(20), "answered_and_cancelled", *range(20)],

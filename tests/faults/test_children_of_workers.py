@@ -56,7 +56,7 @@ def wait_all_ready(system: System, eventually: Callable[..., None]) -> None:
     [("program", signal.SIGKILL, None, 9), ("fork in C", 0, 0, None)],
     ids=["a program, SIGKILL", "forked in C, os._exit(0)"],
 )
-def test_a_child_that_keeps_the_pipes_open_does_not_hide_the_death_and_is_killed(
+def test_a_child_holding_the_pipes_hides_no_death_and_is_killed(
     start: Start,
     tmp_path: Path,
     child: Callable[[], int],
@@ -106,7 +106,7 @@ def test_the_death_is_seen_within_a_moment(
 
 
 @pytest.mark.parametrize("kind", ["session", "prints"])
-def test_a_child_that_left_the_group_hides_nothing_and_delays_nothing(
+def test_child_that_left_group_hides_nothing_and_delays_nothing(
     start: Start, tmp_path: Path, child: Callable[[], int], seen_by: str, kind: str, eventually: Callable[..., None]
 ) -> None:
     """It cannot be found, and lives on. But it has nobody any more to read what it writes."""
@@ -147,7 +147,7 @@ def test_an_idle_workers_death_is_seen_too(
     assert (counts(system).deaths, counts(system).exits) == (1, {"SIGKILL": 1})
 
 
-def test_children_of_a_worker_that_is_stopped_in_good_order_end_with_it(
+def test_children_of_a_worker_stopped_in_order_end_with_it(
     start: Start, tmp_path: Path, child: Callable[[], int]
 ) -> None:
     system = start()

@@ -91,7 +91,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("text", "line", "column", "path", "words"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_told_with_file_line_column_and_path_and_nothing_is_started(
+def test_a_mistake_has_file_line_column_and_path(
     folder: Path,
     refused: Callable[[Path], ConfigError],
     text: str,

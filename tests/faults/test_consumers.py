@@ -342,7 +342,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
-def test_with_preserve_a_slow_first_batch_holds_up_the_source_at_the_window(
+def test_with_preserve_a_slow_first_batch_stops_the_source(
     system: System, gates: Gates, lazy: bool, eventually: Callable[..., None]
 ) -> None:
     payloads = [(0, gates["first"]), *range(1, 1000)]

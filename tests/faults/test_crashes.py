@@ -87,7 +87,7 @@ def test_without_retry_a_crash_fails_its_batch_and_no_other(start: Start) -> Non
 
 
 @pytest.mark.fault(3)
-def test_a_crash_costs_one_attempt_of_one_batch_and_those_behind_it_none(start: Start, tmp_path: Path) -> None:
+def test_a_crash_costs_one_attempt_of_one_batch(start: Start, tmp_path: Path) -> None:
     # Short batches, so that several are in the pipe when one of them kills the worker.
     system = start(max_restarts=None)
     payloads = [(str(tmp_path / f"log{i}"), 1 if i in (50, 51, 70) else 0) for i in range(100)]
@@ -107,9 +107,7 @@ def test_a_crash_costs_one_attempt_of_one_batch_and_those_behind_it_none(start: 
     ("function", "code"),
     [("exits_in_c", 0), ("exits_in_c", 3), ("exits", 0), ("exits", 255), ("exits_beside_a_thread", 0)],
 )
-def test_a_worker_that_exits_in_mid_batch_has_crashed_though_the_code_is_0(
-    start: Start, function: str, code: int
-) -> None:
+def test_an_exit_in_mid_batch_is_a_crash_even_with_code_0(start: Start, function: str, code: int) -> None:
     system = start()
     reason = crash_of(system, function, code)
     assert (reason.exit_code, reason.signal) == (code, None)
@@ -122,9 +120,7 @@ def test_a_worker_that_exits_in_mid_batch_has_crashed_though_the_code_is_0(
 @pytest.mark.parametrize(
     ("code", "exit_code"), [(None, 0), ("a text", 1), (256 + 7, 7), (-1, 255)], ids=["None", "text", "263", "-1"]
 )
-def test_sys_exit_ends_the_worker_with_the_code_that_python_would_give(
-    start: Start, code: object, exit_code: int
-) -> None:
+def test_sys_exit_ends_worker_with_code_that_python_would_give(start: Start, code: object, exit_code: int) -> None:
     system = start()
     reason = crash_of(system, "exits", code)
     assert reason.exit_code == exit_code
@@ -135,7 +131,7 @@ def test_sys_exit_ends_the_worker_with_the_code_that_python_would_give(
 @pytest.mark.parametrize(
     ("function", "name"), [("raises_base", "Odd: no Exception"), ("interrupts_itself", "KeyboardInterrupt")]
 )
-def test_an_exception_that_is_no_exception_of_the_function_is_no_exit(start: Start, function: str, name: str) -> None:
+def test_exception_that_is_no_exception_of_function_is_no_exit(start: Start, function: str, name: str) -> None:
     system = start()
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="crashes", function=function)
@@ -164,7 +160,7 @@ def test_a_segfault_is_named_with_faulthandlers_trace(start: Start) -> None:
 
 
 @pytest.mark.fault(5)
-def test_the_trace_is_bounded_however_deep_the_stack_and_however_much_was_printed(start: Start) -> None:
+def test_the_trace_is_bounded_for_any_stack_and_output(start: Start) -> None:
     system = start()
     reason = crash_of(system, "segfaults_deep", 1)
     assert reason.signal == signal.SIGSEGV
@@ -180,7 +176,7 @@ def test_the_trace_is_bounded_however_deep_the_stack_and_however_much_was_printe
 
 
 @pytest.mark.fault(4, 5)
-def test_the_attempts_of_a_batch_that_always_crashes_end_with_the_last_crash(start: Start) -> None:
+def test_a_batch_that_always_crashes_ends_with_the_last_crash(start: Start) -> None:
     system = start(max_restarts=None)
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([3], module="crashes", function="exits_in_c", on_error=Retry(4, backoff=0.001))

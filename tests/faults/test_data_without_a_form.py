@@ -96,9 +96,7 @@ ECHO: dict[str, Any] = {"module": "tasks", "function": "naps", "batch_size": 16}
 @pytest.mark.fault(16)
 @bad
 @ways
-def test_an_item_that_cannot_be_encoded_is_named_with_its_path_and_ends_the_run(
-    system: System, kind: str, way: str
-) -> None:
+def test_an_item_without_a_form_is_named_and_ends_the_run(system: System, kind: str, way: str) -> None:
     came = outcome(system, payloads(kind), way, **ECHO)
     assert came.error is not None
     check(came.error.reason, kind)
@@ -177,7 +175,7 @@ FORMS = [{"function": "results"}, {"function": "as_generator"}, {"function": "re
     ("kind", "form"), [*((kind, FORMS[0]) for kind in RESULTS), *(("object", form) for form in FORMS[1:])]
 )
 @ways
-def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch(
+def test_a_result_that_cannot_be_encoded_is_error_of_its_batch(
     system: System, kind: str, form: dict[str, Any], way: str
 ) -> None:
     given = [(number, kind) for number in NUMBERS]
@@ -201,7 +199,7 @@ def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch(
 @pytest.mark.fault(17)
 @ways
 @orderings
-def test_with_split_the_item_with_that_result_goes_to_the_policy_alone(system: System, way: str, ordering: str) -> None:
+def test_with_split_item_with_that_result_goes_to_policy_alone(system: System, way: str, ordering: str) -> None:
     given = [(number, "object") for number in NUMBERS]
     policy = Retry(3, backoff=0, split=True, then="skip")
     came = outcome(
@@ -218,7 +216,7 @@ def test_with_split_the_item_with_that_result_goes_to_the_policy_alone(system: S
 
 @pytest.mark.fault(17)
 @ways
-def test_an_exception_whose_text_raises_is_the_error_of_its_item_alone(system: System, way: str) -> None:
+def test_exception_whose_text_raises_is_error_of_its_item_alone(system: System, way: str) -> None:
     given = [(number, "") for number in NUMBERS]
     came = outcome(
         system,

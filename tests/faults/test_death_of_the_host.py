@@ -82,7 +82,7 @@ def test_at_any_moment_of_the_start(tmp_path: Path) -> None:
             assert program.survivors(GRACE) == set()
 
 
-def test_a_forked_child_of_the_host_lives_on_and_keeps_nobody_alive(tmp_path: Path) -> None:
+def test_a_forked_child_of_host_lives_on_and_keeps_nobody_alive(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with host(
         tmp_path,
@@ -111,7 +111,7 @@ def test_a_forked_child_of_the_host_lives_on_and_keeps_nobody_alive(tmp_path: Pa
         assert program.family() == {child}
 
 
-def test_with_the_guardian_killed_before_the_kernel_still_ends_a_worker_that_hangs_in_c(tmp_path: Path) -> None:
+def test_without_guardian_the_kernel_ends_a_worker_hung_in_c(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with host(
         tmp_path,

@@ -44,7 +44,7 @@ def run(folder: Path, body: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_each_use_of_the_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> None:
+def test_each_use_of_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> None:
     told = run(
         tmp_path,
         f"""
@@ -116,7 +116,7 @@ def test_each_use_of_the_parents_system_is_a_clear_error_at_once(tmp_path: Path)
 
 
 @pytest.mark.parametrize("ending", ["os._exit(3)", "sys.exit(3)", "raise SystemExit(3)", "1 / 0", "return"])
-def test_however_the_child_ends_the_parents_workers_live_and_its_runs_go_on(tmp_path: Path, ending: str) -> None:
+def test_the_parents_workers_and_runs_survive_any_child(tmp_path: Path, ending: str) -> None:
     with_multiprocessing = ending == "return"
     fork = (
         "process = multiprocessing.get_context('fork').Process(target=print, args=('in the child',)); "
@@ -174,7 +174,7 @@ def test_the_child_may_have_systems_of_its_own(tmp_path: Path) -> None:
     assert told == [*own, "child 3", "100 True"]
 
 
-def test_a_child_of_multiprocessing_that_used_the_default_system_leaves_nobody(tmp_path: Path) -> None:
+def test_multiprocessing_child_with_default_system_leaves_none(tmp_path: Path) -> None:
     # It ends by os._exit, without exit hooks: its workers see that from its death alone.
     with host(
         tmp_path,
@@ -216,7 +216,7 @@ def test_the_child_has_none_of_our_descriptors(tmp_path: Path) -> None:
     assert told == ["{}", "child 0 9999"]
 
 
-def test_a_fork_in_the_middle_of_a_workers_start_holds_up_neither_and_the_child_knows_nothing_of_it(
+def test_a_fork_during_a_workers_start_holds_up_neither_side(
     tmp_path: Path,
 ) -> None:
     told = run(
@@ -255,7 +255,7 @@ def test_a_fork_in_the_middle_of_a_workers_start_holds_up_neither_and_the_child_
     assert told == ["ready 2 True", "shared 0", "100"]
 
 
-def test_forks_in_other_threads_while_work_flows_and_workers_die(tmp_path: Path) -> None:
+def test_forks_in_other_threads_while_workers_die(tmp_path: Path) -> None:
     told = run(
         tmp_path,
         """

@@ -18,7 +18,7 @@ Start = Callable[..., System]
 BIG = 4 * (1 << 20)
 
 
-def test_a_reply_of_4_mib_is_written_while_the_request_of_4_mib_is_half_written(start: Start, tmp_path: Path) -> None:
+def test_4_mib_replies_and_requests_cross_in_the_pipes(start: Start, tmp_path: Path) -> None:
     """Its worker reads nothing until all of its reply is taken, and the request pipe is full."""
     system = start(1, python=stand_in(tmp_path, "early"), shared_memory=False)
     results = system.dispatch.run([b"x" * BIG] * 3, module="tasks", function="double", batch_size=1, timeout=60)
@@ -40,7 +40,7 @@ def test_many_large_requests_and_replies_with_several_workers(start: Start, lazy
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared memory", "pipes"])
-def test_with_full_pipes_a_small_run_on_another_worker_is_not_held_up(start: Start, shared: bool) -> None:
+def test_full_pipes_do_not_hold_up_a_run_on_another_worker(start: Start, shared: bool) -> None:
     system = start(2, shared_memory=shared)
 
     def large() -> None:

@@ -28,7 +28,7 @@ def unavailable(error: BaseException) -> bool:
 
 
 @pytest.mark.parametrize(("lazy", "ordering"), [(True, "preserve"), (False, "as_completed")])
-def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results_so_far(
+def test_over_its_budget_the_pools_error_has_the_results_so_far(
     start: Start, lazy: bool, ordering: str, eventually: Callable[..., None]
 ) -> None:
     system = start(2, max_restarts=3, max_seconds=60.0)
@@ -56,7 +56,7 @@ def test_over_its_restart_budget_the_pool_gives_up_and_the_error_has_the_results
     assert works(system)
 
 
-def test_runs_hear_of_it_while_another_worker_is_still_in_the_middle_of_its_batch(
+def test_runs_hear_of_the_end_while_a_worker_is_in_mid_batch(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     """Killed from outside at a gate, so that each death is one that the test has made."""
@@ -112,9 +112,7 @@ def test_workers_that_hang_do_not_delay_its_end(start: Start, tmp_path: Path, fu
     assert counts(system).kills == {"budget": 1}
 
 
-def test_after_it_gave_up_a_pool_serves_or_refuses_at_once_and_then_comes_back(
-    start: Start, eventually: Callable[..., None]
-) -> None:
+def test_after_giving_up_a_pool_answers_at_once_and_comes_back(start: Start, eventually: Callable[..., None]) -> None:
     system = start(1, max_restarts=0)
     outcomes: list[object] = []
 

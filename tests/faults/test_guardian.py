@@ -16,7 +16,7 @@ from slither_actors.pools.processes.spawner import GuardianLink
 pytestmark = pytest.mark.fault(21)
 
 
-def test_a_guardian_that_was_killed_is_replaced_when_the_next_worker_starts(
+def test_a_killed_guardian_is_replaced_at_the_next_start(
     start: Callable[..., System], eventually: Callable[..., None]
 ) -> None:
     system = start()
@@ -34,7 +34,7 @@ def test_a_guardian_that_was_killed_is_replaced_when_the_next_worker_starts(
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGSTOP], ids=lambda sig: sig.name)
-def test_a_guardian_that_reads_no_more_is_replaced_and_blocks_nobody(sig: signal.Signals) -> None:
+def test_a_guardian_that_stopped_reading_is_replaced(sig: signal.Signals) -> None:
     link = GuardianLink()
     link.start()
     try:

@@ -30,9 +30,7 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_batch_over_its_timeout_is_killed_and_the_next_one_served(
-    start: Start, tmp_path: Path, function: str
-) -> None:
+def test_a_batch_over_its_timeout_is_killed_and_next_one_served(start: Start, tmp_path: Path, function: str) -> None:
     system = start()
     source = [str(tmp_path / "pid")]
     lazy = FUNCTIONS.index(function) % 2
@@ -50,7 +48,7 @@ def test_a_batch_over_its_timeout_is_killed_and_the_next_one_served(
     assert (seen.deaths, seen.restarts, seen.started) == (0, {}, 2)
 
 
-def test_children_of_a_batch_over_its_timeout_are_killed_with_it(start: Start, tmp_path: Path) -> None:
+def test_children_of_batch_over_its_timeout_are_killed_with_it(start: Start, tmp_path: Path) -> None:
     system = start()
     with pytest.raises(DispatchError):
         system.dispatch.run([str(tmp_path / "pids")], module="hangs", function="with_children", timeout=1.0)
@@ -58,7 +56,7 @@ def test_children_of_a_batch_over_its_timeout_are_killed_with_it(start: Start, t
     assert works(system)
 
 
-def test_a_worker_that_was_stopped_from_outside_is_over_its_timeout_too(start: Start) -> None:
+def test_a_worker_stopped_from_outside_is_over_its_timeout_too(start: Start) -> None:
     system = start()
     assert works(system)  # so that the function is loaded, which has a deadline of its own
     (pid,) = pids(system)
@@ -86,7 +84,7 @@ def test_a_worker_that_goes_on_in_time_is_left_alone(start: Start, tmp_path: Pat
     assert (counts(system).kills, counts(system).started) == ({}, 1)
 
 
-def test_a_function_that_two_workers_do_not_import_in_time_ends_the_run(start: Start, tmp_path: Path) -> None:
+def test_two_workers_that_do_not_import_in_time_end_the_run(start: Start, tmp_path: Path) -> None:
     system = start(start_timeout=1.0, env={"IMPORTS": str(tmp_path / "pid"), "HOW": "never"})
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="fatal_import", function="f", on_error=Retry(5, backoff=0))
@@ -102,7 +100,7 @@ def test_a_function_that_two_workers_do_not_import_in_time_ends_the_run(start: S
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("policy", ["halt", "skip", Retry(5, backoff=0)], ids=["halt", "skip", "retry"])
-def test_a_worker_that_is_stuck_in_a_load_costs_no_batch_an_attempt(
+def test_a_worker_that_is_stuck_in_load_costs_no_batch_attempt(
     start: Start, tmp_path: Path, workers: int, policy: Any
 ) -> None:
     """The first worker that imports the function stops there; the others are well."""
@@ -122,7 +120,7 @@ def test_a_load_may_take_longer_than_a_batch(start: Start) -> None:
     assert counts(system).kills == {}
 
 
-def test_batches_behind_one_that_times_out_are_served_without_an_attempt_counted(start: Start) -> None:
+def test_batches_behind_a_timeout_are_served_without_an_attempt(start: Start) -> None:
     system = start()
     given = [0.0] * 30 + [60.0] + [0.0] * 30
     stream = system.dispatch.stream(

@@ -44,7 +44,7 @@ def test_a_packed_program_with_an_interpreter_for_its_workers(tmp_path: Path) ->
     assert starts(log) == 1
 
 
-def test_a_program_in_the_place_of_an_interpreter_starts_no_further_one(tmp_path: Path) -> None:
+def test_program_in_place_of_interpreter_starts_no_further_one(tmp_path: Path) -> None:
     log, python = tmp_path / "log", tmp_path / "python"
     script = write(tmp_path, COUNTED.format(log=str(log), python=str(python)))
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')
@@ -55,7 +55,7 @@ def test_a_program_in_the_place_of_an_interpreter_starts_no_further_one(tmp_path
     assert starts(log) <= 1 + 2 * 8  # its own, and what the pool tries until it gives up; none of them starts others
 
 
-def test_the_guardian_of_a_packed_program_does_not_start_it_either(tmp_path: Path) -> None:
+def test_guardian_of_a_packed_program_does_not_start_it_either(tmp_path: Path) -> None:
     """Its own `sys.executable` looks like an interpreter and is none, the workers have one."""
     log, program = tmp_path / "log", tmp_path / "program"
     body = f"python, sys.executable = sys.executable, {str(program)!r}\nPATH = {FUNCTIONS!r}\n"
@@ -171,7 +171,7 @@ def test_from_a_zip_workers_and_guardian_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems take more")
-def test_an_environment_that_is_too_large_is_no_fault_of_the_interpreters(tmp_path: Path) -> None:
+def test_an_oversized_environment_is_no_interpreters_fault(tmp_path: Path) -> None:
     body = """
     try:
         System({"p": PoolSpec(size=1, env={"LONG": "x" * 200_000})}).start()

@@ -290,7 +290,7 @@ class Counting(LightActor):
             self.enough.set()
 
 
-def test_a_message_whose_sender_is_interrupted_is_handled_without_another() -> None:
+def test_a_message_of_an_interrupted_sender_is_handled() -> None:
     scheduler = Scheduler("interrupted-senders")
     scheduler.start()
     try:

@@ -45,7 +45,7 @@ def executioner(gates: Gates, name: str, times: int, sig: int) -> None:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_a_batch_whose_worker_is_killed_each_time_it_has_begun_comes_out_once(
+def test_a_batch_that_kills_its_worker_each_time_comes_out_once(
     start: Start, tmp_path: Path, eventually: Callable[..., None], sig: signal.Signals, lazy: bool, ordering: str
 ) -> None:
     system, gates = start(2, max_restarts=None), Gates(tmp_path)
@@ -82,7 +82,7 @@ def test_a_batch_whose_worker_is_killed_each_time_it_has_begun_comes_out_once(
     assert works(system)
 
 
-def test_what_waited_behind_the_killed_batch_goes_to_another_worker_as_the_same_attempt(
+def test_jobs_behind_killed_batch_go_elsewhere_as_same_attempt(
     start: Start, tmp_path: Path, sent_ahead: int, eventually: Callable[..., None]
 ) -> None:
     system, gates = start(1), Gates(tmp_path)
@@ -124,7 +124,7 @@ def test_with_prefetch_0_nothing_waits_behind_a_killed_batch(start: Start, tmp_p
     assert (counts(system).redelivered, counts(system).deaths) == (0, 2)
 
 
-def test_all_workers_killed_at_once_in_the_middle_of_their_batches(start: Start, tmp_path: Path) -> None:
+def test_all_workers_killed_at_once_in_middle_of_their_batches(start: Start, tmp_path: Path) -> None:
     system, gates = start(4), Gates(tmp_path)
     names = ["a", "b", "c", "d"]
 
@@ -184,9 +184,7 @@ def test_a_worker_killed_with_half_a_request_in_its_pipe(start: Start, eventuall
     assert (stream.statistics().retries, counts(system).exits) == (1, {"SIGKILL": 1})
 
 
-def test_an_idle_worker_that_is_killed_is_replaced_and_costs_nobody_anything(
-    start: Start, eventually: Callable[..., None]
-) -> None:
+def test_a_killed_idle_worker_is_replaced_at_no_cost(start: Start, eventually: Callable[..., None]) -> None:
     system = start(2)
     first, second = pids(system)
     os.kill(first, signal.SIGKILL)

@@ -28,7 +28,7 @@ def liar(start: Start, tmp_path: Path) -> System:
 # --- after a cancel
 
 
-def test_the_reply_of_a_closed_runs_batch_is_counted_and_reaches_nobody(start: Start, tmp_path: Path) -> None:
+def test_the_reply_of_a_closed_run_is_counted_and_dropped(start: Start, tmp_path: Path) -> None:
     system, gates = start(1), Gates(tmp_path)
     stream = system.dispatch.stream([("late", gates["a"]), "x", "y"], module="tasks", function="through_gates")
 
@@ -47,7 +47,7 @@ def test_the_reply_of_a_closed_runs_batch_is_counted_and_reaches_nobody(start: S
     assert executor(system).done == 51
 
 
-def test_a_worker_that_answers_what_it_acknowledged_to_forget_is_killed(
+def test_an_answer_to_a_forgotten_request_kills_the_worker(
     start: Start, tmp_path: Path, sent_ahead: int, eventually: Callable[..., None]
 ) -> None:
     system = start(1, python=stand_in(tmp_path, "late"))
@@ -68,7 +68,7 @@ def test_a_worker_that_answers_what_it_acknowledged_to_forget_is_killed(
 # --- after a timeout
 
 
-def test_what_a_child_of_a_killed_worker_writes_into_its_pipe_reaches_nobody(start: Start, tmp_path: Path) -> None:
+def test_output_of_a_killed_workers_child_reaches_no_run(start: Start, tmp_path: Path) -> None:
     """It left the worker's group, so it lives, and has the very reply that was waited for."""
     system, gates = start(1), Gates(tmp_path)
     path, said = tmp_path / "child", tmp_path / "child.said"
@@ -102,7 +102,7 @@ def stopped(start: Start) -> Iterator[tuple[System, int]]:
     assert not alive(pid)
 
 
-def test_the_reply_of_a_batch_that_timed_out_is_not_taken_for_the_next_ones(stopped: tuple[System, int]) -> None:
+def test_a_late_reply_is_not_taken_for_the_next_batchs(stopped: tuple[System, int]) -> None:
     system, _ = stopped
     stream = system.dispatch.stream(
         range(40), module="tasks", function="double", batch_size=1, timeout=0.4, on_error=Retry(3, backoff=0)
@@ -135,9 +135,7 @@ def test_an_answer_to_no_request_kills_the_worker(liar: System, lie: str, eventu
         assert (seen.protocol_errors, seen.kills) == ({"unasked": 2}, {"protocol": 2})
 
 
-def test_an_answer_to_what_another_worker_was_asked_kills_the_one_and_not_the_other(
-    start: Start, tmp_path: Path
-) -> None:
+def test_an_answer_to_another_workers_request_kills_its_sender(start: Start, tmp_path: Path) -> None:
     """The other's request is in flight at that moment, its id well known; its answer is its own all the same."""
     system = start(2, python=stand_in(tmp_path, "late_liar", tmp_path))
     gates = Gates(tmp_path)
@@ -159,7 +157,7 @@ def test_an_answer_to_what_another_worker_was_asked_kills_the_one_and_not_the_ot
     assert (seen.protocol_errors, seen.kills, seen.deaths) == ({"unasked": 1}, {"protocol": 1}, 1)
 
 
-def test_an_answer_out_of_turn_kills_the_worker_and_those_behind_are_redelivered(liar: System) -> None:
+def test_an_answer_out_of_turn_kills_and_rest_is_redelivered(liar: System) -> None:
     """It answers the request behind the one that it is at, which has begun no more than any other."""
     payloads: list[object] = [n for n in range(30) for _ in (0, 1)]
     payloads[40:42] = ["of_another", 1]

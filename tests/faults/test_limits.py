@@ -40,7 +40,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is kept on
 
 
 @pytest.mark.parametrize(("lazy", "ordering"), [(True, "preserve"), (False, "as_completed")])
-def test_workers_are_replaced_after_so_many_batches_and_each_item_comes_out_once(
+def test_workers_are_replaced_after_so_many_batches(
     start: Start, lazy: bool, ordering: str, eventually: Callable[..., None]
 ) -> None:
     system = start(2, max_batches=10, max_restarts=0)
@@ -68,7 +68,7 @@ def test_workers_are_replaced_after_so_many_batches_and_each_item_comes_out_once
     assert (stream.statistics().retries, stream.statistics().failed) == (0, 0)
 
 
-def test_batches_that_wait_in_the_pipe_of_one_that_retires_are_executed_once_by_the_next(
+def test_batches_in_a_retiring_workers_pipe_are_executed_once(
     start: Start, tmp_path: Path, sent_ahead: int, eventually: Callable[..., None]
 ) -> None:
     system, gates = start(1, max_batches=11), Gates(tmp_path)
@@ -112,7 +112,7 @@ def test_a_stop_that_comes_while_a_worker_retires_ends_in_time(start: Start, tmp
     assert (seen.recycled, seen.started, seen.exits) == ({"max_batches": 1}, 1, {"SIGTERM": 1})
 
 
-def test_one_that_retires_and_never_ends_is_pushed_and_the_next_one_serves(start: Start, tmp_path: Path) -> None:
+def test_a_retiring_worker_that_never_ends_is_pushed(start: Start, tmp_path: Path) -> None:
     system = start(1, python=stand_in(tmp_path, "liar"), shutdown=0.6, max_restarts=0)
     results = system.dispatch.run(["retires_and_never_ends", 1, 2], module="tasks", function="double", batch_size=1)
     assert [item.payload for item in results] == ["retires_and_never_ends", 2, 4]
@@ -120,7 +120,7 @@ def test_one_that_retires_and_never_ends_is_pushed_and_the_next_one_serves(start
     assert (seen.recycled, seen.exits, seen.deaths) == ({"max_batches": 1}, {"SIGTERM": 1}, 0)
 
 
-def test_workers_that_retire_instead_of_working_are_no_endless_loop(start: Start, tmp_path: Path) -> None:
+def test_workers_that_only_retire_are_no_endless_loop(start: Start, tmp_path: Path) -> None:
     system = start(1, python=stand_in(tmp_path, "liar"), max_restarts=3, max_seconds=600.0)
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(
@@ -142,7 +142,7 @@ def test_a_retirement_for_nonsense_is_a_protocol_error(start: Start, tmp_path: P
     assert seen.deaths == 1
 
 
-def test_a_worker_that_is_killed_as_it_retires_costs_nobody_anything(start: Start, tmp_path: Path) -> None:
+def test_a_worker_killed_as_it_retires_costs_nothing(start: Start, tmp_path: Path) -> None:
     system = start(1, python=stand_in(tmp_path, "liar"), shutdown=60.0, max_restarts=0)
     (pid,) = pids(system)
     assert system.dispatch.run(["retires_and_never_ends"], module="tasks", function="double")
@@ -153,7 +153,7 @@ def test_a_worker_that_is_killed_as_it_retires_costs_nobody_anything(start: Star
     assert (seen.recycled, seen.exits, seen.deaths) == ({"max_batches": 1}, {"SIGKILL": 1}, 0)
 
 
-def test_a_strict_session_is_told_that_its_worker_was_recycled_and_begins_anew(start: Start) -> None:
+def test_a_strict_session_is_lost_with_a_recycled_worker(start: Start) -> None:
     system = start(2, max_batches=3, affinity="strict")
     stream = system.dispatch.stream(
         range(8), module="tasks", function="counts", batch_size=1, on_error="skip", context=Context.new(session_id="s")
@@ -185,7 +185,7 @@ def test_a_worker_that_leaks_is_replaced_before_it_is_too_large(start: Start) ->
     assert (seen.deaths, seen.kills) == (0, {})
 
 
-def test_a_limit_below_the_bare_interpreter_still_makes_progress_one_batch_a_worker(start: Start) -> None:
+def test_a_limit_below_the_interpreter_still_makes_progress(start: Start) -> None:
     system = start(1, max_rss=1 * MB)
     results = system.dispatch.run(range(5), module="tasks", function="pids", batch_size=1)
     assert len({item.payload for item in results}) == 5
@@ -196,7 +196,7 @@ def test_a_limit_below_the_bare_interpreter_still_makes_progress_one_batch_a_wor
 
 
 @linux
-def test_a_memory_limit_below_what_the_interpreter_needs_is_a_start_error_that_says_so(make: Start) -> None:
+def test_a_memory_limit_that_is_too_small_fails_the_start(make: Start) -> None:
     system = make(1, memory_limit=4 * MB)
     with pytest.raises(LoadError, match="memory_limit is 4194304 bytes, and the bare interpreter has taken"):
         system.start()
@@ -204,7 +204,7 @@ def test_a_memory_limit_below_what_the_interpreter_needs_is_a_start_error_that_s
 
 @linux
 @pytest.mark.parametrize("function", ["takes", "fills"])
-def test_a_batch_over_the_memory_limit_is_a_memory_error_and_the_next_one_runs(start: Start, function: str) -> None:
+def test_over_the_memory_limit_a_batch_is_a_memory_error(start: Start, function: str) -> None:
     system = start(1, memory_limit=150 * MB)
     (before,) = pids(system)
     for _ in range(2):
@@ -252,7 +252,7 @@ def test_a_batch_that_the_worker_cannot_even_read_fails_alone(start: Start, sent
 
 
 @linux
-def test_a_leak_under_a_memory_limit_ends_the_worker_at_last_and_the_next_one_starts_afresh(start: Start) -> None:
+def test_a_leak_under_a_memory_limit_ends_the_worker_at_last(start: Start) -> None:
     system = start(1, memory_limit=150 * MB, max_restarts=None)
     results = system.dispatch.run(
         [30 * MB] * 12, module="memory", function="keeps", batch_size=1, on_error=Retry(5, then="skip", backoff=0)
@@ -267,7 +267,7 @@ def test_a_leak_under_a_memory_limit_ends_the_worker_at_last_and_the_next_one_st
 
 
 @linux
-def test_a_memory_limit_and_a_largest_size_together_replace_the_worker_in_time(start: Start) -> None:
+def test_memory_limit_and_largest_size_replace_the_worker(start: Start) -> None:
     system = start(1, memory_limit=400 * MB, max_rss=150 * MB)
     results = system.dispatch.run([60 * MB] * 10, module="memory", function="keeps", batch_size=1)
     assert len(results) == 10
@@ -278,7 +278,7 @@ def test_a_memory_limit_and_a_largest_size_together_replace_the_worker_in_time(s
 
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
-def test_a_request_beyond_max_frame_is_an_error_of_its_batch_and_never_sent(start: Start, lazy: bool) -> None:
+def test_a_request_beyond_max_frame_fails_and_is_never_sent(start: Start, lazy: bool) -> None:
     system = start(1, max_frame=100_000)
     payloads = [b"x" * 60_000, b"y" * 200_000, b"z" * 60_000]
     stream = system.dispatch.stream(
@@ -300,7 +300,7 @@ def test_a_request_beyond_max_frame_is_an_error_of_its_batch_and_never_sent(star
     assert sum(each.done for each in pool(system).executors) == 2
 
 
-def test_with_halt_it_ends_the_run_and_another_attempt_is_not_made(start: Start) -> None:
+def test_with_halt_it_ends_run_and_another_attempt_is_not_made(start: Start) -> None:
     system = start(1, max_frame=100_000)
     stream = system.dispatch.stream(
         [b"x", b"y" * 200_000, b"z"], module="memory", function="lengths", batch_size=3, on_error=Retry(5, backoff=0)
@@ -314,7 +314,7 @@ def test_with_halt_it_ends_the_run_and_another_attempt_is_not_made(start: Start)
     assert works(system)
 
 
-def test_with_split_a_batch_that_is_too_large_is_halved_until_it_fits(start: Start) -> None:
+def test_with_split_a_batch_that_is_too_large_is_halved(start: Start) -> None:
     system = start(1, max_frame=100_000)
     stream = system.dispatch.stream(
         [b"x" * 40_000] * 7 + [b"y" * 200_000],

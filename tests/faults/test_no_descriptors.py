@@ -13,7 +13,7 @@ from support.scarcity import run
 pytestmark = pytest.mark.fault(23)
 
 
-def test_wherever_a_start_runs_out_of_descriptors_it_fails_alone_leaves_none_and_is_made_up_for(tmp_path: Path) -> None:
+def test_a_start_out_of_descriptors_fails_alone_and_leaves_none(tmp_path: Path) -> None:
     (needed,) = run(
         tmp_path,
         """
@@ -48,7 +48,7 @@ def test_wherever_a_start_runs_out_of_descriptors_it_fails_alone_leaves_none_and
     assert 8 < int(needed) < 14
 
 
-def test_failed_starts_are_backed_off_each_longer_than_the_one_before(tmp_path: Path) -> None:
+def test_failed_starts_are_backed_off_each_longer_than_the_last(tmp_path: Path) -> None:
     told = run(
         tmp_path,
         """
@@ -71,7 +71,7 @@ def test_failed_starts_are_backed_off_each_longer_than_the_one_before(tmp_path: 
     assert told == ["0.0 0.05 0.1 0.2 0.4 0.0"]
 
 
-def test_a_pool_that_never_gets_any_gives_up_by_its_budget_and_comes_back(tmp_path: Path) -> None:
+def test_a_pool_without_starts_gives_up_and_comes_back(tmp_path: Path) -> None:
     told = run(
         tmp_path,
         """
@@ -107,7 +107,7 @@ def test_a_pool_that_never_gets_any_gives_up_by_its_budget_and_comes_back(tmp_pa
     ]
 
 
-def test_a_system_that_starts_without_any_says_so_and_leaves_none(tmp_path: Path) -> None:
+def test_system_that_starts_without_any_says_so_and_leaves_none(tmp_path: Path) -> None:
     told = run(
         tmp_path,
         """

@@ -61,7 +61,7 @@ class Counting(logging.Handler):
 
 
 @pytest.mark.parametrize("function", ["lines", "blank_lines", "one_line", "binary", "on_descriptor_1"])
-def test_100_mb_on_stderr_are_bounded_in_memory_and_delay_nobody(start: Start, function: str) -> None:
+def test_100_mb_on_stderr_are_bounded_and_delay_nothing(start: Start, function: str) -> None:
     system = start(2)
     before = pids(system)
     assert works(system)
@@ -83,9 +83,7 @@ def test_100_mb_on_stderr_are_bounded_in_memory_and_delay_nobody(start: Start, f
     assert (pids(system), counts(system).exits) == (before, {})
 
 
-def test_with_a_log_that_is_slow_memory_is_bounded_and_what_is_left_out_is_counted_and_told(
-    start: Start, eventually: Callable[..., None]
-) -> None:
+def test_a_slow_log_bounds_memory_and_counts_what_is_dropped(start: Start, eventually: Callable[..., None]) -> None:
     handler = Counting()
     with logger(handler):
         system = start(1)
@@ -111,7 +109,7 @@ def test_a_burst_that_the_log_can_take_is_logged_whole(start: Start, eventually:
     assert handler.warnings == 0
 
 
-def test_the_last_words_of_one_that_prints_much_and_dies_are_kept(start: Start) -> None:
+def test_last_words_of_one_that_prints_much_and_dies_are_kept(start: Start) -> None:
     system = start(1)
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([10_000_000], module="noise", function="prints_and_dies")

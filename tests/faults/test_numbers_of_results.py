@@ -101,7 +101,7 @@ def test_a_header_that_counts_wrongly_is_an_error_of_its_batch(
 
 
 @pytest.mark.parametrize("lie", ["body_has_more", "body_has_less"])
-def test_a_body_with_another_number_than_its_header_fails_its_batch(start: Start, tmp_path: Path, lie: str) -> None:
+def test_a_body_with_another_count_than_its_header_fails(start: Start, tmp_path: Path, lie: str) -> None:
     """That shows when the body is decoded, in the thread that takes the results."""
     system = start(1, python=stand_in(tmp_path, "liar"))
     results = system.dispatch.run(

@@ -26,9 +26,7 @@ def poisoned(count: int, poison: Collection[int]) -> list[tuple[int, bool]]:
     [({0}, 1), (set(range(700, 706)), 1), (set(range(700, 706)), 2), (set(range(0, 2000, 200)), 2)],
     ids=["the first", "6 together, 1 worker", "6 together", "10 all over"],
 )
-def test_poison_items_of_batches_are_named_with_the_default_budget(
-    start: Start, poison: set[int], workers: int
-) -> None:
+def test_poison_items_of_batches_are_named_with_default_budget(start: Start, poison: set[int], workers: int) -> None:
     system = start(workers)
     results = system.dispatch.run(
         poisoned(2000, poison), module="poison", function="kills_list", on_error=Retry(split=True, then="skip")
@@ -77,7 +75,7 @@ def test_items_that_fail_by_their_own_exception_are_completed(start: Start) -> N
         ("crashes", "exits_in_c", False),
     ],
 )
-def test_a_function_that_kills_every_worker_ends_with_a_clear_error(
+def test_function_that_kills_every_worker_ends_with_clear_error(
     start: Start, workers: int, module: str, function: str, each: bool
 ) -> None:
     system = start(workers)
@@ -116,7 +114,7 @@ def test_a_module_that_ends_its_importer_is_a_load_error(
     assert system.dispatch.run([1, 2], module="operator", function="neg", each=True)[1].payload == -2
 
 
-def test_with_the_budget_lifted_a_killer_of_all_ends_by_the_policy(start: Start) -> None:
+def test_with_the_budget_lifted_a_killer_of_all_ends_by_policy(start: Start) -> None:
     system = start(2, max_restarts=None)
     results = system.dispatch.run(
         [(number, True) for number in range(3)],

@@ -79,9 +79,7 @@ class TellingService(Service):
 
 
 @BOTH
-def test_the_run_under_way_is_finished_and_then_the_program_ends(
-    tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_the_run_under_way_is_finished_and_then_program_ends(tmp_path: Path, number: signal.Signals, code: int) -> None:
     with service(tmp_path, TELLS + "TellingService().main(30)") as program:
         assert program.line() == "listening"
         program.process.send_signal(number)
@@ -94,7 +92,7 @@ def test_the_run_under_way_is_finished_and_then_the_program_ends(
 
 
 @BOTH
-def test_over_its_limit_the_drain_is_cut_off_and_the_error_names_what_is_unfinished(
+def test_over_its_limit_a_drain_ends_and_names_the_unfinished(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     with service(tmp_path, "Service(shutdown=0.2).main(0.2)") as program:
@@ -129,7 +127,7 @@ def test_a_second_signal_ends_the_drain_at_once(tmp_path: Path, number: signal.S
     ],
     ids=["stopped by another thread", "its supervisor gave up"],
 )
-def test_who_waits_for_a_signal_is_told_when_the_system_ends_without_one(tmp_path: Path, end: str) -> None:
+def test_waiting_for_a_signal_ends_when_the_system_ends(tmp_path: Path, end: str) -> None:
     main = f"""
     from supervisors import ChildSpec, LightActor
     class Mortal(LightActor):
@@ -162,7 +160,7 @@ def test_who_waits_for_a_signal_is_told_when_the_system_ends_without_one(tmp_pat
         assert program.family() == set()
 
 
-def test_what_a_drain_raises_is_raised_to_who_waits_for_the_signal(tmp_path: Path) -> None:
+def test_what_a_drain_raises_is_raised_to_who_waits_for_signal(tmp_path: Path) -> None:
     with host(
         tmp_path,
         """
@@ -185,7 +183,7 @@ def test_what_a_drain_raises_is_raised_to_who_waits_for_the_signal(tmp_path: Pat
         assert program.process.wait(20) == 0
 
 
-def test_without_a_handler_sigterm_ends_the_program_and_its_workers_with_it(tmp_path: Path) -> None:
+def test_without_a_handler_sigterm_ends_program_and_workers(tmp_path: Path) -> None:
     with service(tmp_path, "service = Service()\nservice.thread.start()\nservice.thread.join()") as program:
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(20) == -signal.SIGTERM
@@ -297,7 +295,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @BOTH
-def test_the_command_delivers_what_is_in_flight_and_leaves_nobody(
+def test_command_delivers_what_is_in_flight_and_leaves_nobody(
     started: Callable[..., tuple[Running, Host]], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     (tmp_path / "in").write_text("".join(f"{line}\n" for line in range(100_000)))

@@ -145,7 +145,7 @@ def silent_pipe() -> Iterator[tuple[int, int]]:
         os.close(reader)
 
 
-def test_a_stream_whose_source_blocks_is_closed_at_once_and_its_thread_ends_when_it_can(
+def test_a_stream_with_a_blocked_source_closes_at_once(
     system: System, eventually: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     before = system.statistics().stuck_threads
@@ -171,7 +171,7 @@ def test_a_stream_whose_source_blocks_is_closed_at_once_and_its_thread_ends_when
     assert stream.statistics() == replace(end, pulled=4, dropped_by_close=1)
 
 
-def test_the_consumer_waits_for_such_a_source_and_is_woken_by_the_close(system: System) -> None:
+def test_consumer_waits_for_such_a_source_and_is_woken_by_close(system: System) -> None:
     with silent_pipe() as (reader, writer), ThreadPoolExecutor(1) as threads:
         stream = system.dispatch.stream((os.read(reader, 1)[0] for _ in range(3)), **DOUBLE, batch_size=1)
         waiting = threads.submit(next, stream)
@@ -182,7 +182,7 @@ def test_the_consumer_waits_for_such_a_source_and_is_woken_by_the_close(system: 
         assert isinstance(waiting.exception(SECONDS), StreamClosed)
 
 
-def test_an_asynchronous_source_that_waits_for_ever_is_cancelled_where_it_waits(system: System) -> None:
+def test_an_asynchronous_source_that_waits_is_cancelled(system: System) -> None:
     cancelled: list[bool] = []
 
     async def source() -> AsyncIterator[int]:
@@ -303,9 +303,7 @@ def test_an_endless_source_is_pulled_only_as_far_as_the_window(system: System, e
             assert stream.statistics().pulled in (25, 26)
 
 
-def test_the_error_of_a_source_is_told_also_if_its_producer_is_woken_in_between(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sources_error_arrives_if_its_producer_is_woken_too(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Run.room
 
     def woken(run: Run) -> int:

@@ -69,7 +69,7 @@ def test_a_host_that_goes_on_has_killed_nobody(tmp_path: Path, together: bool) -
         assert running.line() == "kills {} started 1"
 
 
-def test_a_worker_that_hangs_is_killed_after_a_standstill_all_the_same(tmp_path: Path) -> None:
+def test_worker_that_hangs_is_killed_after_standstill_all_same(tmp_path: Path) -> None:
     body = script(items=[str(tmp_path / "pid")], module="hangs", function="in_python", timeout=1.5)
     with host(tmp_path, body) as running:
         own, workers = started(running)

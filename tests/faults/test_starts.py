@@ -35,7 +35,7 @@ Start = Callable[..., System]
 # --- never ready
 
 
-def test_a_worker_that_never_says_ready_is_killed_at_its_deadline(make: Start, tmp_path: Path) -> None:
+def test_worker_that_never_says_ready_is_killed_at_its_deadline(make: Start, tmp_path: Path) -> None:
     system = make(2, python=stand_in(tmp_path, "false_start", "silence"), start_timeout=0.5, shutdown=0.5)
     with pytest.raises(StartTimeout) as caught:
         system.start()
@@ -83,7 +83,7 @@ def test_a_process_that_exits_instead_says_what_it_said(make: Start, tmp_path: P
     assert set(counts_after(system).exits) <= {"exit 70", "SIGKILL"}
 
 
-def test_one_that_is_ready_and_answers_what_nobody_asked_is_replaced(
+def test_a_ready_worker_with_an_unasked_answer_is_replaced(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     switch = tmp_path / "switch"
@@ -113,7 +113,7 @@ def gives_up(system: System, cause: type[Exception]) -> float:
     return time.monotonic() - began
 
 
-def test_starts_that_fail_are_counted_backed_off_and_escalated_and_the_pool_comes_back(
+def test_failed_starts_are_counted_backed_off_and_escalated(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     switch = tmp_path / "switch"
@@ -130,7 +130,7 @@ def test_starts_that_fail_are_counted_backed_off_and_escalated_and_the_pool_come
     assert works(system)
 
 
-def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_within_its_budget(
+def test_pool_without_ready_workers_gives_up_within_its_budget(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     switch = tmp_path / "switch"
@@ -193,7 +193,7 @@ def test_a_start_that_fails_after_a_timeout_is_counted_as_well(
     assert (seen.kills, seen.deaths) == ({"timeout": 1}, seen.exits["exit 70"])
 
 
-def test_a_failed_start_is_told_though_a_thread_keeps_the_worker_from_ending(make: Start, tmp_path: Path) -> None:
+def test_a_failed_start_is_reported_while_the_worker_cannot_end(make: Start, tmp_path: Path) -> None:
     (tmp_path / "lingers.py").write_text(
         "import threading\nthreading.Thread(target=threading.Event().wait).start()\nraise LookupError('no model')\n"
     )
@@ -226,7 +226,7 @@ def test_an_interpreter_without_msgpack_is_told_with_the_remedy(make: Start, tmp
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "not executable", "no program"])
-def test_an_interpreter_that_is_none_is_told_as_the_system_tells_it(make: Start, tmp_path: Path, kind: str) -> None:
+def test_an_interpreter_that_is_none_is_told_as_system_tells_it(make: Start, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "python"
     if kind == "folder":
         path.mkdir()
@@ -245,9 +245,7 @@ def test_an_interpreter_that_is_none_is_told_as_the_system_tells_it(make: Start,
 
 
 @pytest.mark.parametrize("spec", [{"preload": ["broken_import"]}, {"adapter": "broken_import:Adapter"}], ids=str)
-def test_a_pool_whose_module_cannot_be_imported_does_not_start_and_shows_the_traceback(
-    make: Start, tmp_path: Path, spec: dict[str, object]
-) -> None:
+def test_a_pool_whose_module_fails_shows_the_traceback(make: Start, tmp_path: Path, spec: dict[str, object]) -> None:
     imports = tmp_path / "imports"
     system = make(2, env={"IMPORTS": str(imports)}, **spec)
     with pytest.raises(LoadError) as caught:
@@ -263,7 +261,7 @@ def test_a_pool_whose_module_cannot_be_imported_does_not_start_and_shows_the_tra
     ("how", "exits", "said"),
     [("exit", "exit 1", "usage: something else"), ("os._exit", "exit 7", ""), ("abort", "SIGABRT", "Aborted")],
 )
-def test_a_module_that_ends_the_process_that_imports_it_fails_the_start(
+def test_a_module_that_ends_process_that_imports_it_fails_start(
     make: Start, tmp_path: Path, how: str, exits: str, said: str
 ) -> None:
     system = make(1, preload=["fatal_import"], env={"IMPORTS": str(tmp_path / "imports"), "HOW": how})
@@ -275,9 +273,7 @@ def test_a_module_that_ends_the_process_that_imports_it_fails_the_start(
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_a_function_whose_module_cannot_be_imported_ends_the_run_and_nothing_else(
-    start: Start, tmp_path: Path, each: bool
-) -> None:
+def test_a_function_whose_module_fails_ends_only_its_run(start: Start, tmp_path: Path, each: bool) -> None:
     imports = tmp_path / "imports"
     system = start(1, env={"IMPORTS": str(imports)})
     before = pids(system)
@@ -296,7 +292,7 @@ def test_a_function_whose_module_cannot_be_imported_ends_the_run_and_nothing_els
 
 
 @pytest.mark.parametrize(("how", "exits"), [("os._exit", "exit 7"), ("abort", "SIGABRT")])
-def test_an_import_that_ends_two_workers_in_a_row_is_a_load_error(
+def test_an_import_that_ends_two_workers_in_a_row_is_load_error(
     start: Start, tmp_path: Path, how: str, exits: str
 ) -> None:
     imports = tmp_path / "imports"

@@ -77,7 +77,7 @@ def test_from_many_threads_at_once(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.3], ids=["no time at all", "some time"])
-def test_what_has_not_ended_in_time_is_cut_off_and_leaves_nothing(start: Start, tmp_path: Path, timeout: float) -> None:
+def test_what_is_late_is_cut_off_and_leaves_nothing(start: Start, tmp_path: Path, timeout: float) -> None:
     before = held()
     system = start(3, shutdown=60.0)
     with hanging(system, tmp_path, 2) as hung:
@@ -158,7 +158,7 @@ def test_while_it_starts(make_spec: Callable[..., PoolSpec], tmp_path: Path, mom
 
 
 @pytest.mark.timeout(20)
-def test_when_all_has_started_and_the_pool_has_not_yet_been_asked_whether_it_is_ready(
+def test_when_all_started_before_the_pool_is_known_as_ready(
     make_spec: Callable[..., PoolSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = System({"default": make_spec(1, start_timeout=60.0)})
@@ -203,9 +203,7 @@ class Stubborn(pykka.ThreadingActor):
 
 @pytest.mark.fault(26)
 @pytest.mark.parametrize("where", ["handler", "on_stop"])
-def test_an_actor_that_blocks_is_abandoned_at_its_deadline_and_the_rest_ends_in_good_order(
-    tmp_path: Path, where: str
-) -> None:
+def test_an_actor_that_blocks_is_abandoned_at_its_deadline(tmp_path: Path, where: str) -> None:
     begun, let_go = threading.Event(), threading.Event()
     child = ChildSpec("s", lambda: supervise_threading(Stubborn).start(begun, let_go, where), shutdown=0.2)
     with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}, children=[child]) as system:
@@ -228,7 +226,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def test_an_actor_that_has_more_time_than_the_stop_is_cut_off_with_everything_else(tmp_path: Path) -> None:
+def test_an_actor_with_more_time_than_the_stop_is_cut_off(tmp_path: Path) -> None:
     before = held()
     begun, let_go = threading.Event(), threading.Event()
     child = ChildSpec("s", lambda: supervise_threading(Stubborn).start(begun, let_go, "on_stop"), shutdown=None)
@@ -255,7 +253,7 @@ class Blocking(LightActor):
         self.let_go.wait(60)
 
 
-def test_with_the_schedulers_thread_stuck_the_workers_are_killed_and_reaped_when_it_goes_on(tmp_path: Path) -> None:
+def test_workers_are_killed_while_the_scheduler_is_stuck(tmp_path: Path) -> None:
     before = held()
     begun, let_go = threading.Event(), threading.Event()
     child = ChildSpec("b", lambda: Blocking.start(begun, let_go))
@@ -276,7 +274,7 @@ def test_with_the_schedulers_thread_stuck_the_workers_are_killed_and_reaped_when
 # --- by the hand of a signal, which may come in the middle of anything
 
 
-def test_in_a_signal_handler_also_when_its_own_thread_waits_for_results_or_for_another_stop(tmp_path: Path) -> None:
+def test_in_a_signal_handler_while_its_thread_waits(tmp_path: Path) -> None:
     answers: list[bool] = []
     gates = Gates(tmp_path)
     with System({"default": PoolSpec(size=1, path=[FUNCTIONS], shutdown=0.5)}) as system:
@@ -301,7 +299,7 @@ def test_in_a_signal_handler_also_when_its_own_thread_waits_for_results_or_for_a
     assert isinstance(caught.value.reason, SystemStopped)
 
 
-def test_in_a_signal_handler_that_interrupts_the_stop_of_its_own_thread(start: Start, tmp_path: Path) -> None:
+def test_in_a_signal_handler_that_interrupts_its_threads_stop(start: Start, tmp_path: Path) -> None:
     answers: list[bool] = []
     system = start(1, shutdown=1.0)
     sender = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
@@ -333,7 +331,7 @@ def test_streams_that_nobody_reads_end_with_the_system(start: Start) -> None:
         assert end.pulled == end.emitted + end.dropped_by_halt
 
 
-def test_a_run_that_begins_when_all_has_ended_but_the_scheduler_is_told_of_the_stop(
+def test_a_run_begun_before_the_schedulers_end_is_stopped(
     start: Start, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
     system = start(1)

@@ -56,7 +56,7 @@ def test_workers_in_the_middle_of_a_batch_that_hangs(start: Start, tmp_path: Pat
     assert seen.deaths == 0
 
 
-def test_idle_workers_that_ignore_sigterm_end_when_told_by_a_frame(start: Start) -> None:
+def test_idle_workers_that_ignore_sigterm_end_by_a_frame(start: Start) -> None:
     system = start(2, shutdown=SHUTDOWN)
     system.dispatch.run([1, 2], module="tasks", function="ignores_terminate", batch_size=1)
     stops_in_time(system)

@@ -77,7 +77,7 @@ def kill_at_random(world: World, root: Branch, rand: random.Random, kills: int) 
 
 @pytest.mark.fault(25)
 @pytest.mark.parametrize("seed", range(12))
-def test_random_kills_on_a_random_tree_take_down_the_predicted_part_only(world: World, seed: int) -> None:
+def test_random_kills_take_down_the_predicted_part_only(world: World, seed: int) -> None:
     rand = random.Random(seed)
     assert kill_at_random(world, random_tree(rand), rand, 5) >= 1
 
@@ -224,7 +224,7 @@ def test_over_the_budget_nobody_of_the_tree_is_left(world: World) -> None:
 
 
 @pytest.mark.fault(26)
-def test_hundreds_of_dynamic_children_with_a_process_each_that_die_all_at_once(world: World) -> None:
+def test_hundreds_of_dynamic_children_processes_die_at_once(world: World) -> None:
     ref = world.start(lambda **where: DynamicSupervisor.start(max_restarts=None, **where))
     names = [f"child {number}" for number in range(200)]
     for name in names:

@@ -121,7 +121,7 @@ def test_beside_items_that_failed_in_the_worker(system: System, way: str) -> Non
 
 
 @ways
-def test_a_route_function_that_raises_ends_the_run_with_its_error(system: System, way: str) -> None:
+def test_a_route_function_that_raises_ends_run_with_its_error(system: System, way: str) -> None:
     def broken(item: Item, reason: Exception) -> Item:
         raise LookupError("no way")
 

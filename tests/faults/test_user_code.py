@@ -244,7 +244,7 @@ def test_nonsense_is_named_and_ends_its_own_run(system: System, what: str, way: 
 
 
 @pytest.mark.parametrize("place", ["strategy.add", "key_fn", "weight_fn", "route", "request"])
-def test_what_blocks_holds_up_its_own_run_and_not_even_its_closing(
+def test_a_blocking_callback_holds_up_its_own_run_only(
     system: System, place: str, eventually: Callable[..., None]
 ) -> None:
     begun, let_go = threading.Event(), threading.Event()

@@ -15,7 +15,7 @@ DEADLINE = 5000
 
 @settings(max_examples=150, deadline=DEADLINE)
 @given(strategies.frames_input)
-def test_any_bytes_are_frames_or_a_protocol_error_however_they_are_cut(data: bytes) -> None:
+def test_any_bytes_are_frames_or_a_protocol_error(data: bytes) -> None:
     targets.frames(data)
 
 
@@ -38,7 +38,7 @@ def test_any_bytes_are_a_checked_tree_or_a_config_error(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("target", CORPUS)
-def test_what_the_coverage_guided_fuzzer_begins_with_keeps_the_promises(target: str) -> None:
+def test_what_coverage_guided_fuzzer_begins_with_keeps_promises(target: str) -> None:
     seeds = list(CORPUS[target]())
     assert len(seeds) >= 10
     for data in seeds:

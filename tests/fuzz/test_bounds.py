@@ -121,7 +121,7 @@ def test_no_configuration_takes_long() -> None:
     assert slow(calls, MOST_SECONDS_FOR_A_CONFIGURATION) == {}
 
 
-def test_what_is_announced_and_does_not_come_takes_little_memory() -> None:
+def test_what_is_announced_does_not_come_takes_little_memory() -> None:
     large = {name: peak(partial(decoded, bodies()[name])) for name in ANNOUNCING}
     assert {name: held for name, held in large.items() if held > MOST_FOR_ANNOUNCEMENTS} == {}
     large = {name: peak(partial(parsed, data, max(64, size))) for name, (data, size) in STREAMS.items()}

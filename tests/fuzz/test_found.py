@@ -35,7 +35,7 @@ ESCAPES = [
     "parser", [pyyaml.SafeLoader, *([pyyaml.CSafeLoader] if hasattr(pyyaml, "CSafeLoader") else [])]
 )
 @pytest.mark.parametrize("text", [*ESCAPES, "%YAML 1." + "9" * 5000 + "\n--- a"])
-def test_an_escape_that_is_no_character_is_a_config_error_with_either_parser(
+def test_an_escape_that_is_no_character_is_a_config_error(
     text: str, parser: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PyYAML's own scanner let ValueError and OverflowError through, and halves of characters."""
@@ -51,13 +51,13 @@ def test_an_escape_that_is_no_character_is_a_config_error_with_either_parser(
 @pytest.mark.parametrize(
     "record", [Ready(1, "3", "1", [1]), Ready(1, "3", "1", [{}]), Ready(True, "3", "1"), Hello([None])]
 )  # type: ignore[list-item]
-def test_a_field_of_another_type_than_it_says_is_a_protocol_error(record: Ready | Hello) -> None:
+def test_a_field_of_another_type_than_it_says_is_protocol_error(record: Ready | Hello) -> None:
     """A list of commands with a mapping in it got as far as the pool."""
     with pytest.raises(ProtocolError, match="body"):
         type(record).from_body(record.to_body())
 
 
-def test_what_a_worker_tells_of_itself_is_not_read_beyond_64_kib() -> None:
+def test_what_worker_tells_of_itself_is_not_read_beyond_64_kib() -> None:
     """It is read on the thread that serves all workers: 128 KiB of it, made for that, took it 2 s."""
     with pytest.raises(ProtocolError, match="bytes"):
         Failure.from_body(Failure("user", "A", "a" * MAX_TOLD).to_body())

@@ -29,7 +29,7 @@ def sources(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_read_and_files_that_do_not_parse_are_named_with_their_reasons(sources: Path) -> None:
+def test_a_folder_is_read_and_unparsable_files_are_named(sources: Path) -> None:
     done = demo(str(sources), "--workers", "2")
     table = done.stdout.splitlines()
     assert table[0] == f"Python files in {sources}"

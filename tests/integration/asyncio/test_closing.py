@@ -53,9 +53,7 @@ GATED_SOURCES: dict[str, Callable[[list[Any]], Any]] = {
 
 
 @pytest.mark.parametrize("source", GATED_SOURCES.values(), ids=GATED_SOURCES)
-def test_cancelling_the_task_drops_what_waits_at_once_and_lets_run_out_what_is_executed(
-    system: System, gates: Gates, source: Any
-) -> None:
+def test_cancelling_drops_what_waits_and_lets_the_rest_run_out(system: System, gates: Gates, source: Any) -> None:
     async def main() -> None:
         given = source([(0, gates["a"]), (1, gates["b"]), *((i, gates[i]) for i in range(2, 20))])
         task = asyncio.create_task(system.dispatch.arun(given, **GATED))
@@ -204,7 +202,7 @@ def test_a_stream_that_is_dropped_by_another_thread(system: System) -> None:
 
 
 @sources
-def test_a_loop_that_shuts_down_closes_the_streams_that_are_open_in_it(
+def test_a_loop_that_shuts_down_closes_its_open_streams(
     system: System, source: Any, eventually: Callable[..., None]
 ) -> None:
     kept = []
@@ -248,7 +246,7 @@ def test_a_closed_loop_ends_a_run_with_nothing_in_flight(
 
 @pytest.mark.parametrize("call", ["arun", "astream"])
 @pytest.mark.parametrize("source", GATED_SOURCES.values(), ids=GATED_SOURCES)
-def test_a_loop_that_is_closed_with_a_task_in_the_middle_of_a_run(
+def test_a_loop_that_is_closed_with_a_task_in_middle_of_a_run(
     system: System, gates: Gates, source: Any, call: str, eventually: Callable[..., None]
 ) -> None:
     """Not shut down, its tasks not cancelled: the next message for the run finds out that nobody will read it."""
@@ -301,7 +299,7 @@ def test_a_stream_that_is_dropped_when_its_loop_is_closed(
     eventually(lambda: is_free(system))
 
 
-def test_closing_is_repeatable_and_possible_before_and_after_the_run(system: System) -> None:
+def test_closing_is_repeatable_before_and_after_the_run(system: System) -> None:
     async def main() -> None:
         stream = system.dispatch.astream([1, 2], **DOUBLE)
         assert [item.payload async for item in stream] == [2, 4]

@@ -102,7 +102,7 @@ def test_other_strategies(system: System, source: Any, strategy: Any) -> None:
     assert sorted(item.payload for item in results) == list(range(0, 200, 2))
 
 
-def test_linger_sends_a_part_filled_batch_of_an_asynchronous_source(system: System) -> None:
+def test_linger_sends_part_filled_batch_of_asynchronous_source(system: System) -> None:
     async def main() -> Item:
         go_on = asyncio.Event()
 
@@ -208,7 +208,7 @@ def test_the_error_policies(system: System, source: Any) -> None:
 
 
 @pytest.mark.parametrize("source", [[1, 2, -3, 4], range(-3, 5000)], ids=["small", "large"])
-def test_a_route_function_that_raises_ends_the_run_with_the_cause(system: System, source: Any) -> None:
+def test_a_route_function_that_raises_ends_the_run_with_cause(system: System, source: Any) -> None:
     def route(item: Item, why: Exception) -> Item:
         raise SystemExit(3)
 
@@ -217,7 +217,7 @@ def test_a_route_function_that_raises_ends_the_run_with_the_cause(system: System
     assert isinstance(caught.value.reason, SystemExit)
 
 
-def test_results_that_cannot_be_unpacked_end_the_run_with_the_cause(system: System) -> None:
+def test_results_that_cannot_be_unpacked_end_the_run_with_cause(system: System) -> None:
     class Odd(SnakeBridge):
         def results(self, batch: Any, reply: Any) -> Any:
             raise LookupError("odd")
@@ -228,7 +228,7 @@ def test_results_that_cannot_be_unpacked_end_the_run_with_the_cause(system: Syst
     assert caught.value.unfinished == [0, 1]
 
 
-def test_wrong_options_are_told_at_the_call_and_nothing_is_pulled(system: System) -> None:
+def test_wrong_options_are_told_at_call_and_nothing_is_pulled(system: System) -> None:
     source = AsyncSource([1])
     with pytest.raises(UnknownOption, match="batch_size"):
         system.dispatch.astream(source, **DOUBLE, batchsize=3)
@@ -251,7 +251,7 @@ def test_the_sync_calls_say_what_takes_an_asynchronous_source(system: System) ->
             call(AsyncSource([1]), **DOUBLE)  # type: ignore[arg-type]
 
 
-def test_nothing_is_pulled_before_the_stream_is_iterated_and_statistics_tell_all_the_time(system: System) -> None:
+def test_nothing_is_pulled_before_the_stream_is_iterated(system: System) -> None:
     async def main() -> None:
         source = AsyncSource(range(100))
         stream = system.dispatch.astream(source, **DOUBLE, batch_size=10)

@@ -39,7 +39,7 @@ async def get(port: int, target: str) -> tuple[int, Any]:
             await writer.wait_closed()
 
 
-def test_a_service_answers_rightly_while_workers_are_killed_and_drains_at_sigterm(tmp_path: Path) -> None:
+def test_a_service_answers_while_workers_die_and_drains(tmp_path: Path) -> None:
     port_file = tmp_path / "port"
     service = subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "support" / "service.py"), str(port_file)],

@@ -25,7 +25,7 @@ WINDOWS = pytest.mark.parametrize(
 @WINDOWS
 @pytest.mark.parametrize("ordering", ["preserve", "as_completed"])
 @pytest.mark.parametrize("waits", [True, False], ids=["waits", "never waits"])
-def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_consumer(
+def test_a_slow_consumer_never_holds_more_than_the_window(
     system: System, max_in_flight: int, prefetch: int | None, batch_size: int, ordering: str, waits: bool
 ) -> None:
     window = (max_in_flight + (3 * max_in_flight if prefetch is None else prefetch)) * batch_size
@@ -76,7 +76,7 @@ def test_a_sync_source_never_exceeds_the_window_either(system: System) -> None:
     assert most == 12
 
 
-def test_a_pulled_item_is_on_its_way_before_the_next_is_asked_for(system: System) -> None:
+def test_a_pulled_item_is_on_its_way_before_next_is_asked_for(system: System) -> None:
     """A source whose next item depends on the result of the last: with anything held back it would hang."""
 
     async def main() -> list[int]:
@@ -97,7 +97,7 @@ def test_a_pulled_item_is_on_its_way_before_the_next_is_asked_for(system: System
     assert asyncio.run(asyncio.wait_for(main(), 20)) == [2**i for i in range(1, 11)]
 
 
-def test_an_asynchronous_source_sees_the_context_of_the_task_that_reads(system: System) -> None:
+def test_an_asynchronous_source_sees_context_of_task_that_reads(system: System) -> None:
     import contextvars
 
     name = contextvars.ContextVar("name", default="nobody")
@@ -148,7 +148,7 @@ def test_an_exception_of_the_source_comes_after_what_it_gave(system: System, err
     assert failure.unfinished == []
 
 
-def test_a_source_that_is_no_asynchronous_iterator_ends_the_run_with_the_cause(system: System) -> None:
+def test_a_source_that_is_no_async_iterator_ends_the_run(system: System) -> None:
     class Source:
         def __aiter__(self) -> Any:
             return 7
@@ -158,7 +158,7 @@ def test_a_source_that_is_no_asynchronous_iterator_ends_the_run_with_the_cause(s
     assert isinstance(caught.value.reason, TypeError)
 
 
-def test_a_keyboard_interrupt_in_the_source_ends_the_run_and_reaches_the_loop(system: System) -> None:
+def test_keyboard_interrupt_in_source_ends_run_and_reaches_loop(system: System) -> None:
     async def source() -> AsyncIterator[int]:
         yield 1
         raise KeyboardInterrupt
@@ -167,7 +167,7 @@ def test_a_keyboard_interrupt_in_the_source_ends_the_run_and_reaches_the_loop(sy
         asyncio.run(system.dispatch.arun(source(), **DOUBLE, batch_size=1))
 
 
-def test_a_strategy_that_raises_names_what_it_was_given_and_what_it_was_not(system: System) -> None:
+def test_a_strategy_that_raises_names_what_it_was_given(system: System) -> None:
     class Picky(Strategy):
         def add(self, item: Item) -> list[list[Item]]:
             if item.payload == 3:
@@ -193,7 +193,7 @@ def test_a_strategy_that_raises_names_what_it_was_given_and_what_it_was_not(syst
 # --- the end of a source
 
 
-def test_the_iterator_that_the_run_made_is_closed_whatever_ends_it(system: System) -> None:
+def test_the_iterator_that_run_made_is_closed_whatever_ends_it(system: System) -> None:
     async def main() -> None:
         dispatch = system.dispatch
         ended = AsyncSource(range(10))
@@ -221,7 +221,7 @@ def test_the_iterator_that_the_run_made_is_closed_whatever_ends_it(system: Syste
     asyncio.run(main())
 
 
-def test_a_source_that_waits_for_ever_is_cancelled_where_it_waits(system: System) -> None:
+def test_source_that_waits_for_ever_is_cancelled_where_it_waits(system: System) -> None:
     async def main() -> None:
         where: list[str] = []
 
@@ -241,7 +241,7 @@ def test_a_source_that_waits_for_ever_is_cancelled_where_it_waits(system: System
     asyncio.run(main())
 
 
-def test_an_iterator_that_the_caller_made_is_not_closed_and_can_be_gone_on_with(system: System) -> None:
+def test_a_callers_iterator_is_not_closed_and_can_go_on(system: System) -> None:
     class Numbers:
         """Not a generator: being cancelled does not end it."""
 
@@ -269,7 +269,7 @@ def test_an_iterator_that_the_caller_made_is_not_closed_and_can_be_gone_on_with(
     asyncio.run(main())
 
 
-def test_a_source_whose_closing_fails_is_told_to_the_loop_and_the_results_stand(system: System) -> None:
+def test_a_source_whose_closing_fails_leaves_the_results(system: System) -> None:
     class Numbers:
         def __aiter__(self) -> Any:
             class Iterator:
@@ -299,7 +299,7 @@ def test_a_source_whose_closing_fails_is_told_to_the_loop_and_the_results_stand(
     assert [str(error) for error in asyncio.run(main())] == ["cannot close"]
 
 
-def test_a_source_that_ignores_its_cancellation_holds_up_its_run_for_the_grace_and_no_longer(system: System) -> None:
+def test_a_source_that_ignores_cancellation_costs_the_grace(system: System) -> None:
     async def main() -> float:
         let_go = asyncio.Event()
 
@@ -323,7 +323,7 @@ def test_a_source_that_ignores_its_cancellation_holds_up_its_run_for_the_grace_a
     assert 1 < asyncio.run(main()) < 10
 
 
-def test_the_window_is_shared_fairly_by_many_runs_with_asynchronous_sources(
+def test_runs_with_asynchronous_sources_share_the_window_fairly(
     system: System, gates: Gates, eventually: Callable[..., None]
 ) -> None:
     async def main() -> list[list[Item]]:

@@ -102,7 +102,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(slow: dict[str, PoolSpec], tmp
     asyncio.run(main())
 
 
-def test_a_stop_goes_to_its_end_when_the_task_is_cancelled_meanwhile(tmp_path: Path) -> None:
+def test_stop_goes_to_its_end_when_task_is_cancelled_meanwhile(tmp_path: Path) -> None:
     system = System({"default": PoolSpec(size=1, path=[FUNCTIONS], shutdown=0.5)})
 
     async def use(inside: asyncio.Future[int]) -> None:
@@ -180,7 +180,7 @@ def test_runs_under_way_end_with_the_system(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_batch_that_takes_too_long_and_a_worker_that_dies_are_the_same_errors_as_in_a_sync_run(
+def test_timeouts_and_deaths_are_same_errors_as_in_sync_runs(
     tmp_path: Path,
 ) -> None:
     async def main() -> tuple[Any, Any]:
@@ -214,7 +214,7 @@ def test_a_drain_lets_runs_finish_and_takes_no_new_ones(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_the_default_system_is_started_on_first_use_without_blocking_the_loop(tmp_path: Path) -> None:
+def test_the_default_system_starts_without_blocking_the_loop(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """

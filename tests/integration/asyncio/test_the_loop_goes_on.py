@@ -67,7 +67,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_other_tasks_have_their_turn_while_results_are_there_all_the_time(
+def test_other_tasks_have_their_turn_while_results_are_there(
     system: System, source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 5  # at the clock, until a turn is over
@@ -119,7 +119,7 @@ def test_a_sync_source_that_blocks_holds_up_its_own_run_only(system: System) -> 
     asyncio.run(main())
 
 
-def test_a_source_that_is_stuck_when_its_run_fails_is_waited_for_without_blocking(system: System) -> None:
+def test_a_stuck_source_is_waited_for_without_blocking(system: System) -> None:
     let_go = threading.Event()
 
     def source() -> Iterator[int]:
@@ -155,7 +155,7 @@ def test_a_run_that_waits_for_a_worker_holds_up_nobody(system: System, gates: Ga
     asyncio.run(main())
 
 
-def test_a_strategy_for_a_large_source_is_called_in_a_thread_of_the_run(system: System) -> None:
+def test_a_strategy_for_large_source_is_called_in_thread_of_run(system: System) -> None:
     class Noting(Strategy):
         """One by one."""
 

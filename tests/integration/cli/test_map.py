@@ -36,7 +36,7 @@ def test_the_installed_program_does_the_same(here: Path) -> None:
     assert done.stdout == b"-1\n"
 
 
-def test_without_each_the_function_takes_a_list_and_order_is_kept(cli: Cli) -> None:
+def test_without_each_function_takes_a_list_and_order_is_kept(cli: Cli) -> None:
     done = cli("map", "work:double", "--batch-size", "7", "--workers", "2", given=numbers(1000))
     assert done.code == 0
     assert done.values == [2 * number for number in range(1000)]
@@ -130,14 +130,14 @@ def test_an_input_that_kills_its_worker_is_left_out_alone(cli: Cli, here: Path) 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("count", [3, 40_000])
-def test_results_that_could_not_be_written_are_not_told_as_results(cli: Cli, count: int) -> None:
+def test_results_that_were_not_written_are_not_counted(cli: Cli, count: int) -> None:
     done = cli("map", "operator:neg", "--each", "-o", "/dev/full", given=numbers(count))
     assert done.code == 1
     assert "/dev/full: No space left on device" in done.err
     assert re.match(r"slither-actors: failed: 0 results, [0-9,]+ not written in ", done.summary)
 
 
-def test_retries_that_are_used_up_fail_the_run_unless_errors_have_a_place(cli: Cli) -> None:
+def test_retries_used_up_fail_run_unless_errors_have_a_place(cli: Cli) -> None:
     done = cli("map", "work:no_negatives", "--on-error", "retry:2", given="-1\n")
     assert (done.code, done.out) == (1, "")
     assert "1 retry" in done.summary
@@ -180,7 +180,7 @@ def test_a_result_that_is_not_json_is_a_failure_of_its_input(cli: Cli, here: Pat
 
 
 @pytest.mark.parametrize("target", ["nowhere:function", "work:missing", "work:double.missing"])
-def test_a_function_that_cannot_be_imported_fails_at_once_with_the_reason(cli: Cli, target: str) -> None:
+def test_a_function_that_cannot_be_imported_fails_at_once(cli: Cli, target: str) -> None:
     done = cli("map", target, "--on-error", "skip", given="1\n")
     assert (done.code, done.out) == (1, "")
     assert "nowhere" in done.err or "missing" in done.err

@@ -150,7 +150,7 @@ def test_the_input_that_ended_the_run_is_named_counted_and_kept(
     assert record["error"]["type"].removeprefix("builtins.") == kind
 
 
-def test_of_several_that_fail_alone_the_one_whose_reason_is_known_is_kept(cli: Cli, here: Path) -> None:
+def test_of_several_failures_the_known_reason_is_kept(cli: Cli, here: Path) -> None:
     done = cli("map", "more:raises", "--each", "--errors", "bad", given="7\n8\n")
     assert "slither-actors: line 1 failed: ValueError: no: 7" in done.err
     assert done.summary.startswith("slither-actors: failed: 0 results, 1 failed, 1 unfinished in ")
@@ -165,7 +165,7 @@ def test_of_a_batch_that_ended_the_run_every_line_is_kept(cli: Cli, here: Path) 
     assert [(record["line"], record["input"]) for record in records(here)] == [(4, 4), (5, 0)]
 
 
-def test_a_function_that_cannot_be_loaded_is_no_failure_of_an_input(cli: Cli, here: Path) -> None:
+def test_function_that_cannot_be_loaded_is_no_failure_of_input(cli: Cli, here: Path) -> None:
     done = cli("map", "nowhere:f", "--errors", "bad", given="1\n2\n")
     assert done.summary.startswith("slither-actors: failed: 0 results, 2 unfinished in ")
     assert records(here) == []

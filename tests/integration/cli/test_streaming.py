@@ -171,7 +171,7 @@ def run_on(terminal: tuple[int, int], here: Path, term: str) -> str:
     return shown
 
 
-def test_a_terminal_shows_how_far_it_is_on_one_line_and_then_the_summary(terminal: tuple[int, int], here: Path) -> None:
+def test_a_terminal_shows_progress_on_one_line_then_the_summary(terminal: tuple[int, int], here: Path) -> None:
     shown = run_on(terminal, here, "xterm")
     drawn = shown.split("\r")
     moving = [line for line in drawn if re.search(r"\d+% .* done .* in flight", line)]

@@ -80,7 +80,7 @@ def test_among_the_results_it_is_that_items_error(system: System, kind: str, how
     assert [item.payload for item in results] == ["a", kind, "b", "c"]
 
 
-def test_raised_while_results_are_looked_at_it_is_the_batchs_error(system: System) -> None:
+def test_raised_while_results_are_looked_at_it_is_batchs_error(system: System) -> None:
     results = run(system, ["panic", "b"], function="hidden")
     assert all(isinstance(item.meta["error"], WorkerError) for item in results)
     assert "because of panic" in results[0].meta["error"].message

@@ -57,7 +57,7 @@ def test_leaving_the_with_block(system: System, source: Any) -> None:
 
 
 @pytest.mark.parametrize("lazy", [True, False])
-def test_what_has_come_and_was_not_taken_when_it_is_closed_is_dropped(system: System, lazy: bool) -> None:
+def test_results_that_were_not_taken_at_closing_are_dropped(system: System, lazy: bool) -> None:
     given = range(100)
     stream = system.dispatch.stream((x for x in given) if lazy else given, **DOUBLE)
     items = iter(stream)
@@ -71,7 +71,7 @@ def test_what_has_come_and_was_not_taken_when_it_is_closed_is_dropped(system: Sy
 
 
 @pytest.mark.parametrize("lazy", [True, False])
-def test_a_stream_that_was_interrupted_does_not_look_like_one_at_its_end(
+def test_an_interrupted_stream_does_not_look_ended(
     system: System, gates: Gates, monkeypatch: pytest.MonkeyPatch, lazy: bool
 ) -> None:
     class Alarm(Exception):
@@ -97,7 +97,7 @@ def test_a_stream_that_was_interrupted_does_not_look_like_one_at_its_end(
         list(stream)
 
 
-def test_a_second_thread_that_iterates_is_refused_and_the_first_notices_nothing(system: System, gates: Gates) -> None:
+def test_a_second_iterating_thread_is_refused(system: System, gates: Gates) -> None:
     given = [(0, gates["shut"]), *range(1, 10)]
     stream = system.dispatch.stream(given, **GATED)
     with ThreadPoolExecutor(1) as threads:
@@ -150,7 +150,7 @@ def test_the_thread_of_the_consumer_dies(system: System, source: Any) -> None:
     assert not thread.is_alive()
 
 
-def test_closing_is_repeatable_and_possible_before_and_after_the_run(system: System) -> None:
+def test_closing_is_repeatable_before_and_after_the_run(system: System) -> None:
     stream = system.dispatch.stream([1, 2], **DOUBLE)
     assert [item.payload for item in stream] == [2, 4]
     stream.close()
@@ -171,7 +171,7 @@ def test_closing_from_another_thread_wakes_the_consumer(system: System, gates: G
     gates.open("shut")
 
 
-def test_what_waits_in_the_pipe_is_cancelled_and_what_is_executed_runs_out(
+def test_what_waits_is_cancelled_and_what_is_executed_runs_out(
     system: System, gates: Gates, eventually: Callable[..., None]
 ) -> None:
     # Short batches first, so that more than one is put into a pipe.
@@ -197,7 +197,7 @@ def test_what_waits_in_the_pipe_is_cancelled_and_what_is_executed_runs_out(
     assert [i for i in range(61, 80) if gates.begun(i)] == []
 
 
-def test_a_source_that_blocks_for_ever_does_not_keep_close_from_returning(
+def test_a_source_that_blocks_does_not_block_close(
     system: System, eventually: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     let_go = threading.Event()
@@ -216,7 +216,7 @@ def test_a_source_that_blocks_for_ever_does_not_keep_close_from_returning(
     let_go.set()
 
 
-def test_the_generator_that_the_run_made_is_closed_when_the_run_is(system: System) -> None:
+def test_the_generator_that_the_run_made_is_closed_when_run_is(system: System) -> None:
     closed = threading.Event()
 
     class Source:

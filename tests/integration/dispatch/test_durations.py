@@ -72,7 +72,7 @@ def test_an_inline_executors_batches_have_theirs(system: System, eventually: Eve
     assert min(took) > 0
 
 
-def test_a_batch_that_was_killed_has_the_time_that_it_was_waited_for(eventually: Eventually) -> None:
+def test_batch_that_was_killed_has_time_that_it_was_waited_for(eventually: Eventually) -> None:
     with System({"default": PoolSpec(size=1, path=[FUNCTIONS])}) as system:
         (took,) = durations(
             system,

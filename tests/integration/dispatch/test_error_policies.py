@@ -65,9 +65,7 @@ def has_heard(events: list[telemetry.Event], system: System) -> None:
 
 @sources
 @orderings
-def test_halt_names_reason_and_batch_and_every_item_is_a_result_or_unfinished(
-    system: System, source: Any, ordering: str
-) -> None:
+def test_halt_names_each_item_as_a_result_or_unfinished(system: System, source: Any, ordering: str) -> None:
     given = list(range(200))
     given[77] = -77
     with pytest.raises(DispatchError) as caught:
@@ -110,9 +108,7 @@ def test_the_lowest_failed_index_wins_with_preserve(system: System, gates: Gates
 
 
 @sources
-def test_with_preserve_earlier_batches_are_finished_before_halt_raises(
-    system: System, gates: Gates, source: Any
-) -> None:
+def test_with_preserve_halt_finishes_earlier_batches_first(system: System, gates: Gates, source: Any) -> None:
     given = [(0, gates["slow"]), -1, 2, 3, 4, 5, 6, 7]
     with ThreadPoolExecutor(1) as threads:
         stream = system.dispatch.stream(source(given), **FAIL, batch_size=1, max_in_flight=2, prefetch=2)
@@ -137,7 +133,7 @@ def test_halt_as_completed_does_not_wait_for_others(system: System, gates: Gates
 
 
 @sources
-def test_halt_of_a_stream_has_partial_results_that_were_not_yielded(system: System, gates: Gates, source: Any) -> None:
+def test_halt_of_a_stream_has_results_that_were_not_yielded(system: System, gates: Gates, source: Any) -> None:
     given = [0, 1, (-2, gates["failing"]), 3]
     with system.dispatch.stream(source(given), **FAIL, batch_size=1, max_in_flight=2) as stream:
         assert [next(stream).id, next(stream).id] == [0, 1]
@@ -151,7 +147,7 @@ def test_halt_of_a_stream_has_partial_results_that_were_not_yielded(system: Syst
 
 
 @pytest.mark.parametrize("on_error", ["halt", "skip", Retry(5, backoff=0), Route(lambda item, reason: item)])
-def test_a_function_that_cannot_be_loaded_ends_the_run_whatever_the_policy(system: System, on_error: Any) -> None:
+def test_a_function_that_cannot_be_loaded_ends_the_run(system: System, on_error: Any) -> None:
     for module, function, text in [
         ("no_such_module", "f", "ModuleNotFoundError"),
         ("tasks", "no_such_function", "no_such_function"),
@@ -166,14 +162,14 @@ def test_a_function_that_cannot_be_loaded_ends_the_run_whatever_the_policy(syste
 
 
 @pytest.mark.parametrize("function", ["one_too_few", "none_at_all"])
-def test_another_number_of_results_is_an_error_and_never_a_silent_drop(system: System, function: str) -> None:
+def test_another_number_of_results_is_never_a_silent_drop(system: System, function: str) -> None:
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(range(4), module="tasks", function=function)
     assert isinstance(caught.value.reason, UnexpectedResponse)
     assert caught.value.unfinished == [0, 1, 2, 3]
 
 
-def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch_and_the_worker_lives(system: System) -> None:
+def test_a_result_without_a_form_fails_its_batch_only(system: System) -> None:
     before = {pid for _ in range(8) for pid in payloads(system.dispatch.run([0], module="tasks", function="pids"))}
     results = system.dispatch.run(range(3), module="tasks", function="unsendable", on_error="skip")
     assert all("object" in str(item.meta["error"]) for item in results)
@@ -186,9 +182,7 @@ def test_a_result_that_cannot_be_encoded_is_an_error_of_its_batch_and_the_worker
 
 @sources
 @orderings
-def test_skip_yields_the_items_of_a_failed_batch_unchanged_with_their_error(
-    system: System, source: Any, ordering: str
-) -> None:
+def test_skip_yields_failed_items_unchanged_with_their_error(system: System, source: Any, ordering: str) -> None:
     given: list[Any] = [Item(i, -i if i % 10 == 5 else i, {"mine": i}) for i in range(100)]
     results = system.dispatch.run(source(given), **FAIL, batch_size=3, on_error="skip", ordering=ordering)
     assert sorted(ids(results)) == list(range(100))
@@ -224,7 +218,7 @@ def test_route_yields_what_its_function_returns(system: System, source: Any, ord
 
 
 @sources
-def test_a_route_function_that_gives_no_item_is_an_error_of_the_run(system: System, source: Any) -> None:
+def test_a_route_function_that_gives_no_item_is_an_error_of_run(system: System, source: Any) -> None:
     with pytest.raises(DispatchError, match="the route function gave None for item 1, not an Item") as caught:
         system.dispatch.run(source([0, -1, 2]), **FAIL, batch_size=1, on_error=Route(lambda item, reason: None))  # type: ignore[arg-type, return-value]
     assert isinstance(caught.value.reason, TypeError)
@@ -235,9 +229,7 @@ def test_a_route_function_that_gives_no_item_is_an_error_of_the_run(system: Syst
 
 
 @sources
-def test_retry_executes_again_until_it_works_on_another_worker_if_one_is_ready(
-    system: System, tmp_path: Path, source: Any
-) -> None:
+def test_retry_prefers_another_worker_if_one_is_ready(system: System, tmp_path: Path, source: Any) -> None:
     log = tmp_path / "log"
     results = system.dispatch.run(
         source([(str(log), 1)]), module="tasks", function="log_and_fail_all", on_error=Retry(3, backoff=0.01)
@@ -285,9 +277,7 @@ def test_what_follows_the_last_attempt_may_be_skip_or_a_route(system: System, tm
 
 @sources
 @orderings
-def test_batches_that_are_retried_keep_the_order_and_nothing_is_lost(
-    system: System, tmp_path: Path, source: Any, ordering: str
-) -> None:
+def test_batches_that_are_retried_keep_the_order(system: System, tmp_path: Path, source: Any, ordering: str) -> None:
     given = [(str(tmp_path / f"log{i}"), i % 3) for i in range(60)]
     results = system.dispatch.run(
         source(given),
@@ -322,7 +312,7 @@ def test_split_finds_the_one_item_that_fails_in_few_failures(
 
 
 @sources
-def test_an_item_that_cannot_be_encoded_is_named_with_its_path_and_not_retried(
+def test_an_item_without_a_form_is_named_and_not_retried(
     system: System, source: Any, failures: list[telemetry.Event]
 ) -> None:
     given: list[Any] = [Item(f"id{i}", {"a": [i]}) for i in range(8)]
@@ -338,7 +328,7 @@ def test_an_item_that_cannot_be_encoded_is_named_with_its_path_and_not_retried(
 
 
 @sources
-def test_with_split_the_item_that_cannot_be_encoded_goes_to_the_policy_alone(system: System, source: Any) -> None:
+def test_with_split_the_item_without_a_form_fails_alone(system: System, source: Any) -> None:
     given: list[Any] = [float(i) for i in range(16)]
     given[11] = object()
     results = system.dispatch.run(
@@ -361,7 +351,7 @@ ALONE = pytest.mark.parametrize(
 @sources
 @orderings
 @ALONE
-def test_items_that_fail_alone_go_to_the_policy_and_their_siblings_are_results(
+def test_items_that_fail_alone_leave_their_siblings_results(
     system: System, source: Any, ordering: str, options: Any
 ) -> None:
     given = [-i if i % 4 == 1 else i for i in range(50)]
@@ -382,7 +372,7 @@ def test_items_that_fail_alone_go_to_the_policy_and_their_siblings_are_results(
 @sources
 @orderings
 @ALONE
-def test_a_batch_of_which_every_item_fails_alone_is_skipped_item_by_item(
+def test_a_batch_whose_items_all_fail_is_skipped_item_by_item(
     system: System, source: Any, ordering: str, options: Any
 ) -> None:
     results = system.dispatch.run(source([-1, -2, -3]), module="tasks", **options, on_error="skip", ordering=ordering)
@@ -411,7 +401,7 @@ def test_items_that_fail_alone_may_be_routed(system: System, source: Any, orderi
 @sources
 @orderings
 @ALONE
-def test_halt_on_an_item_that_fails_alone_keeps_the_results_before_it(
+def test_halt_on_item_that_fails_alone_keeps_results_before_it(
     system: System, source: Any, ordering: str, options: Any
 ) -> None:
     given = [-i if i == 21 else i for i in range(24)]
@@ -457,14 +447,12 @@ def test_only_the_items_that_failed_alone_are_executed_again(
 
 
 @sources
-def test_a_batch_of_an_adapters_command_that_fails_goes_to_the_policy(system: System, source: Any) -> None:
+def test_a_batch_of_adapters_command_that_fails_goes_to_policy(system: System, source: Any) -> None:
     results = system.dispatch.run(source([1, 2]), command="refuse", on_error="skip")
     assert [item.meta["error"].type for item in results] == ["LookupError"] * 2
 
 
-def test_items_that_failed_alone_are_not_split_again_and_keep_their_attempt(
-    system: System, failures: list[telemetry.Event]
-) -> None:
+def test_items_that_failed_alone_are_not_split_again(system: System, failures: list[telemetry.Event]) -> None:
     given = [1, -2, 3, -4, -5, 6]
     policy = Retry(max_attempts=2, backoff=0.001, split=True, then="skip")
     results = system.dispatch.run(
@@ -476,7 +464,7 @@ def test_items_that_failed_alone_are_not_split_again_and_keep_their_attempt(
     assert [event.metadata["attempt"] for event in failures] == [1, 2]
 
 
-def test_a_function_that_is_misspelt_is_told_once_with_the_one_that_was_meant(system: System) -> None:
+def test_a_misspelt_function_is_named_once_with_the_right_one(system: System) -> None:
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([1], module="tasks", function="doubel")
     assert str(caught.value) == (

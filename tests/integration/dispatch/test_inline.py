@@ -148,9 +148,7 @@ def test_another_number_of_items_or_other_things_are_an_error(system: System, la
 
 @sources
 @orderings
-def test_a_batch_over_its_timeout_fails_and_what_it_gives_later_is_dropped(
-    system: System, lazy: bool, ordering: str
-) -> None:
+def test_batch_over_its_timeout_fails_and_its_reply_is_dropped(system: System, lazy: bool, ordering: str) -> None:
     let_go = threading.Event()
     slow = Inline(lambda x: let_go.wait(30) and x if x == 1 else x)
     results = system.dispatch.run(
@@ -195,7 +193,7 @@ def test_a_pool_has_no_meaning_for_it(system: System) -> None:
         system.dispatch.stream([1], executor=Inline(lambda x: x), pool="default")
 
 
-def test_closing_a_stream_ends_the_threads_once_user_code_lets_them(system: System) -> None:
+def test_closing_a_stream_ends_threads_once_user_code_lets_them(system: System) -> None:
     let_go, begun = threading.Event(), threading.Event()
 
     def function(payload: int) -> int:

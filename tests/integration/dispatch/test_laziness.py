@@ -71,7 +71,7 @@ WINDOWS = pytest.mark.parametrize(
 
 @ORDERINGS
 @WINDOWS
-def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_consumer(
+def test_a_slow_consumer_never_holds_more_than_the_window(
     system: System, ordering: str, max_in_flight: int, prefetch: int | None, batch_size: int, eventually: Any
 ) -> None:
     window = (max_in_flight + (3 * max_in_flight if prefetch is None else prefetch)) * batch_size
@@ -87,7 +87,7 @@ def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_cons
 
 @ORDERINGS
 @WINDOWS
-def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_first_batch(
+def test_a_slow_first_batch_never_holds_more_than_the_window(
     system: System, gates: Gates, ordering: str, max_in_flight: int, prefetch: int | None, batch_size: int
 ) -> None:
     window = (max_in_flight + (3 * max_in_flight if prefetch is None else prefetch)) * batch_size
@@ -114,7 +114,7 @@ def test_items_pulled_and_not_delivered_never_exceed_the_window_with_a_slow_firs
     [WeightedBatch(lambda item: 1, 8, batch_size=4), KeyPartition(lambda item: item.id % 7, 4)],
     ids=lambda strategy: type(strategy).__name__,
 )
-def test_the_window_holds_for_other_strategies_with_a_batch_size(system: System, strategy: Any) -> None:
+def test_window_holds_for_other_strategies_with_a_batch_size(system: System, strategy: Any) -> None:
     source = Source(itertools.count())
     with system.dispatch.stream(source, **DOUBLE, strategy=strategy, max_in_flight=2, prefetch=3) as stream:
         assert [item.id for item in itertools.islice(source.consume(stream), 300)] == list(range(300))
@@ -155,7 +155,7 @@ def blocking() -> Iterator[Callable[[int], Blocking]]:
 
 @ORDERINGS
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_the_first_result_waits_for_no_more_than_the_first_batch(
+def test_the_first_result_waits_for_no_more_than_first_batch(
     system: System, blocking: Callable[[int], Blocking], ordering: str, batch_size: int
 ) -> None:
     source = blocking(batch_size)
@@ -185,9 +185,7 @@ def test_linger_sends_a_batch_that_is_part_filled(
 
 
 @ORDERINGS
-def test_a_slow_first_batch_with_prefetch_0_does_not_stop_the_other_worker(
-    system: System, gates: Gates, ordering: str
-) -> None:
+def test_a_slow_batch_with_prefetch_0_leaves_the_other_worker(system: System, gates: Gates, ordering: str) -> None:
     source = Source([(0, gates["slow"]), (1, gates["other"]), 2])
     with system.dispatch.stream(
         source, module="tasks", function="through_gates", batch_size=1, max_in_flight=2, prefetch=0, ordering=ordering
@@ -217,7 +215,7 @@ def test_a_source_that_raises_is_told_after_all_that_was_pulled(system: System, 
     assert caught.value.partial_results == []
 
 
-def test_a_source_that_raises_in_a_run_leaves_all_results_in_the_error(system: System) -> None:
+def test_source_that_raises_in_run_leaves_all_results_in_error(system: System) -> None:
     def source() -> Iterator[int]:
         yield from range(10)
         raise LookupError
@@ -253,7 +251,7 @@ def test_an_endless_source_streams_on(system: System, source: Any) -> None:
         assert sum(item.payload for item in itertools.islice(stream, 20_000)) == 20_000 * 19_999
 
 
-def test_an_endless_iterator_is_not_closed_but_a_generator_that_the_run_made_is(system: System) -> None:
+def test_a_callers_iterator_stays_open_runs_generator_does_not(system: System) -> None:
     source = Source(itertools.count())
     mine = iter(source)
     with system.dispatch.stream(mine, **DOUBLE) as stream:
@@ -287,7 +285,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_pulling_stops_at_the_byte_budget_also_far_below_the_window(
+def test_pulling_stops_at_the_byte_budget_also_far_below_window(
     system: System, gates: Gates, eventually: Callable[..., None], strategy: dict[str, Any], asynchronous: bool
 ) -> None:
     size, limit = 10_000, 100_000
@@ -335,7 +333,7 @@ def test_pulling_stops_at_the_byte_budget_also_far_below_the_window(
             assert asked.result(20).id == 0
 
 
-def test_with_a_byte_budget_of_one_batch_one_batch_is_under_way_at_a_time(system: System, gates: Gates) -> None:
+def test_a_byte_budget_of_one_batch_admits_one_at_a_time(system: System, gates: Gates) -> None:
     given = [(b"x" * 1000, gates[i]) for i in range(4)]
     with system.dispatch.stream(
         (entry for entry in given),

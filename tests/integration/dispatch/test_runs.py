@@ -52,7 +52,7 @@ def test_as_completed_gives_each_item_once(system: System, source: Any) -> None:
 
 
 @sources
-def test_items_keep_id_meta_and_route_and_mix_with_bare_payloads(system: System, source: Any) -> None:
+def test_items_keep_id_meta_and_route_beside_bare_payloads(system: System, source: Any) -> None:
     given = [Item("a", 1, {"k": 1}, "elsewhere"), 2, Item("b", 3)]
     results = system.dispatch.run(source(given), module="tasks", function="double", batch_size=2)
     assert [(item.id, item.payload, dict(item.meta), item.route) for item in results] == [
@@ -63,7 +63,7 @@ def test_items_keep_id_meta_and_route_and_mix_with_bare_payloads(system: System,
 
 
 @sources
-def test_items_with_the_same_id_come_out_as_often_as_they_went_in(system: System, source: Any) -> None:
+def test_items_with_same_id_come_out_as_often_as_they_went_in(system: System, source: Any) -> None:
     given = [Item("same", i) for i in range(100)]
     for strategy in (FixedBatch(7), WeightedBatch(max_weight=5)):
         results = system.dispatch.run(source(given), module="tasks", function="double", strategy=strategy)
@@ -98,7 +98,7 @@ def test_a_command_of_the_adapter_serves_batches(system: System) -> None:
     assert payloads(results) == [10 * i for i in range(10)]
 
 
-def test_unknown_commands_and_pools_are_refused_at_the_call_and_name_the_known_ones(system: System) -> None:
+def test_unknown_commands_and_pools_name_the_known_ones(system: System) -> None:
     with pytest.raises(UnknownCommand, match="score"):
         system.dispatch.stream([1], command="scroe")
     with pytest.raises(UnknownPool, match="default"):
@@ -116,7 +116,7 @@ def test_call_batch_sends_one_batch_as_it_is(system: System) -> None:
 
 
 @sources
-def test_preserve_holds_back_what_is_early_and_as_completed_does_not(system: System, gates: Gates, source: Any) -> None:
+def test_preserve_holds_back_what_is_early(system: System, gates: Gates, source: Any) -> None:
     given = [(0, gates["first"]), 1, 2, 3]
     common: dict[str, Any] = {"module": "tasks", "function": "through_gates", "batch_size": 1, "max_in_flight": 2}
     with system.dispatch.stream(source(given), ordering="as_completed", prefetch=2, **common) as stream:
@@ -159,7 +159,7 @@ def test_weighted_batches_are_closed_by_weight(system: System, source: Any, orde
 
 
 @sources
-def test_key_partition_of_the_whole_input_gives_results_by_key_then_input_order(system: System, source: Any) -> None:
+def test_key_partition_gives_results_by_key_then_input_order(system: System, source: Any) -> None:
     results = system.dispatch.run(
         source(range(100)), module="tasks", function="double", strategy=KeyPartition, key_fn=lambda item: -(item.id % 3)
     )
@@ -212,7 +212,7 @@ def test_key_partition_with_a_batch_size_works_on_endless_input(
         assert got == list(range(300))
 
 
-def test_key_partition_with_prefetch_0_and_more_keys_than_places_does_not_stall(system: System) -> None:
+def test_key_partition_with_prefetch_0_does_not_stall(system: System) -> None:
     results = system.dispatch.run(
         lazily(range(50)),
         module="tasks",
@@ -295,7 +295,7 @@ class Inventing(Losing):
 
 @sources
 @pytest.mark.parametrize("strategy", [Losing, Doubling, Inventing])
-def test_a_strategy_that_loses_doubles_or_invents_an_item_is_named_with_its_id(
+def test_a_strategy_that_loses_or_invents_an_item_is_named(
     system: System, source: Any, strategy: type[Strategy]
 ) -> None:
     with pytest.raises(DispatchError) as caught:
@@ -323,14 +323,14 @@ class Tagging:
 
 
 @sources
-def test_an_own_remote_executor_says_what_is_sent_and_what_comes_back(system: System, source: Any) -> None:
+def test_an_own_remote_executor_says_what_is_sent_and_returned(system: System, source: Any) -> None:
     results = system.dispatch.run(
         source(range(9)), executor=Tagging, tag=7, batch_size=3, context=Context.new(session_id="tagged")
     )
     assert payloads(results) == [(7, i * (10 if i // 3 == 1 else 2)) for i in range(9)]
 
 
-def test_a_remote_executor_that_gives_another_number_of_items_ends_the_run(system: System) -> None:
+def test_a_remote_executor_with_a_wrong_count_ends_the_run(system: System) -> None:
     class Short(SnakeBridge):
         def results(self, batch: Sequence[Item], reply: Any) -> Iterable[Item]:
             return list(super().results(batch, reply))[1:]
@@ -405,7 +405,7 @@ def test_max_in_flight_bounds_the_workers_that_a_run_occupies(system: System, ga
         assert ids(results.result(20)) == [0, 1, 2, 3]
 
 
-def test_a_session_finds_its_store_again_and_another_one_does_not(system: System) -> None:
+def test_session_finds_its_store_again_and_another_one_does_not(system: System) -> None:
     mine, other = Context.new(session_id="mine"), Context.new(session_id="other")
 
     def count(context: Context | None) -> list[Any]:

@@ -58,7 +58,7 @@ def one_worker(**spec: Any) -> System:
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_worker_that_cannot_start_fails_the_start_with_the_reason(
+def test_a_worker_that_cannot_start_fails_the_start_with_reason(
     spec: dict[str, Any], error: type[Exception], text: str, size: int
 ) -> None:
     system = System({"good": PoolSpec(size=1), "bad": PoolSpec(size=size, path=[FUNCTIONS], **spec)})
@@ -77,7 +77,7 @@ def test_a_worker_that_cannot_start_fails_the_start_with_the_reason(
         system.start()
 
 
-def test_a_worker_that_is_never_ready_fails_the_start_at_its_deadline(tmp_path: Path) -> None:
+def test_worker_that_is_never_ready_fails_start_at_its_deadline(tmp_path: Path) -> None:
     (tmp_path / "sleepy.py").write_text("import time\nprint('going to sleep', flush=True)\ntime.sleep(60)\n")
     with pytest.raises(StartTimeout, match="start_timeout") as caught:
         System({"default": PoolSpec(size=1, path=[tmp_path], preload=["sleepy"], start_timeout=0.6)}).start()
@@ -124,7 +124,7 @@ def test_a_system_that_was_not_started_says_so() -> None:
 
 
 @pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "in memory"])
-def test_stop_from_another_thread_ends_a_run_with_system_stopped(lazy: bool, gates: Gates) -> None:
+def test_stop_from_another_thread_ends_run_with_system_stopped(lazy: bool, gates: Gates) -> None:
     given = [1, (2, gates["never"]), 3, 4]
     with one_worker(shutdown=1.0) as system, ThreadPoolExecutor(2) as threads:
         run = threads.submit(
@@ -193,7 +193,7 @@ def test_many_threads_may_stop_at_once_and_during_runs() -> None:
                 assert isinstance(error, (DispatchError, SystemStopped, type(None)))
 
 
-def test_stop_inside_a_telemetry_handler_requests_it_and_returns(eventually: Callable[..., None]) -> None:
+def test_stop_inside_telemetry_handler_requests_it_and_returns(eventually: Callable[..., None]) -> None:
     from slither_actors import telemetry
 
     system = one_worker().start()
@@ -213,7 +213,7 @@ def test_dispatch_uses_the_system_started_last() -> None:
         assert len(Dispatch.run([1], **DOUBLE)) == 1  # the only pool
 
 
-def test_with_several_pools_and_none_called_default_the_pool_must_be_named() -> None:
+def test_without_a_pool_called_default_the_pool_must_be_named() -> None:
     spec = PoolSpec(size=1, path=[FUNCTIONS])
     with System({"a": spec, "b": spec}) as system:
         with pytest.raises(UnknownPool, match="known: a, b"):
@@ -238,7 +238,7 @@ def test_what_a_worker_prints_is_logged_and_hurts_nobody(caplog: pytest.LogCaptu
 # --- the default System
 
 
-def test_the_default_system_starts_on_first_use_and_ends_with_the_process(tmp_path: Path) -> None:
+def test_the_default_system_lives_from_first_use_to_the_end(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """
@@ -282,7 +282,7 @@ def test_dispatch_in_a_worker_is_refused_with_the_remedy(system: System) -> None
 # --- forks
 
 
-def test_a_forked_child_is_refused_and_leaves_the_parents_workers_alone(system: System) -> None:
+def test_a_forked_child_is_refused_and_harms_no_worker(system: System) -> None:
     from slither_actors import ForkedSystemError
 
     before = {executor.pid for executor in system.statistics().pools["default"].executors}
@@ -323,7 +323,7 @@ def test_a_forked_child_is_refused_and_leaves_the_parents_workers_alone(system: 
     assert {executor.pid for executor in system.statistics().pools["default"].executors} == before
 
 
-def test_iterating_a_parents_stream_in_a_forked_child_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_parents_stream_in_a_forked_child_is_refused(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """
@@ -372,7 +372,7 @@ def test_a_forked_child_gets_a_default_system_of_its_own(tmp_path: Path) -> None
     assert done.stdout.splitlines() == ["apart", "3 True"], done.stderr
 
 
-def test_an_exit_hook_in_a_forked_child_does_not_end_the_parents_workers(tmp_path: Path) -> None:
+def test_exit_hook_in_forked_child_does_not_end_parents_workers(tmp_path: Path) -> None:
     done = scripts.run(
         tmp_path,
         """

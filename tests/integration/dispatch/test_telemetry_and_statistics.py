@@ -58,9 +58,7 @@ def test_every_batch_has_a_start_and_a_stop_event(system: System, lazy: bool, ev
 
 
 @lazies
-def test_each_attempt_that_fails_is_an_exception_event_with_what_the_policy_made_of_it(
-    system: System, lazy: bool, eventually: Callable[..., None]
-) -> None:
+def test_each_failed_attempt_is_an_exception_event(system: System, lazy: bool, eventually: Callable[..., None]) -> None:
     events: list[telemetry.Event] = []
     with telemetry.attach(telemetry.BATCH_EXCEPTION, events.append):
         system.dispatch.run(
@@ -85,9 +83,7 @@ def test_each_attempt_that_fails_is_an_exception_event_with_what_the_policy_made
     assert [event.metadata["closed_by"] for event in events] == ["end", "split", "split"]
 
 
-def test_a_batch_that_could_not_be_encoded_is_an_exception_event_with_sane_times(
-    system: System, eventually: Callable[..., None]
-) -> None:
+def test_a_batch_without_a_form_is_an_event_with_sane_times(system: System, eventually: Callable[..., None]) -> None:
     events: list[telemetry.Event] = []
     with telemetry.attach(telemetry.BATCH_EXCEPTION, events.append):
         system.dispatch.run([object()], module="tasks", function="double", on_error="skip")

@@ -190,7 +190,7 @@ def test_a_strategy_that_gives_no_batches_is_named(system: System, lazy: bool) -
 
 
 @LAZY
-def test_items_whose_id_cannot_be_hashed_are_named_where_that_matters(system: System, lazy: bool) -> None:
+def test_items_with_unhashable_ids_are_named_where_it_matters(system: System, lazy: bool) -> None:
     items: Any = [Item(1, 1), Item([2], 2)]
     results = system.dispatch.run((i for i in items) if lazy else items, module="tasks", function="double")
     assert [item.id for item in results] == [1, [2]]

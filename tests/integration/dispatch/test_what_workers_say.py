@@ -109,7 +109,7 @@ def test_the_levels_of_the_host_are_those_of_its_workers(tmp_path: Path, setup: 
     assert said(tmp_path, "logs", setup)[1][0] == first
 
 
-def test_filters_and_handlers_of_a_logger_serve_its_records_from_workers(tmp_path: Path) -> None:
+def test_filters_and_handlers_serve_records_from_workers(tmp_path: Path) -> None:
     setup = """
 class Mine(logging.Handler):
     def emit(self, record):
@@ -120,7 +120,7 @@ logging.getLogger("my").propagate = False
     assert said(tmp_path, "logs", setup) == (["my.app 40 True True 18"], [])
 
 
-def test_a_record_is_bounded_and_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+def test_record_is_bounded_and_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
     out, err = said(tmp_path, "logs_too_much", "logging.basicConfig(format='%(name)s %(message)s')")
     assert out == []
     assert err[0].startswith("my.app \x01")

@@ -84,7 +84,7 @@ def test_a_strategy_is_named_with_its_function_and_the_item(
     assert type(error.reason) is Own
 
 
-def test_what_a_strategy_got_over_is_not_told_for_what_came_later(system: System) -> None:
+def test_what_strategy_got_over_is_not_told_for_what_came_later(system: System) -> None:
     class Forgiving(Holding):
         def add(self, item: Item) -> Sequence[Any]:
             return fail() if item.id == 0 else super().add(item)
@@ -106,7 +106,7 @@ def test_a_strategy_that_breaks_its_contract_is_named_once(system: System) -> No
     assert isinstance(error.reason, StrategyError)
 
 
-def test_a_strategy_that_gives_what_it_was_not_given_is_told_without_the_payload(system: System) -> None:
+def test_a_strategys_foreign_item_is_named_without_payload(system: System) -> None:
     class Inventing(Holding):
         def flush(self) -> Any:
             return [[Item(77, SECRET)]]
@@ -116,7 +116,7 @@ def test_a_strategy_that_gives_what_it_was_not_given_is_told_without_the_payload
 
 
 @LAZY
-def test_a_route_function_is_named_with_the_item_and_the_failure_that_it_hides(system: System, lazy: bool) -> None:
+def test_a_route_function_is_named_with_the_failure_it_hides(system: System, lazy: bool) -> None:
     items = given([Item("good", 1), Item("bad", -5)], lazy)
     error = failure(system, items, function="negative_ones_fail", batch_size=1, on_error=Route(fail))
     called = "for item 'bad', called because of WorkerError (ValueError) in batch 2 (item 1)"
@@ -127,7 +127,7 @@ def test_a_route_function_is_named_with_the_item_and_the_failure_that_it_hides(s
     assert "negative: -5" in str(error.reason.__context__)
 
 
-def test_a_route_function_that_raises_what_it_was_given_makes_no_circle(system: System) -> None:
+def test_a_route_function_that_reraises_makes_no_circle(system: System) -> None:
     def again(item: Item, reason: Exception) -> Item:
         raise reason
 
@@ -142,7 +142,7 @@ def test_a_route_function_that_raises_what_it_was_given_makes_no_circle(system: 
     assert isinstance(error.reason.__cause__, WorkerError)
 
 
-def test_a_route_function_that_gives_no_item_is_named_the_same_way(system: System) -> None:
+def test_a_route_function_that_gives_no_item_is_named_same_way(system: System) -> None:
     error = failure(system, [-5], function="negative_ones_fail", on_error=Route(lambda item, reason: 5))
     assert str(error).startswith("the route function failed for item 0, called because of WorkerError (ValueError) in")
     assert str(error).endswith("TypeError: the route function gave 5 for item 0, not an Item")
@@ -174,7 +174,7 @@ def test_a_source_is_named_with_how_many_items_it_gave(system: System, source: A
     assert len(error.partial_results) == {"after 1 item": 1, "after 150 items": 150}.get(said, 0)
 
 
-def test_a_collection_that_changes_while_it_is_read_is_a_source_too(system: System) -> None:
+def test_collection_that_changes_while_it_is_read_is_source_too(system: System) -> None:
     items = dict.fromkeys(range(10_000))
     options: dict[str, Any] = {"module": "tasks", "function": "double", "batch_size": 1, "max_in_flight": 1}
     with system.dispatch.stream(items, prefetch=0, **options) as stream:
@@ -217,9 +217,7 @@ def test_an_executor_is_named_with_its_method_and_the_batch(system: System, lazy
     assert str(error) == f"Executor.{method} failed for batch 1 (3 items, 0 to 2): Own: of mine"
 
 
-def test_memory_that_runs_out_while_a_batch_is_encoded_is_not_the_strategys_fault(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory_while_encoding_is_no_strategys_fault(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(Encoder):
         def encode(self, value: Any) -> Any:
             raise MemoryError

@@ -24,7 +24,7 @@ def new_system(size: int = 1, **spec: object) -> System:
     return System({"default": PoolSpec(size=size, path=[FUNCTIONS], **spec)})  # type: ignore[arg-type]
 
 
-def test_a_system_is_not_ready_before_its_start_and_not_live_after_its_stop() -> None:
+def test_a_system_is_ready_from_its_start_to_its_stop() -> None:
     system = new_system()
     assert (system.health().live, system.health().ready) == (True, False)
     with system:
@@ -36,7 +36,7 @@ def test_a_system_is_not_ready_before_its_start_and_not_live_after_its_stop() ->
     assert "stopped" in system.health().reasons[0]
 
 
-def test_a_pool_that_gave_up_is_named_as_the_reason_for_not_being_ready(gates: Gates) -> None:
+def test_a_pool_that_gave_up_is_named_as_not_ready(gates: Gates) -> None:
     with new_system(max_restarts=0) as system:
         with pytest.raises(DispatchError):
             system.dispatch.run([-1], module="tasks", function="crashes_on_negative")
@@ -84,7 +84,7 @@ def test_a_drain_lets_runs_finish_takes_no_new_ones_and_reports(gates: Gates) ->
     assert (report.completed, report.dropped) == (1, 0)
 
 
-def test_a_drain_cuts_off_at_its_deadline_and_the_error_names_what_is_unfinished(gates: Gates) -> None:
+def test_a_drain_ends_at_its_deadline_and_names_the_unfinished(gates: Gates) -> None:
     system = new_system(shutdown=0.2).start()
     with ThreadPoolExecutor() as threads:
         running = threads.submit(system.dispatch.run, [(1, gates["a"])], module="tasks", function="through_gates")

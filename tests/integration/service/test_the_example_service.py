@@ -41,9 +41,7 @@ def is_anew(system: System, before: Any, *path: object) -> bool:
     return now is not before and now.is_alive()
 
 
-def test_two_runs_on_two_pools_a_killed_worker_and_a_crashed_child(
-    system: System, eventually: Callable[..., None]
-) -> None:
+def test_two_runs_on_two_pools_killed_worker_and_crashed_child(system: System, eventually: Callable[..., None]) -> None:
     before = system.tree()
     assert find(before, "tree", "intake", "feeds", "news").kind == "Feed"
     cleaned = system.dispatch.run(["Good  FILM", "a BAD one"], module="reader", function="clean")
@@ -75,9 +73,7 @@ def test_two_runs_on_two_pools_a_killed_worker_and_a_crashed_child(
     assert find(after, "pools", "scoring", "executors", 0).restarts == 1
 
 
-def test_a_child_that_crashes_is_restarted_alone_under_one_for_one(
-    system: System, eventually: Callable[..., None]
-) -> None:
+def test_under_one_for_one_a_crashed_child_restarts_alone(system: System, eventually: Callable[..., None]) -> None:
     feed = system.actor("intake", "feeds", "news")
     archive, tally = system.actor("intake", "archive"), system.actor("tally")
 
@@ -94,7 +90,7 @@ def test_a_child_that_crashes_is_restarted_alone_under_one_for_one(
     assert find(system.tree(), "tree", "tally").restarts == 1
 
 
-def test_an_actor_is_looked_up_by_its_path_and_the_known_ones_are_named(system: System) -> None:
+def test_an_actor_is_looked_up_by_path_and_known_ones_are_named(system: System) -> None:
     system.actor("tally").tell("seen")
     assert system.actor("tally").ask(None) == {"seen": 1}
     with pytest.raises(LookupError, match=r"'archiv'.*known: archive, feeds"):

@@ -68,7 +68,7 @@ said = st.builds(
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 50), st.none() | said), max_size=20), st.integers(1, 8))
-def test_whatever_it_says_a_worker_lives_no_longer_than_its_items_may(
+def test_a_worker_that_lies_lives_no_longer_than_its_items_may(
     looks: list[tuple[float, Progress | None]], count: int
 ) -> None:
     run_queue = RunQueue(max_in_flight=1, ahead=False, timeout=10.0)

@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["pull", "return", "made", "widen"]),
 
 
 @given(st.integers(1, 20), st.integers(1, 50), STEPS)
-def test_with_a_batch_size_what_is_pulled_and_not_returned_never_exceeds_the_window(
+def test_with_a_batch_size_credit_never_exceeds_the_window(
     batches: int, size: int, steps: list[tuple[str, int]]
 ) -> None:
     credit = Credit(batches, size)
@@ -32,9 +32,7 @@ def test_with_a_batch_size_what_is_pulled_and_not_returned_never_exceeds_the_win
 
 
 @given(st.integers(1, 20), STEPS)
-def test_without_one_the_window_only_grows_to_as_many_of_the_largest_batches(
-    batches: int, steps: list[tuple[str, int]]
-) -> None:
+def test_without_one_the_window_grows_by_the_largest_batches(batches: int, steps: list[tuple[str, int]]) -> None:
     credit = Credit(batches, None)
     largest = 64
     for what, count in steps:
@@ -76,9 +74,7 @@ GROWTH = st.lists(
 
 
 @given(st.integers(1, 300), st.integers(1, 100), GROWTH)
-def test_a_window_that_may_grow_stays_within_its_bounds_and_above_what_was_asked_for(
-    batches: int, size: int, steps: list[tuple[str, Any]]
-) -> None:
+def test_a_window_that_may_grow_stays_within_its_bounds(batches: int, size: int, steps: list[tuple[str, Any]]) -> None:
     credit = Credit(batches, size)
     credit.may_grow()
     assert credit.grows == (batches < GROW_BATCHES)
@@ -106,7 +102,7 @@ def test_a_window_that_may_grow_stays_within_its_bounds_and_above_what_was_asked
 
 
 @given(st.integers(1, 100), st.integers(1, 1 << 24))
-def test_a_window_that_has_grown_shrinks_at_once_when_batches_become_large(batches: int, nbytes: int) -> None:
+def test_a_grown_window_shrinks_when_batches_become_large(batches: int, nbytes: int) -> None:
     for ask in (lambda credit: credit.waits(nbytes, 0.0), lambda credit: credit.lags(nbytes)):
         credit = Credit(batches, 1)
         credit.may_grow()

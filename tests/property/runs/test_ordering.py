@@ -52,7 +52,7 @@ class Unpacking:
 
 
 @given(partitions())
-def test_every_position_comes_once_in_order_and_as_early_as_its_predecessors_allow(pieces: list[Sequence[int]]) -> None:
+def test_every_position_comes_once_and_as_early_as_it_can(pieces: list[Sequence[int]]) -> None:
     window: OrderingWindow[Sequence[int]] = OrderingWindow()
     consumer, came = Unpacking(), set()
     for positions in pieces:

@@ -49,7 +49,7 @@ def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.lists(values, max_size=4))
-def test_what_an_encoder_made_comes_out_the_same_to_the_last_type(some: list[Any]) -> None:
+def test_what_an_encoder_made_comes_out_the_same_to_last_type(some: list[Any]) -> None:
     decoder = ReplyDecoder()
     for value in some:
         body, _ = Encoder().encode(value)
@@ -72,7 +72,7 @@ def test_a_timestamp_stays_one(stamp: dt.datetime) -> None:
     assert ReplyDecoder().decode(reply(body)) == decode(body) == [{"a": msgpack.Timestamp.from_datetime(stamp)}]
 
 
-def test_after_an_extension_a_run_is_not_tried_the_quick_way_again() -> None:
+def test_after_an_extension_a_run_is_not_tried_quick_way_again() -> None:
     decoder = ReplyDecoder()
     calls: list[object] = []
     inner = decoder._quick
@@ -89,7 +89,7 @@ def test_what_is_large_is_left_to_the_careful_way() -> None:
     assert decoder.decode(reply(body)) == decode(body)
 
 
-def test_lists_as_keys_of_one_hash_cost_little_as_long_as_it_is_tried() -> None:
+def test_lists_as_keys_of_one_hash_cost_little() -> None:
     """The worst there is for it: its time grows with the square of their number."""
     prime1, prime2, prime5 = 11400714785074694791, 14029467366897019727, 2870177450012600261
     mask = 2**64 - 1

@@ -71,7 +71,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @given(values)
-def test_a_value_comes_back_equal_and_of_the_same_type_all_the_way_down(value: object) -> None:
+def test_a_value_comes_back_equal_and_of_same_type_all_way_down(value: object) -> None:
     assert same(decode(encode(value)), value)
 
 

@@ -72,7 +72,7 @@ def test_when_all_is_free_again_it_is_one_piece(wanted: list[int], chance: objec
     assert extents.take(1) is None
 
 
-def test_the_lowest_place_is_used_first_so_that_few_pages_are_touched() -> None:
+def test_the_lowest_place_is_used_first_to_touch_few_pages() -> None:
     extents = Extents(SIZE)
     first, second = extents.take(PAGE), extents.take(PAGE)
     assert (first, second) == (0, PAGE)

@@ -39,7 +39,7 @@ def test_peers_are_the_other_pools_and_not_the_floors() -> None:
     assert found.peers == [IMAP, "loky"]
 
 
-def test_what_is_told_in_json_has_medians_and_ratios_and_comes_back_as_the_same_figures() -> None:
+def test_json_has_medians_and_ratios_and_comes_back_the_same() -> None:
     found = Figures("A", "time", "ints", "s", {OURS: [1.0, 3.0], IMAP: [2.0, 2.0]}, {"loky": "not installed"}, "a note")
     told = json.loads(json.dumps(found.told()))
     assert told["median"] == {OURS: 2.0, IMAP: 2.0}

@@ -38,7 +38,7 @@ def test_a_frame_that_comes_in_pieces_is_one(pipe: tuple[int, int]) -> None:
     assert came == [b"one", b"two"]
 
 
-def test_frames_of_any_size_go_round_the_buffer_and_make_it_grow(pipe: tuple[int, int]) -> None:
+def test_frames_of_any_size_go_round_buffer_and_make_it_grow(pipe: tuple[int, int]) -> None:
     read, write = pipe
     sizes = (BUFFER // 3, 7, BUFFER // 2, BUFFER, 2 * BUFFER + 5, 1, BUFFER - 4)
     bodies = [bytes([size % 251]) * size for size in sizes]
@@ -68,7 +68,7 @@ def test_the_end_of_the_pipe_is_nothing(pipe: tuple[int, int]) -> None:
         os.close(read)
 
 
-def test_arrays_of_floats_and_plain_values_come_out_as_they_went_in() -> None:
+def test_arrays_of_floats_plain_values_come_out_as_they_were() -> None:
     numpy = pytest.importorskip("numpy")
     pack = packer()
     assert unpack(memoryview(pack([1, "two", b"three", {"four": 5.0}]))) == [1, "two", b"three", {"four": 5.0}]

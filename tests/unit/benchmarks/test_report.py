@@ -75,11 +75,11 @@ A note.
 """
 
 
-def test_the_tables_are_those_of_throughput_side_by_side_and_one_for_each_of_the_others() -> None:
+def test_the_tables_are_throughput_and_one_for_each_other() -> None:
     assert markdown(Book([A, D, G_TIME, G_SHARE]), MACHINE) == EXPECTED
 
 
-def test_goals_come_last_each_with_its_figure_and_whether_it_is_reached() -> None:
+def test_goals_come_last_with_figure_and_verdict() -> None:
     book = Book([D, G_SHARE])
     last = markdown(book, MACHINE, judge(book)).split("### Goals\n\n")[1]
     assert last == (
@@ -96,7 +96,7 @@ def test_a_scaled_run_says_that_it_is_one() -> None:
     assert "Scaled by 0.1: these are not the workloads" in markdown(Book([A]), MACHINE, scale=0.1)
 
 
-def test_a_run_in_which_everything_failed_says_at_least_where_it_was() -> None:
+def test_a_run_in_which_everything_failed_says_where() -> None:
     assert markdown(Book([]), MACHINE).startswith("2 CPUs")
 
 
@@ -108,7 +108,7 @@ def test_a_table_has_its_numbers_to_the_right() -> None:
     assert table(["", "x"], [["a", "1"]]) == "|  | x |\n| --- | ---: |\n| a | 1 |"
 
 
-def test_lines_tell_ratios_to_imap_where_times_are_compared_and_who_is_missing() -> None:
+def test_lines_have_ratios_to_imap_and_the_missing_peers() -> None:
     assert lines(A).splitlines() == [
         "A  ints: time (s)",
         "   slither-actors 0.090 (0.060 to 0.120)  0.90 (0.60 to 1.20) of imap",

@@ -50,7 +50,7 @@ def test_each_has_its_turn_once_a_round_and_another_one_begins() -> None:
     ]
 
 
-def test_the_first_round_is_not_counted_and_values_keep_the_order_of_the_rounds() -> None:
+def test_the_first_round_is_not_counted_and_order_is_kept() -> None:
     warmed: list[str] = []
     done: list[str] = []
 
@@ -67,7 +67,7 @@ def test_one_of_several_figures_of_a_round() -> None:
     assert nth({"a": [(1.0, 2.0), (3.0, 4.0)]}, 1) == {"a": [2.0, 4.0]}
 
 
-def test_a_contender_runs_once_to_warm_up_and_once_a_round_and_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_contender_warms_up_runs_once_a_round_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Fake()
     monkeypatch.setattr(peers, "started", lambda names, workers: ({OURS: fake}, {"loky": "not installed"}))
     found = measure(WORKLOADS["A"], [], rounds=3, scale=0.001)
@@ -91,7 +91,7 @@ def test_wrong_results_end_the_measurement(letter: str, lies: Any, monkeypatch: 
 
 
 @pytest.mark.parametrize("letter", "ABCDEF")
-def test_a_workload_does_the_same_to_a_batch_as_to_its_payloads_and_leaves_them_as_they_are(letter: str) -> None:
+def test_a_workload_treats_a_batch_as_its_payloads(letter: str) -> None:
     if letter == "F":
         pytest.importorskip("numpy")
     workload = WORKLOADS[letter]
@@ -103,7 +103,7 @@ def test_a_workload_does_the_same_to_a_batch_as_to_its_payloads_and_leaves_them_
     assert workload.equal(list(data), list(same))
 
 
-def test_of_heavy_tailed_lengths_most_are_short_and_some_are_at_the_bound() -> None:
+def test_of_heavy_tailed_lengths_most_are_short() -> None:
     found = lengths(500)
     assert found == lengths(500)
     assert min(found) >= SHORTEST

@@ -33,7 +33,7 @@ def test_a_dash_is_standard_input_and_output() -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "a:", ":b", "a:b:c", "a b:c", "a:b()", "a..b:c", "path/mod.py:f", ""])
-def test_a_target_that_is_not_a_module_and_a_function_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
+def test_a_target_that_is_not_a_module_and_function_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
     assert "MODULE:FUNCTION" in refused(capsys, "map", text)
 
 
@@ -72,7 +72,7 @@ def test_other_error_policies_are_refused(capsys: pytest.CaptureFixture[str], te
     assert "argument --on-error: " in refused(capsys, "map", "a:b", "--on-error", text)
 
 
-def test_retry_ends_in_skip_where_failed_inputs_have_a_place_to_go() -> None:
+def test_retry_ends_in_skip_where_failures_have_a_place() -> None:
     assert parse(["map", "a:b", "--on-error", "retry"]).map.failures_end_the_run
     assert not parse(["map", "a:b", "--on-error", "retry", "--errors", "e"]).map.failures_end_the_run
     assert not parse(["map", "a:b", "--on-error", "skip"]).map.failures_end_the_run
@@ -108,7 +108,7 @@ def test_abbreviated_options_are_refused(capsys: pytest.CaptureFixture[str]) -> 
     assert "--work" in refused(capsys, "map", "a:b", "--work", "2")
 
 
-def test_a_missing_or_unknown_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_or_unknown_command_is_refused_with_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert "COMMAND" in refused(capsys)
     message = refused(capsys, "reduce")
     assert "map" in message

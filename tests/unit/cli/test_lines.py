@@ -57,13 +57,13 @@ def test_lines_longer_than_a_chunk_come_whole(tmp_path: Path) -> None:
     assert lines_of_file(path) == [(1, b"a"), (2, long), (3, b"b"), (4, long)]
 
 
-def test_a_line_over_the_limit_is_none_and_the_next_ones_are_read(tmp_path: Path) -> None:
+def test_a_line_over_the_limit_is_none_and_next_ones_are_read(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"y" * 100 + b"\n" + b"x" * (5 * CHUNK) + b"\nb\n" + b"z" * 101)
     assert lines_of_file(path, max_line=100) == [(1, b"y" * 100), (2, None), (3, b"b"), (4, None)]
 
 
-def test_a_line_comes_as_soon_as_it_has_ended_though_the_pipe_stays_open(pipe: tuple[int, int]) -> None:
+def test_a_line_comes_at_its_end_though_the_pipe_stays_open(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     source = iter(LineSource(reading))
     os.write(writing, b"1\n2\n3")
@@ -150,7 +150,7 @@ def test_a_line_is_one_json_value(line: bytes, value: object) -> None:
         (None, "longer than 64 MiB"),
     ],
 )
-def test_a_line_that_is_not_json_is_told_with_its_number_and_reason(line: bytes | None, reason: str) -> None:
+def test_a_line_that_is_not_json_has_its_number_and_reason(line: bytes | None, reason: str) -> None:
     with pytest.raises(MalformedLine) as raised:
         parse_line(17, line)
     assert raised.value.line == 17

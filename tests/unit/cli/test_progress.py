@@ -78,7 +78,7 @@ def test_the_time_left_goes_by_what_is_done() -> None:
 
 
 @pytest.mark.parametrize(("elapsed", "fraction"), [(10, None), (10, 0.0), (10, 0.001), (0.5, 0.5)])
-def test_the_time_left_is_unknown_while_there_is_too_little_to_tell(elapsed: float, fraction: float | None) -> None:
+def test_time_left_is_unknown_while_there_is_too_little_to_tell(elapsed: float, fraction: float | None) -> None:
     assert seconds_left(elapsed, fraction) is None
 
 

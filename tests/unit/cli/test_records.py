@@ -47,7 +47,7 @@ def test_a_result_nested_too_deeply_or_in_itself_is_refused() -> None:
             json_line(value)
 
 
-def test_of_an_exception_in_a_worker_type_message_and_traceback_are_told() -> None:
+def test_a_workers_exception_has_type_message_and_traceback() -> None:
     error = WorkerError("builtins.ValueError", "bad\nvalue", "Traceback ...")
     assert error_record(7, {"x": 1}, error) == {
         "line": 7,

@@ -51,7 +51,7 @@ def test_enough_lines_are_written_without_being_flushed(pipe: tuple[int, int]) -
     assert len(read(reading)) == FLUSH_BYTES
 
 
-def test_a_reader_that_went_away_is_told_as_closed_and_told_again(pipe: tuple[int, int]) -> None:
+def test_reader_that_went_away_is_told_as_closed_and_told_again(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     writer = LineWriter(writing, "output")
     os.close(reading)
@@ -62,7 +62,7 @@ def test_a_reader_that_went_away_is_told_as_closed_and_told_again(pipe: tuple[in
         assert raised.value.closed
 
 
-def test_lines_that_are_written_are_counted_however_many_writes_they_take(pipe: tuple[int, int]) -> None:
+def test_lines_are_counted_however_many_writes_they_take(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     writer = LineWriter(writing, "output")
     for number in range(5):
@@ -110,7 +110,7 @@ def test_a_pipe_that_is_full_and_non_blocking_is_waited_for(pipe: tuple[int, int
     assert bytes(got) == line * 1000
 
 
-def test_an_end_that_cannot_wait_writes_what_fits_and_forgets_the_rest(pipe: tuple[int, int]) -> None:
+def test_end_that_cannot_wait_writes_what_fits_and_forgets_rest(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     writer = LineWriter(writing, "output")
     writer.write(b"1\n")

@@ -15,13 +15,13 @@ from conditions.outcomes import Outcome, exit_code, lines, outcome_of
 # -- arguments
 
 
-def test_without_a_name_all_conditions_are_chosen_once_with_the_whole_suite() -> None:
+def test_without_a_name_all_conditions_run_with_the_whole_suite() -> None:
     chosen = parse([])
     assert [condition.name for condition in chosen.conditions] == list(CONDITIONS)
     assert (chosen.times, chosen.pytest) == (1, [])
 
 
-def test_names_are_taken_in_their_order_and_what_follows_two_dashes_is_pytests() -> None:
+def test_names_keep_their_order_and_the_rest_is_for_pytest() -> None:
     chosen = parse(["one-cpu", "cpu-hog", "one-cpu", "--times", "10", "--", "tests/faults", "--", "-x", "--times"])
     assert [condition.name for condition in chosen.conditions] == ["one-cpu", "cpu-hog"]
     assert (chosen.times, chosen.pytest) == (10, ["tests/faults", "--", "-x", "--times"])
@@ -53,7 +53,7 @@ def test_the_list_says_what_each_condition_is(capsys: pytest.CaptureFixture[str]
 # -- the environment
 
 
-def test_the_usual_environment_is_kept_and_the_hook_comes_first_on_the_path() -> None:
+def test_usual_environment_is_kept_and_hook_comes_first_on_path() -> None:
     usual = {"PYTHONPATH": "/somewhere", "HOME": "/root"}
     found = environment_of(CONDITIONS["switch-interval"], usual)
     assert found["PYTHONPATH"] == f"{HOOK}{os.pathsep}/somewhere"
@@ -62,7 +62,7 @@ def test_the_usual_environment_is_kept_and_the_hook_comes_first_on_the_path() ->
     assert usual == {"PYTHONPATH": "/somewhere", "HOME": "/root"}
 
 
-def test_without_a_path_there_is_no_empty_entry_which_would_be_the_working_directory() -> None:
+def test_without_a_path_there_is_no_empty_entry() -> None:
     assert environment_of(CONDITIONS["switch-interval"], {})["PYTHONPATH"] == str(HOOK)
 
 
@@ -98,7 +98,7 @@ def test_without_the_variable_it_is_looked_for_on_the_path(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("found", [None, "", "CPython 3.1.2", "CPython 3.120.0", "PyPy 3.12.1"])
-def test_what_is_on_the_path_and_is_not_that_version_is_passed_over(tmp_path: Path, found: str | None) -> None:
+def test_what_is_on_path_and_is_not_that_version_is_passed_over(tmp_path: Path, found: str | None) -> None:
     program(tmp_path, "python3.12")
     assert find("3.12", {"PATH": str(tmp_path)}, lambda _: found) is None
 

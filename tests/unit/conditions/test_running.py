@@ -23,7 +23,7 @@ COUNT_CPUS = "import os; print(len(os.sched_getaffinity(0)))"
 
 
 @pins
-def test_what_is_started_on_one_cpu_stays_there_and_the_runner_does_not() -> None:
+def test_a_process_started_on_one_cpu_stays_there() -> None:
     usual = os.sched_getaffinity(0)
     with one_cpu():
         child = subprocess.run([sys.executable, "-c", COUNT_CPUS], capture_output=True, text=True, check=True)
@@ -73,7 +73,7 @@ def in_dev_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     return run
 
 
-def test_a_warning_is_an_error_and_is_known_of_though_it_was_caught(in_dev_mode: Callable[[str], str]) -> None:
+def test_warning_is_error_and_is_known_of_though_it_was_caught(in_dev_mode: Callable[[str], str]) -> None:
     code = "import warnings\ntry: warnings.warn('old', DeprecationWarning)\nexcept DeprecationWarning: print('caught')"
     assert in_dev_mode(code) == "caught\n"
     (told,) = take_warnings()
@@ -95,7 +95,7 @@ def test_an_exception_that_nobody_can_catch_is_known_of(in_dev_mode: Callable[[s
     assert "A.__del__" in told
 
 
-def test_a_warning_that_is_expected_and_recorded_is_nobodys_business(in_dev_mode: Callable[[str], str]) -> None:
+def test_a_warning_that_is_expected_is_no_finding(in_dev_mode: Callable[[str], str]) -> None:
     code = "import warnings\nwith warnings.catch_warnings(record=True) as w: warnings.warn('x')\nprint(len(w))"
     assert in_dev_mode(code) == "1\n"
     assert take_warnings() == []
@@ -139,7 +139,7 @@ def conditions(*argv: str) -> subprocess.CompletedProcess[str]:
 
 
 @pins
-def test_each_condition_gets_its_runs_and_a_line_and_one_that_failed_the_exit_code(tmp_path: Path) -> None:
+def test_each_condition_has_its_runs_a_line_and_an_exit_code(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "test_it.py").write_text(
         "import os, sys\ndef test_it(): assert (len(os.sched_getaffinity(0)), sys.getswitchinterval()) == (1, 0.005)\n"

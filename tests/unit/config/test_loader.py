@@ -110,7 +110,7 @@ def test_reading_ends_after_a_thousand_mistakes() -> None:
 
 
 @pytest.mark.parametrize("text", ["[", "- ", "? ", "a: ", "&a ", "!a ", "#\n", "a\n", "'", ":", "[a,"])
-def test_as_much_as_is_taken_of_anything_is_done_with_in_seconds(text: str) -> None:
+def test_a_bounded_number_of_values_is_done_in_seconds(text: str) -> None:
     began = time.monotonic()
     try:
         parse_document(text * (MAX_BYTES // len(text)))

@@ -93,7 +93,7 @@ def test_the_table_of_nothing_is_a_table() -> None:
     assert "files" in format_table("Nothing", Report())
 
 
-def test_no_line_is_wider_than_eighty_columns_and_plain_is_ascii() -> None:
+def test_no_line_is_over_eighty_columns_and_plain_is_ascii() -> None:
     rng = random.Random(7)
     report = Report()
     for number in range(200):

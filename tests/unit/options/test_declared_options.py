@@ -226,7 +226,7 @@ def test_a_class_without_a_signature_has_no_options() -> None:
     check_call("fn", dict, ("item",))
 
 
-def test_a_callback_whose_signature_cannot_be_read_is_refused_too() -> None:
+def test_a_callback_without_readable_signature_is_refused_too() -> None:
     def endless() -> None: ...
 
     vars(endless)["__wrapped__"] = endless

@@ -138,7 +138,7 @@ def test_where_the_system_refuses_to_trim_nothing_happens(worker_file: int, monk
     assert os.pread(worker_file, 3, 0) == b"abc"
 
 
-def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:
+def test_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:
     arena = RequestArena(MIB)
     fds = arena.descriptors()
     assert len(fds) == 2
@@ -152,7 +152,7 @@ def test_a_closed_arena_takes_nothing_and_its_descriptor_is_gone() -> None:
             os.fstat(fd)
 
 
-def test_where_no_worker_could_open_it_for_reading_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_worker_that_can_read_it_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_proc(path: str, flags: int) -> int:
         raise FileNotFoundError(path)
 
@@ -164,7 +164,7 @@ def test_where_no_worker_could_open_it_for_reading_there_is_no_arena(monkeypatch
     assert arena.put([b"x"], 1) is None
 
 
-def test_a_reply_in_memory_that_cannot_be_mapped_is_a_protocol_error() -> None:
+def test_a_reply_that_cannot_be_mapped_is_a_protocol_error() -> None:
     read, write = os.pipe()  # which nobody can map
     try:
         frames = [reply(0, 1)]
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_sealed_is_not_used(monkeypatch: pytest.MonkeyPatc
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_replies_are_looked_up_and_their_places_told_once_when_the_frame_is_gone(worker_file: int) -> None:
+def test_places_of_replies_are_returned_once_with_the_frame(worker_file: int) -> None:
     theirs = Arena(worker_file)
     offset = theirs.put([b"result"], 6)
     assert offset is not None
@@ -240,9 +240,7 @@ def test_replies_are_looked_up_and_their_places_told_once_when_the_frame_is_gone
 
 
 @pytest.mark.parametrize(("offset", "size"), [(4 * MIB, 1), (0, 4 * MIB + 1), (2**64 - 1, 1), (1, 4 * MIB)])
-def test_a_reply_outside_the_arena_is_a_protocol_error_and_those_before_it_count(
-    worker_file: int, offset: int, size: int
-) -> None:
+def test_a_reply_outside_the_arena_is_a_protocol_error(worker_file: int, offset: int, size: int) -> None:
     arena = ReplyArena(worker_file)
     frames = [reply(0, 8), reply(offset, size), reply(0, 8)]
     error = arena.resolve(frames)
@@ -251,7 +249,7 @@ def test_a_reply_outside_the_arena_is_a_protocol_error_and_those_before_it_count
     assert len(frames) == 1
 
 
-def test_a_shared_reply_of_a_worker_that_shares_nothing_is_a_protocol_error() -> None:
+def test_a_shared_reply_without_sharing_is_a_protocol_error() -> None:
     assert isinstance(ReplyArena(-1).resolve([reply(0, 8)]), ProtocolError)
 
 

@@ -247,7 +247,7 @@ def test_batch_timeout_stands_alone(bench: Make) -> None:
     assert run_queue.collector.of(1).option == "batch_timeout"
 
 
-def test_an_item_over_its_time_is_charged_though_the_batch_is_over_too(bench: Make) -> None:
+def test_item_over_its_time_is_charged_though_batch_is_over_too(bench: Make) -> None:
     it, run_queue = started(bench, timeout=5.0, batch_timeout=5.0)
     at(it, 0, seconds=5.0)
     it.scheduler.advance(5.0)
@@ -257,7 +257,7 @@ def test_an_item_over_its_time_is_charged_though_the_batch_is_over_too(bench: Ma
 # --- cancel
 
 
-def test_the_batch_in_execution_is_cancelled_where_it_goes_item_by_item(bench: Make) -> None:
+def test_a_batch_in_execution_is_cancelled_item_by_item(bench: Make) -> None:
     it = bench().start()
     run_queue = it.run_queue()
     jobs = submit(it, run_queue, 1)

@@ -148,9 +148,7 @@ def test_the_next_one_may_be_moved_again(owner: Owner, scheduler: ManualSchedule
         assert owner.reached == []
 
 
-def test_one_that_was_set_during_the_last_look_is_moved_by_its_own_span(
-    owner: Owner, scheduler: ManualScheduler
-) -> None:
+def test_one_set_during_the_last_look_moves_by_its_own_span(owner: Owner, scheduler: ManualScheduler) -> None:
     owner.deadline.set(scheduler.now() + 60, 60.0)
     scheduler.advance(0.7)
     owner.deadline.set(scheduler.now() + 0.2, 0.2)

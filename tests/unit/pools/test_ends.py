@@ -63,7 +63,7 @@ def test_a_reset_ends_what_is_to_be_written(reset: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("what", ["read", "flush"])
-def test_a_descriptor_that_the_program_has_closed_is_told_with_the_remedy(what: str) -> None:
+def test_descriptor_that_program_has_closed_is_told_with_remedy(what: str) -> None:
     closed = os.dup(0)
     os.close(closed)
     seen = Seen(closed, closed)
@@ -98,7 +98,7 @@ def test_which_errors_are_ends(code: int, end: bool) -> None:
     assert is_end(OSError(code, "")) is end
 
 
-def test_a_guardian_that_has_ended_is_told_of_when_it_is_replaced() -> None:
+def test_guardian_that_has_ended_is_told_of_when_it_is_replaced() -> None:
     told: list[Any] = []
     link = GuardianLink(lambda call, *args: told.append(args))
     link.start()

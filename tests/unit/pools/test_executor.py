@@ -40,7 +40,7 @@ def test_the_worker_is_greeted_and_takes_jobs_once_it_is_ready(bench: Make) -> N
     assert run_queue.collector.refs == [1]
 
 
-def test_a_worker_that_is_not_ready_in_time_is_killed_and_counted(bench: Make) -> None:
+def test_worker_that_is_not_ready_in_time_is_killed_and_counted(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.greets = False
     it.start()
@@ -68,7 +68,7 @@ def test_a_worker_that_says_ready_at_the_last_moment_is_taken(bench: Make) -> No
     assert it.host.log == ["start", "read"]
 
 
-def test_a_start_that_fails_in_the_worker_is_told_with_its_traceback(bench: Make) -> None:
+def test_start_that_fails_in_worker_is_told_with_its_traceback(bench: Make) -> None:
     it = bench()
     it.greets = False
     it.start()
@@ -80,7 +80,7 @@ def test_a_start_that_fails_in_the_worker_is_told_with_its_traceback(bench: Make
     assert "ValueError: no" in str(error)
 
 
-def test_a_worker_that_told_of_its_failed_start_and_does_not_end_is_pushed(bench: Make) -> None:
+def test_a_failed_worker_that_does_not_end_is_pushed(bench: Make) -> None:
     it = bench(start_timeout=60.0, shutdown=4.0)
     it.greets = False
     it.start()
@@ -117,7 +117,7 @@ def test_anything_else_before_ready_kills_it(bench: Make, kind: int) -> None:
     assert isinstance(ready[0], ProtocolError)
 
 
-def test_a_process_that_cannot_be_made_is_counted_backed_off_and_tried_again(bench: Make) -> None:
+def test_a_process_that_cannot_be_made_is_tried_again(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.spawn_error = OSError(24, "Too many open files")
     it.start()
@@ -142,7 +142,7 @@ def test_the_pause_between_restarts_is_at_most_5_seconds(bench: Make) -> None:
 
 
 @pytest.mark.parametrize("ready", [False, True])
-def test_a_worker_that_is_killed_from_outside_is_replaced_at_once_however_often(bench: Make, ready: bool) -> None:
+def test_a_worker_killed_from_outside_is_replaced_at_once(bench: Make, ready: bool) -> None:
     """It says nothing of whether the next one can live. A pause that grew would leave the killer fewer to hit."""
     it = bench(max_restarts=None)
     it.greets = ready
@@ -156,7 +156,7 @@ def test_a_worker_that_is_killed_from_outside_is_replaced_at_once_however_often(
     assert len(it.hosts) == 12
 
 
-def test_our_own_kill_of_a_worker_that_does_not_get_ready_is_no_kill_from_outside(bench: Make) -> None:
+def test_our_kill_of_a_worker_at_its_start_is_no_outside_kill(bench: Make) -> None:
     it = bench(max_restarts=None, start_timeout=2.0)
     it.greets = False
     it.start()
@@ -188,7 +188,7 @@ def test_the_attempt_and_the_count_are_in_the_header(bench: Make) -> None:
 
 
 @pytest.mark.parametrize("which", [1, 99])
-def test_a_reply_that_was_never_asked_for_or_is_out_of_turn_kills_the_worker(bench: Make, which: int) -> None:
+def test_a_reply_that_is_unasked_or_out_of_turn_kills(bench: Make, which: int) -> None:
     it = bench()
     run_queue, calls = busy(it, 1, 2)
     wrong = reply_to(calls[which]) if which < 2 else frame_of(wire.REPLY, 987_654, count=1)
@@ -211,9 +211,7 @@ def test_what_is_no_answer_to_a_batch_kills_the_worker(bench: Make, kind: int) -
 
 
 @pytest.mark.parametrize("kind", [wire.READY, wire.REPLY])
-def test_what_is_no_answer_to_a_load_kills_the_worker_and_costs_the_batch_that_wanted_it(
-    bench: Make, kind: int
-) -> None:
+def test_a_wrong_answer_to_a_load_costs_batch_that_wanted_it(bench: Make, kind: int) -> None:
     it = bench()
     it.loads = False
     it.start()
@@ -243,7 +241,7 @@ def test_a_pipe_that_breaks_kills_the_worker_with_that_reason(bench: Make) -> No
 # --- functions
 
 
-def test_a_function_is_loaded_once_a_worker_ahead_of_its_first_batch(bench: Make) -> None:
+def test_a_function_is_loaded_once_a_worker(bench: Make) -> None:
     it = bench()
     it.start()
     target = Target("module", "function", each=True)
@@ -259,7 +257,7 @@ def test_a_function_is_loaded_once_a_worker_ahead_of_its_first_batch(bench: Make
     assert [frame.kind for frame in it.host.requests] == [hello.kind, wire.LOAD, wire.CALL, wire.CALL]
 
 
-def test_a_function_that_cannot_be_loaded_is_the_error_of_its_batches_and_the_worker_lives(bench: Make) -> None:
+def test_a_function_that_fails_to_load_is_its_batches_error(bench: Make) -> None:
     it = bench()
     it.loads = False
     it.start()
@@ -279,7 +277,7 @@ def test_a_function_that_cannot_be_loaded_is_the_error_of_its_batches_and_the_wo
     assert [frame.kind for frame in it.host.requests][-2:] == [wire.LOAD, wire.CALL]
 
 
-def test_nothing_more_of_a_run_is_begun_once_its_function_cannot_be_loaded(bench: Make) -> None:
+def test_nothing_of_run_begins_once_its_function_fails_to_load(bench: Make) -> None:
     it = bench()
     it.loads = False
     it.start()
@@ -293,7 +291,7 @@ def test_nothing_more_of_a_run_is_begun_once_its_function_cannot_be_loaded(bench
     assert isinstance(run_queue.collector.of(1), LoadError)  # which ends the run: it waits for nothing else
 
 
-def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(bench: Make) -> None:
+def test_a_load_has_the_start_timeout_and_batch_its_own_clock(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
@@ -308,7 +306,7 @@ def test_a_load_has_the_start_timeout_and_the_batch_a_clock_of_its_own_after_it(
     assert isinstance(run_queue.collector.of(1), BatchTimeout)
 
 
-def test_two_loads_over_their_time_end_every_batch_of_that_function_and_no_other(bench: Make) -> None:
+def test_two_overdue_loads_end_all_batches_of_that_function(bench: Make) -> None:
     it = bench(start_timeout=10.0)
     it.loads = False
     it.start()
@@ -358,7 +356,7 @@ def test_at_the_deadline_the_pipe_is_read_once_more(bench: Make) -> None:
     assert isinstance(run_queue.collector.of(2), BatchTimeout)
 
 
-def test_a_timeout_is_charged_to_the_first_batch_and_a_new_worker_serves_the_rest(bench: Make) -> None:
+def test_a_timeout_is_charged_to_the_first_batch(bench: Make) -> None:
     it = bench(max_restarts=0)
     run_queue, calls = busy(it, 1, 2, 3, timeout=5.0)
     it.scheduler.advance(5.0)
@@ -396,7 +394,7 @@ def test_a_late_reply_after_a_timeout_reaches_nobody(bench: Make) -> None:
 # --- death
 
 
-def test_a_crash_is_charged_to_the_first_batch_and_the_others_go_as_the_same_bytes_and_attempt(bench: Make) -> None:
+def test_a_crash_is_charged_to_the_first_batch(bench: Make) -> None:
     it = bench(max_restarts=None)
     run_queue, calls = busy(it, 1, 2, 3)
     it.do(it.hosts[0].die, None, 11, "Segmentation fault")
@@ -411,7 +409,7 @@ def test_a_crash_is_charged_to_the_first_batch_and_the_others_go_as_the_same_byt
     assert it.link.snapshot().restarts == 1
 
 
-def test_what_was_sent_before_the_pool_heard_of_the_death_is_redelivered_too(bench: Make) -> None:
+def test_what_was_sent_before_death_was_heard_is_redelivered(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.start()
     run_queue = it.run_queue()
@@ -442,7 +440,7 @@ def test_two_crashes_in_loads_in_a_row_are_of_the_function(bench: Make) -> None:
     assert isinstance(run_queue.collector.of(3), LoadError)  # what the order may wait for has an outcome, too
 
 
-def test_a_crash_in_a_load_is_of_the_worker_where_another_has_the_function(bench: Make) -> None:
+def test_crash_in_load_is_of_worker_where_another_has_function(bench: Make) -> None:
     it = bench(size=2, max_restarts=None)
     it.loads = False
     it.start()
@@ -511,7 +509,7 @@ def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
 # --- cancel
 
 
-def test_what_waits_in_the_pipe_is_cancelled_with_the_workers_acknowledgement(bench: Make) -> None:
+def test_what_waits_in_the_pipe_is_cancelled_by_acknowledgement(bench: Make) -> None:
     it = bench()
     it.start()
     run_queue = it.run_queue()
@@ -530,7 +528,7 @@ def test_what_waits_in_the_pipe_is_cancelled_with_the_workers_acknowledgement(be
     assert len(it.hosts) == 1
 
 
-def test_cancelled_jobs_are_not_redelivered_when_the_worker_dies(bench: Make) -> None:
+def test_cancelled_jobs_are_not_redelivered_when_worker_dies(bench: Make) -> None:
     it = bench(max_restarts=None)
     it.start()
     run_queue, other = it.run_queue(), it.run_queue()
@@ -542,7 +540,7 @@ def test_cancelled_jobs_are_not_redelivered_when_the_worker_dies(bench: Make) ->
     assert [call.body for call in it.host.calls()] == [b"body 3"]
 
 
-def test_an_acknowledgement_of_a_cancel_that_was_never_asked_for_kills(bench: Make) -> None:
+def test_an_acknowledgement_of_an_unasked_cancel_kills(bench: Make) -> None:
     it = bench()
     _, _ = busy(it, 1)
     it.do(it.hosts[0].say, frame_of(wire.CANCELLED, 987_654))
@@ -622,7 +620,7 @@ def test_workers_are_stopped_side_by_side(bench: Make) -> None:
     assert not it.root.is_alive()
 
 
-def test_a_worker_that_does_not_even_die_is_abandoned_when_its_time_is_over(bench: Make) -> None:
+def test_a_worker_that_does_not_die_is_abandoned_in_time(bench: Make) -> None:
     it = bench(shutdown=4.0)
     it.start()
     it.killable = False
@@ -632,7 +630,7 @@ def test_a_worker_that_does_not_even_die_is_abandoned_when_its_time_is_over(benc
     assert it.host.log[-1] == "abandon"
 
 
-def test_a_worker_that_starts_or_hangs_is_killed_by_a_stop_without_a_ladder(bench: Make) -> None:
+def test_a_starting_or_hanging_worker_is_killed_by_a_stop(bench: Make) -> None:
     it = bench()
     it.greets = False
     it.start()
@@ -672,7 +670,7 @@ def test_deaths_over_the_budget_end_the_pool_and_it_comes_back(bench: Make) -> N
     assert it.pool.ready == 2
 
 
-def test_deaths_within_the_budgets_window_are_forgotten_after_it(bench: Make) -> None:
+def test_deaths_within_budgets_window_are_forgotten_after_it(bench: Make) -> None:
     it = bench(size=1, max_restarts=2, max_seconds=5.0)
     it.start()
     ref = it.link.ref

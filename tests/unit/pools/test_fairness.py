@@ -102,7 +102,7 @@ def test_clients_that_come_back_at_once_are_served_in_turn(bench: Make) -> None:
     assert numbers(served) == list(range(400))
 
 
-def test_bursts_of_runs_that_are_closed_leave_the_others_in_order(bench: Make) -> None:
+def test_bursts_of_runs_that_are_closed_leave_others_in_order(bench: Make) -> None:
     it = bench()
     it.start()
     run_queues = lanes_of(it, 100)
@@ -139,7 +139,7 @@ def test_a_one_item_run_waits_for_pipes_and_one_batch_a_run(bench: Make, size: i
 
 
 @AVERAGES
-def test_a_stream_of_one_item_runs_and_a_long_one_get_their_turns(bench: Make, average: float | None) -> None:
+def test_a_stream_of_one_item_runs_and_long_one_get_their_turns(bench: Make, average: float | None) -> None:
     """Neither starves: of the long run at least one batch a round, and no more while somebody waits."""
     it = bench()
     it.start()
@@ -346,7 +346,7 @@ def test_cancelled_frames_free_what_waits(bench: Make) -> None:
     assert bytes(it.host.calls()[-1].body) == b"body 3"
 
 
-def test_a_strict_session_at_the_head_of_the_line_waits_for_a_full_pipe(bench: Make) -> None:
+def test_a_strict_session_at_head_of_line_waits_for_a_full_pipe(bench: Make) -> None:
     it = bench()
     it.start()
     first = it.run_queue(session="s", affinity="strict")
@@ -385,7 +385,7 @@ def waiting(*jobs: object, **more: Any) -> RunQueue:
     return run_queue
 
 
-def test_what_one_run_was_woken_for_goes_on_to_the_next_if_it_leaves() -> None:
+def test_what_one_run_was_woken_for_goes_to_next_if_it_leaves() -> None:
     turns = FairQueue()
     first, second, third = run_queues = [waiting(1, session="s", affinity="strict") for _ in range(3)]
     for run_queue in run_queues:

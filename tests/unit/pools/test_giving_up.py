@@ -38,7 +38,7 @@ def test_a_pool_that_gives_up_kills_its_workers_at_once(bench: Make) -> None:
     assert it.counts.deaths == 1
 
 
-def test_workers_that_start_retire_or_are_being_killed_go_with_it(bench: Make) -> None:
+def test_workers_that_start_retire_or_die_go_with_it(bench: Make) -> None:
     it = bench(size=4, max_restarts=0, shutdown=100.0)
     it.greets = False
     it.start()
@@ -87,9 +87,7 @@ def test_timeouts_and_recycling_are_no_matter_of_the_budget(bench: Make) -> None
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_within_its_budget(
-    bench: Make, size: int
-) -> None:
+def test_pool_without_ready_workers_gives_up_within_its_budget(bench: Make, size: int) -> None:
     it = bench(size=size)
     it.start()
     ref = it.link.ref
@@ -113,7 +111,7 @@ def test_a_pool_that_gets_no_worker_ready_any_more_gives_up_though_it_stays_with
     assert it.pool.ready == size  # it comes back
 
 
-def test_as_long_as_one_worker_serves_the_others_may_fail_to_start(bench: Make) -> None:
+def test_as_long_as_one_worker_serves_others_may_fail_to_start(bench: Make) -> None:
     it = bench(size=2)
     it.start()
     ref = it.link.ref
@@ -184,7 +182,7 @@ def failing(bench: Make, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return it
 
 
-def test_a_batch_whose_executor_failed_has_lost_an_attempt_to_a_crash_and_the_rest_is_redelivered(
+def test_a_batch_of_a_failed_executor_has_lost_an_attempt(
     failing: Bench,
 ) -> None:
     it = failing

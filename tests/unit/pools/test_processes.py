@@ -32,7 +32,7 @@ def worker() -> Iterator[WorkerProcess]:
     worker.close()
 
 
-def test_one_that_lives_is_not_ending_and_one_that_was_killed_is(worker: WorkerProcess) -> None:
+def test_one_that_lives_is_not_ending_a_killed_one_is(worker: WorkerProcess) -> None:
     assert not worker.is_ending()
     worker.kill_group()
     os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
@@ -47,7 +47,7 @@ def test_where_no_descriptor_is_left_it_may_be_ending(worker: WorkerProcess, mon
     assert worker.is_ending()
 
 
-def test_a_closed_pipe_is_held_against_a_worker_only_once_it_is_known_to_live_on() -> None:
+def test_a_closed_pipe_counts_once_the_worker_is_known_to_live() -> None:
     later: list[Any] = []
     broken: list[Any] = []
     ending = [True, True, False]

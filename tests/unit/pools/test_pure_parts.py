@@ -63,7 +63,7 @@ def test_a_bad_value_names_its_key_and_what_is_allowed(key: str, value: Any, tex
         PoolSpec.of({key: value}, "gpu")
 
 
-def test_an_unknown_key_names_the_pool_the_nearest_one_and_all_known() -> None:
+def test_an_unknown_key_names_pool_nearest_one_and_all_known() -> None:
     with pytest.raises(OptionError, match=r"pool 'gpu': unknown key 'sise', did you mean 'size'.*start_timeout"):
         PoolSpec.of({"sise": 3}, "gpu")
 
@@ -131,7 +131,7 @@ def test_large_payloads_are_not_copied_into_the_frame() -> None:
     assert parts[2] is job.buffers[0]
 
 
-def test_a_function_is_loaded_before_its_first_batch_and_never_again() -> None:
+def test_a_function_is_loaded_once_before_its_first_batch() -> None:
     run_queue = RunQueue(max_in_flight=1, ahead=True, timeout=None)
     f, g = Target("m", "f"), Target("m", "g")
     requests = RequestQueue()

@@ -105,14 +105,14 @@ def test_a_worker_that_lived_for_long_is_one_that_can_live() -> None:
         pool.now += 6.0
 
 
-def test_an_idle_worker_that_ends_at_once_is_not_restarted_in_a_hot_loop() -> None:
+def test_an_idle_worker_that_ends_at_once_is_no_hot_loop() -> None:
     pool = Pool(3)
     pauses = [pool.ends(WorkerEnd(), completed=1) for _ in range(10)]
     assert pauses[-1] == 5.0
     assert pool.restarts.why is None
 
 
-def test_pauses_of_deaths_at_work_stay_short_while_a_budget_bounds_them() -> None:
+def test_pauses_of_deaths_stay_short_within_a_budget() -> None:
     bounded, unbounded = Pool(20), Pool(None)
     pauses = [bounded.ends() for _ in range(21)]
     assert pauses[-1] is None

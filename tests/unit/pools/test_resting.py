@@ -14,7 +14,7 @@ def trims(bench: Bench) -> list[str]:
     return [line for host in bench.hosts for line in host.log if line.startswith("trim")]
 
 
-def test_some_time_after_the_last_run_each_worker_gives_memory_back_and_once(bench: Callable[..., Bench]) -> None:
+def test_after_the_last_run_each_worker_gives_memory_back_once(bench: Callable[..., Bench]) -> None:
     it = bench(size=2).start()
     first, second = it.run_queue(), it.run_queue()
     it.submit(first)

@@ -40,7 +40,7 @@ def test_the_limits_are_in_the_greeting(bench: Make) -> None:
 
 
 @pytest.mark.parametrize("apart", [True, False], ids=["after the reply", "with the reply"])
-def test_what_waits_in_the_pipe_goes_to_the_next_worker_as_the_same_bytes_and_attempt(bench: Make, apart: bool) -> None:
+def test_what_waits_in_the_pipe_goes_on_as_the_same_attempt(bench: Make, apart: bool) -> None:
     it = bench(max_restarts=0)
     run_queue, calls = busy(it, 1, 2, 3)
     if apart:
@@ -69,7 +69,7 @@ def test_what_waits_in_the_pipe_goes_to_the_next_worker_as_the_same_bytes_and_at
     assert (counts.started, len(it.hosts)) == (2, 2)
 
 
-def test_with_another_worker_ready_what_waited_goes_there_at_once(bench: Make) -> None:
+def test_with_another_worker_ready_what_waited_goes_there(bench: Make) -> None:
     it = bench(size=2)
     it.start()
     run_queue = it.run_queue(max_in_flight=1)
@@ -90,7 +90,7 @@ def test_an_idle_worker_that_retires_is_replaced(bench: Make) -> None:
     assert (it.counts.redelivered, it.counts.recycled) == (0, {"max_batches": 1})
 
 
-def test_what_was_sent_before_the_pool_heard_of_it_is_redelivered_too(bench: Make) -> None:
+def test_what_was_sent_before_the_pool_heard_is_redelivered(bench: Make) -> None:
     it = served(bench())
     run_queue = it.run_queue()
     # Posted by what comes ahead of the job: said between the Pool's message and the Executor's reading it.
@@ -103,7 +103,7 @@ def test_what_was_sent_before_the_pool_heard_of_it_is_redelivered_too(bench: Mak
     assert it.counts.redelivered == 1
 
 
-def test_a_batch_that_was_cancelled_meanwhile_is_not_redelivered(bench: Make) -> None:
+def test_batch_that_was_cancelled_meanwhile_is_not_redelivered(bench: Make) -> None:
     it = bench()
     it.start()
     run_queue = it.run_queue()
@@ -145,7 +145,7 @@ def test_a_function_is_loaded_anew_in_the_next_worker(bench: Make) -> None:
 # --- one that does not end
 
 
-def test_one_that_says_so_and_does_not_end_is_pushed_and_then_killed(bench: Make) -> None:
+def test_one_that_says_so_and_does_not_end_is_killed(bench: Make) -> None:
     it = served(bench(shutdown=4.0))
     it.killable = False
     it.do(it.host.say, retire())
@@ -161,7 +161,7 @@ def test_one_that_says_so_and_does_not_end_is_pushed_and_then_killed(bench: Make
     assert (counts.kills, counts.deaths, counts.recycled) == ({"shutdown": 1}, 0, {"max_batches": 1})
 
 
-def test_the_push_of_one_that_ended_does_not_reach_its_successor(bench: Make) -> None:
+def test_push_of_one_that_ended_does_not_reach_its_successor(bench: Make) -> None:
     it = served(bench(shutdown=4.0))
     it.do(it.host.say, retire())
     it.do(it.host.die, 0)
@@ -244,7 +244,7 @@ def test_one_that_retires_when_it_is_told_to_stop_is_stopped(bench: Make) -> Non
     assert run_queue.collector.ended == []
 
 
-def test_one_that_retires_while_it_is_killed_for_a_timeout_was_killed(bench: Make) -> None:
+def test_one_that_retires_in_a_timeouts_kill_was_killed(bench: Make) -> None:
     it = bench(max_restarts=0)
     run_queue, calls = busy(it, 1, 2, timeout=5.0)
     it.killable = False
@@ -257,7 +257,7 @@ def test_one_that_retires_while_it_is_killed_for_a_timeout_was_killed(bench: Mak
     assert (it.counts.recycled, it.counts.kills) == ({}, {"timeout": 1})
 
 
-def test_a_reply_and_a_retirement_that_come_at_the_deadline_count(bench: Make) -> None:
+def test_a_reply_and_a_retirement_that_come_at_deadline_count(bench: Make) -> None:
     it = bench()
     run_queue, calls = busy(it, 1, 2, timeout=5.0)
     it.hosts[0].late = [reply_to(calls[0]), retire()]  # in the pipe when the alarm rings
@@ -268,7 +268,7 @@ def test_a_reply_and_a_retirement_that_come_at_the_deadline_count(bench: Make) -
     assert (it.counts.recycled, it.counts.kills) == ({"max_batches": 1}, {})
 
 
-def test_one_that_is_killed_from_outside_as_it_retires_has_retired(bench: Make) -> None:
+def test_one_killed_from_outside_as_it_retires_has_retired(bench: Make) -> None:
     it = bench(max_restarts=0)
     run_queue, calls = busy(it, 1, 2)
     it.hosts[0].say(reply_to(calls[0]), retire())
@@ -308,7 +308,7 @@ def test_nothing_may_follow_a_retirement_in_the_same_breath(bench: Make) -> None
     assert (it.counts.protocol_errors, it.counts.recycled) == ({"unasked": 1}, {})
 
 
-def test_one_that_retires_without_having_executed_anything_breaks_the_protocol(bench: Make) -> None:
+def test_one_that_retires_without_work_breaks_the_protocol(bench: Make) -> None:
     """Or a pool could go on for ever with workers that do nothing."""
     it = bench(max_restarts=2, max_seconds=600.0)
     it.start()
@@ -336,7 +336,7 @@ def test_a_retirement_before_ready_is_a_protocol_error(bench: Make) -> None:
 # --- sessions
 
 
-def test_a_strict_session_whose_batch_waits_in_the_pipe_is_told_that_its_worker_was_recycled(bench: Make) -> None:
+def test_a_strict_session_waiting_in_pipe_hears_of_recycling(bench: Make) -> None:
     it = bench()
     it.start()
     run_queue = it.run_queue(session="s", affinity="strict")
@@ -356,7 +356,7 @@ def test_a_strict_session_whose_batch_waits_in_the_pipe_is_told_that_its_worker_
     assert it.counts.redelivered == 0
 
 
-def test_a_strict_session_that_is_idle_meanwhile_is_told_with_its_next_batch_and_only_then(bench: Make) -> None:
+def test_an_idle_strict_session_hears_of_it_with_its_next_batch(bench: Make) -> None:
     it = bench(size=2)
     it.start()
     run_queue = it.run_queue(session="s", affinity="strict")

@@ -13,7 +13,7 @@ from slither_actors.pools.hosts.stderr import BACKLOG, KEEP_LINE, KEEP_LINES, St
 # --- the tail
 
 
-def test_lines_are_given_as_they_are_completed_and_the_last_ones_kept() -> None:
+def test_lines_are_given_when_complete_and_the_last_ones_kept() -> None:
     tail = StderrTail()
     assert tail.feed(b"one\ntw") == b"one\n"
     assert tail.text() == "one\ntw"
@@ -46,7 +46,7 @@ def test_of_many_lines_at_once_the_last_ones_are_kept(lines: int) -> None:
     assert tail.text().split("\n") == ["before", f"beg{texts[0]}", *texts[1:]][-KEEP_LINES:]
 
 
-def test_bytes_that_are_no_text_are_shown_escaped_and_characters_may_come_in_pieces() -> None:
+def test_bytes_that_are_no_text_are_escaped_characters_joined() -> None:
     tail = StderrTail()
     assert tail.feed(b"\xff\xc3") == b""
     assert tail.feed(b"\xa9\n") == b"\xff\xc3\xa9\n"
@@ -91,7 +91,7 @@ def last_words(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [text.split()[-1] for text in caplog.messages]
 
 
-def test_lines_are_logged_with_the_workers_name_and_pid_and_blank_ones_not(
+def test_lines_are_logged_with_name_and_pid_but_blank_ones_not(
     log: StderrLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     side = Side()
@@ -100,9 +100,7 @@ def test_lines_are_logged_with_the_workers_name_and_pid_and_blank_ones_not(
     assert caplog.messages == ["pool[3] (pid 77): one", "pool[3] (pid 77): t\\xffo"]
 
 
-def test_a_worker_has_one_job_at_the_side_thread_however_much_it_prints(
-    log: StderrLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_worker_has_one_job_at_the_side_thread(log: StderrLog, caplog: pytest.LogCaptureFixture) -> None:
     side = Side()
     for number in range(1000):
         log.lines(side, 1, b"%d\n" % number)  # type: ignore[arg-type]
@@ -113,9 +111,7 @@ def test_a_worker_has_one_job_at_the_side_thread_however_much_it_prints(
     assert len(side.jobs) == 1
 
 
-def test_what_comes_faster_than_it_is_logged_is_left_out_counted_and_told_of(
-    log: StderrLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_comes_faster_than_it_is_logged_is_counted(log: StderrLog, caplog: pytest.LogCaptureFixture) -> None:
     side = Side()
     line = b"x" * 999 + b"\n"
     for _ in range(10_000):
@@ -134,9 +130,7 @@ def test_what_comes_faster_than_it_is_logged_is_left_out_counted_and_told_of(
     assert caplog.messages == ["pool[3] (pid 1): after"]
 
 
-def test_what_found_no_place_in_a_full_side_thread_is_logged_with_what_comes_next(
-    log: StderrLog, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_full_side_thread_refused_is_logged_later(log: StderrLog, caplog: pytest.LogCaptureFixture) -> None:
     side = Side()
     side.full = True
     log.lines(side, 1, b"one\n")  # type: ignore[arg-type]

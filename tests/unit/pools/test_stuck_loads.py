@@ -53,7 +53,7 @@ def test_another_worker_is_preferred_to_its_successor(bench: Make) -> None:
     assert [call.body for call in well.calls()] == [b"body 1"]
 
 
-def test_while_another_worker_has_the_function_it_is_no_error_of_the_function(bench: Make) -> None:
+def test_with_a_worker_that_has_it_a_function_is_not_at_fault(bench: Make) -> None:
     it, target = given(bench, 2)
     run_queue = it.run_queue(max_in_flight=2, ahead=False, timeout=None)
     it.submit(run_queue, 1, 2, target=target)
@@ -79,7 +79,7 @@ def test_a_run_after_one_that_ended_so_may_try_it_twice_again(bench: Make) -> No
         assert isinstance(run_queue.collector.of(ref), LoadError)
 
 
-def test_a_load_in_time_between_two_that_are_stuck_starts_the_count_again(bench: Make) -> None:
+def test_a_load_in_time_between_two_stuck_ones_resets_the_count(bench: Make) -> None:
     it, target = given(bench, 1)
     run_queue = it.run_queue(timeout=None)
     it.submit(run_queue, 1, target=target)

@@ -68,9 +68,7 @@ def test_a_worker_is_told_once_and_only_after_something_large(host: LocalHost, p
     assert worker.hears() == []
 
 
-def test_after_a_large_reply_the_host_keeps_nothing_and_the_worker_is_told(
-    host: LocalHost, pipe: tuple[int, int]
-) -> None:
+def test_after_a_large_reply_the_host_keeps_nothing(host: LocalHost, pipe: tuple[int, int]) -> None:
     worker = Worker(host, pipe)
     read_in(host._parser, pack_frame(REPLY, 1, LARGE, count=1), 1 << 20)
     assert host._parser.spares == 1

@@ -10,7 +10,7 @@ import pytest
 from slither_actors.run_in_thread import run_in_thread
 
 
-def test_it_returns_what_the_call_returns_and_raises_what_it_raises() -> None:
+def test_it_returns_what_call_returns_and_raises_what_it_raises() -> None:
     async def main() -> None:
         assert await run_in_thread(lambda: threading.current_thread().name, "run_in_thread") == "run_in_thread"
         for error in (LookupError("no"), SystemExit(3)):
@@ -25,7 +25,7 @@ def throw(error: BaseException) -> None:
     raise error
 
 
-def test_a_cancellation_leaves_the_call_alone_or_waits_for_its_end() -> None:
+def test_a_cancellation_leaves_call_alone_or_waits_for_its_end() -> None:
     async def main() -> None:
         for to_the_end in (False, True):
             began, go_on, done = threading.Event(), threading.Event(), threading.Event()

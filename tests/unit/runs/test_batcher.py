@@ -84,7 +84,7 @@ def ended(bench: Bench) -> InputEnd:
 # --- strategies and positions
 
 
-def test_bare_payloads_are_cut_into_encoded_batches_without_being_wrapped() -> None:
+def test_bare_payloads_are_encoded_without_being_wrapped() -> None:
     bench = Bench(batch_size=3)
     bench.feed(10, 11)
     assert bench.batches == []
@@ -149,14 +149,14 @@ class Giving(Strategy):
         return self.give(held) if held else []
 
 
-def test_items_come_in_input_order_whatever_their_order_in_the_batch() -> None:
+def test_items_come_in_input_order_for_any_order_in_the_batch() -> None:
     bench = Bench(strategy=Giving(lambda held: [held[::-1]]))
     bench.feed(0, 1, 2, 3)
     assert bench.shape() == [[0, 1, 2, 3]]
     assert bench.batches[0].payloads() == [0, 1, 2, 3]
 
 
-def test_an_item_that_the_strategy_changed_keeps_its_place_by_its_id() -> None:
+def test_item_that_strategy_changed_keeps_its_place_by_its_id() -> None:
     bench = Bench(strategy=Giving(lambda held: [[item.update_payload("new") for item in held]]))
     bench.feed(0, 1, 2, 3)
     assert bench.shape() == [[0, 1, 2, 3]]
@@ -187,7 +187,7 @@ def test_a_strategy_that_breaks_its_contract_is_named(give: Any, ids: list[Any])
     assert caught.value.ids == ids
 
 
-def test_a_strategy_that_still_holds_something_after_flush_is_named_with_it() -> None:
+def test_a_strategy_that_holds_items_after_flush_is_named() -> None:
     bench = Bench(strategy=Giving(lambda held: [held[:-1]]))
     bench.feed(0, 1, 2, 3)
     with pytest.raises(StrategyError, match="after flush Giving still holds 1 items") as caught:
@@ -195,7 +195,7 @@ def test_a_strategy_that_still_holds_something_after_flush_is_named_with_it() ->
     assert caught.value.ids == [3]
 
 
-def test_an_id_that_cannot_be_hashed_is_named_and_all_that_was_not_fed_is_too() -> None:
+def test_an_unhashable_id_is_named_with_all_that_was_not_fed() -> None:
     bench = Bench(strategy=WeightedBatch)
     with pytest.raises(StrategyError, match="cannot be hashed"):
         bench.feed(Item("a", 1), Item(["b"], 2), Item("c", 3))
@@ -249,7 +249,7 @@ def test_each_item_is_in_one_batch_and_each_position_taken_once(
 # --- linger
 
 
-def test_linger_is_measured_from_the_first_item_of_the_open_batch() -> None:
+def test_linger_is_measured_from_the_first_item_of_open_batch() -> None:
     bench = Bench(batch_size=3, linger=2.0)
     assert bench.batcher.lingers_until() is None
     bench.feed(0)
@@ -269,7 +269,7 @@ def test_linger_is_measured_from_the_first_item_of_the_open_batch() -> None:
     assert bench.batcher.lingers_until() == 202.0
 
 
-def test_linger_releases_the_open_batch_with_the_oldest_item_only() -> None:
+def test_linger_releases_the_open_batch_with_oldest_item_only() -> None:
     bench = Bench(strategy=KeyPartition, key_fn=lambda item: item.payload % 2, batch_size=9, linger=2.0)
     bench.feed(1, 3)
     bench.now += 1
@@ -286,7 +286,7 @@ def test_linger_releases_the_open_batch_with_the_oldest_item_only() -> None:
 # --- starvation
 
 
-def test_the_oldest_open_batch_is_released_when_credit_is_used_up_and_nothing_older_is_under_way() -> None:
+def test_the_oldest_batch_is_released_when_credit_is_used_up() -> None:
     bench = Bench(strategy=KeyPartition, key_fn=lambda item: item.payload, batch_size=4, max_in_flight=1, prefetch=0)
     bench.feed(0, 1, 2)
     assert bench.batches == []
@@ -298,7 +298,7 @@ def test_the_oldest_open_batch_is_released_when_credit_is_used_up_and_nothing_ol
     assert bench.shape() == [[0], [1]]
 
 
-def test_a_batch_is_not_released_while_an_older_item_is_under_way() -> None:
+def test_a_batch_is_not_released_while_older_item_is_under_way() -> None:
     bench = Bench(strategy=KeyPartition, key_fn=lambda item: item.payload, batch_size=2, max_in_flight=2, prefetch=0)
     bench.feed(0, 0, 1, 2)
     assert bench.shape() == [[0, 1]]
@@ -308,7 +308,7 @@ def test_a_batch_is_not_released_while_an_older_item_is_under_way() -> None:
     assert bench.shape() == [[0, 1], [2]]
 
 
-def test_where_the_strategy_sets_the_size_the_window_grows_before_a_batch_is_released() -> None:
+def test_a_window_sized_by_the_strategy_grows_before_a_release() -> None:
     bench = Bench(strategy=WeightedBatch, weight_fn=lambda item: 0.001, max_weight=1, max_in_flight=1, prefetch=0)
     for start in range(0, 1024, 64):
         bench.feed(*range(start, start + 64))
@@ -339,7 +339,7 @@ def test_nothing_is_released_once_the_source_has_ended() -> None:
 # --- bytes
 
 
-def test_a_full_budget_holds_back_all_but_the_first_and_goes_on_as_room_comes() -> None:
+def test_a_full_budget_holds_back_all_but_the_first() -> None:
     bench = Bench(batch_size=1, budget=100)
     bench.feed(b"x" * 500, b"y" * 500, b"z" * 500)
     assert bench.shape() == [[0]]
@@ -406,7 +406,7 @@ def test_remade_batches_are_counted_in_the_budget() -> None:
     assert bench.run.budget.held == sum(part.encoded for part in made_anew(bench))
 
 
-def test_ask_route_gives_what_the_function_returns_at_the_positions_of_the_items() -> None:
+def test_ask_route_gives_what_the_function_returns() -> None:
     bench, batch = one_batch()
     errors = [ValueError("one"), ValueError("three")]
     bench.batcher.rebuild(AskRoute(batch, [1, 3], errors, Route(lambda item, reason: item.update_payload(str(reason)))))
@@ -419,7 +419,7 @@ def test_ask_route_gives_what_the_function_returns_at_the_positions_of_the_items
 # --- encoding
 
 
-def test_an_item_that_has_no_form_on_the_wire_is_a_batch_of_its_own() -> None:
+def test_an_item_that_has_no_form_on_wire_is_a_batch_of_its_own() -> None:
     bench = Bench(batch_size=2)
     bench.feed(Item("a", 1), Item("b", [1, object()]), 5, 6)
     sibling, other, bad = bench.batches
@@ -451,7 +451,7 @@ def test_a_batch_of_bad_items_only_has_no_request() -> None:
     ]
 
 
-def test_an_item_over_max_frame_is_taken_out_and_a_batch_over_it_is_not() -> None:
+def test_an_item_over_max_frame_is_taken_out() -> None:
     options = parse_options({"module": "m", "function": "f"})
     run_queue = RunQueue(max_in_flight=1, ahead=True, timeout=None)
     options.settle(1)
@@ -488,7 +488,7 @@ def test_an_inline_runs_batches_are_not_encoded() -> None:
     assert bench.batches[0].body == b""
 
 
-def test_batches_are_told_in_chunks_so_that_the_first_leave_early() -> None:
+def test_batches_are_told_in_chunks_so_that_first_leave_early() -> None:
     bench = Bench(batch_size=1)
     bench.feed(*range(20))
     sizes: Sequence[int] = [len(message.batches) for message in bench.told]

@@ -44,7 +44,7 @@ def test_nothing_is_lost_between_threads() -> None:
     assert sorted(got) == [n for n in range(4) for _ in range(2000)]
 
 
-def test_one_wait_is_woken_once_and_nobody_wakes_the_loop_while_nobody_waits() -> None:
+def test_one_wait_wakes_the_loop_once_and_no_wait_never() -> None:
     async def main() -> int:
         loop = asyncio.get_running_loop()
         wakes = 0
@@ -100,7 +100,7 @@ def test_a_wait_that_is_cancelled_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("waiting", [True, False])
-def test_who_finds_the_loop_closed_says_so_once_and_does_not_raise(waiting: bool) -> None:
+def test_who_finds_loop_closed_says_so_once_and_does_not_raise(waiting: bool) -> None:
     told: list[str] = []
     loop = asyncio.new_event_loop()
     inbox = AsyncioInbox(loop, lambda: told.append("lost"))

@@ -75,7 +75,7 @@ def test_results_become_items(executor: Any, wrap: Any) -> None:
         (COMMAND, {}),
     ],
 )
-def test_a_body_that_is_not_what_the_header_said_is_a_protocol_error(executor: Any, value: Any) -> None:
+def test_a_body_that_is_not_what_header_said_is_protocol_error(executor: Any, value: Any) -> None:
     with pytest.raises(Unreadable) as caught:
         unpacker(executor)(results(value))
     assert isinstance(caught.value.reason, ProtocolError)
@@ -90,7 +90,7 @@ def pair(first: Any, second: Any) -> list[Any]:
     return list(made)
 
 
-def test_several_replies_are_unpacked_together_if_each_is_what_its_header_said() -> None:
+def test_replies_that_match_their_headers_are_unpacked_together() -> None:
     unpack = together(a_run(), ReplyDecoder())
     assert unpack is not None
     done = unpack(pair(["a", "b"], ["c", "d"]), 0)
@@ -124,7 +124,7 @@ class Own:
         return self.answer(items, value)
 
 
-def test_an_own_executor_is_asked_with_the_items_that_have_results() -> None:
+def test_an_own_executor_is_asked_with_items_that_have_results() -> None:
     unpack = unpacker(
         Own(lambda items, value: (item.update_payload((item.payload, v)) for item, v in zip(items, value, strict=True)))
     )

@@ -29,7 +29,7 @@ def test_a_thread_that_runs_on_is_named() -> None:
         thread.join()
 
 
-def test_a_descriptor_that_stays_open_is_named_with_what_is_behind_it() -> None:
+def test_a_descriptor_that_stays_open_is_named_with_its_target() -> None:
     before = held()
     fd = os.open(__file__, os.O_RDONLY)
     try:
@@ -38,7 +38,7 @@ def test_a_descriptor_that_stays_open_is_named_with_what_is_behind_it() -> None:
         os.close(fd)
 
 
-def test_a_child_is_named_and_so_is_the_zombie_that_nobody_reaped(eventually: Callable[..., None]) -> None:
+def test_a_child_is_named_and_so_is_zombie_that_nobody_reaped(eventually: Callable[..., None]) -> None:
     before = held()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:

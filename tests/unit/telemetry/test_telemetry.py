@@ -41,7 +41,7 @@ def test_attached_says_whether_anybody_wants_an_event():
     assert not telemetry.attached(BATCH_STOP)
 
 
-def test_handlers_are_called_in_the_order_they_were_attached_each_by_submit():
+def test_handlers_are_called_in_order_each_by_submit():
     seen, submitted = [], []
 
     def submit(function, *arguments):
@@ -74,7 +74,7 @@ def test_nothing_is_submitted_where_nobody_listens():
 
 
 @pytest.mark.parametrize("event", ["slither.dispatch.batch.strat", "", "slither.dispatch"])
-def test_an_unknown_event_is_refused_and_the_known_ones_are_named(event):
+def test_an_unknown_event_is_refused_and_known_ones_are_named(event):
     with pytest.raises(OptionError, match=r"event must be one of 'slither\.dispatch\.batch\.start', "):
         telemetry.attach(event, print)
 

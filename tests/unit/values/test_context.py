@@ -32,7 +32,7 @@ def test_session_given_survives_every_change_of_a_context():
     assert dataclasses.replace(Context.new(), session_id="mine").session_given
 
 
-def test_with_stage_and_put_metadata_leave_the_old_context_alone():
+def test_with_stage_and_put_metadata_leave_old_context_alone():
     context = Context.new(pipe="p", stage="one", metadata={"a": 1}, stores={"s": []}, runtime="r")
     changed = context.with_stage("two").put_metadata("b", 2)
     assert (changed.pipe, changed.stage, changed.metadata, changed.runtime) == ("p", "two", {"a": 1, "b": 2}, "r")

@@ -141,7 +141,7 @@ def test_unknown_names_come_with_the_nearest_and_all_known_ones():
     assert "@command" in str(UnknownCommand("score", []))
 
 
-def test_a_crash_says_how_the_worker_died_and_what_it_wrote_last():
+def test_a_crash_says_how_worker_died_and_what_it_wrote_last():
     assert "killed by SIGSEGV (signal 11)" in str(WorkerCrashed(signal=int(signal.SIGSEGV)))
     assert "killed by signal 200" in str(WorkerCrashed(signal=200))
     assert str(WorkerCrashed(exit_code=0, stderr_tail="one\ntwo\n")).endswith(

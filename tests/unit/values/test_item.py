@@ -68,7 +68,7 @@ def test_wrap_takes_id_meta_and_route():
     assert (item.id, item.payload, item.meta, item.route) == (0, "p", {"a": 1}, "r")
 
 
-def test_a_mapping_given_as_meta_to_wrap_is_copied_and_read_only():
+def test_mapping_given_as_meta_to_wrap_is_copied_and_read_only():
     meta = {"a": 1}
     item = Item.wrap("p", meta=meta)
     meta["a"] = 2

@@ -76,7 +76,7 @@ def test_importing_the_package_imports_nothing_else():
     assert done.stdout.strip() == "['slither_actors']"
 
 
-def test_values_and_errors_need_neither_actors_nor_configuration():
+def test_values_and_errors_need_no_actors_nor_configuration():
     code = (
         "import sys; from slither_actors import Item, Context, Retry, DispatchError; "
         "import slither_actors.run_options; "

@@ -21,7 +21,7 @@ def there_and_back(encoder: Encoder, value: Any) -> tuple[Any, int]:
 
 
 @pytest.mark.parametrize("wrap", [list, lambda items: {"items": items, "more": 1}])
-def test_a_batch_of_large_bytes_goes_beside_the_body_from_the_first_one_on(wrap: Any) -> None:
+def test_large_bytes_go_beside_the_body_from_the_first_batch(wrap: Any) -> None:
     value = wrap([LARGE, b"small", LARGE + b"x"])
     encoder = Encoder()
     back, beside = there_and_back(encoder, value)
@@ -36,7 +36,7 @@ def test_the_bytes_themselves_are_what_goes() -> None:
     assert buffers[0] is LARGE
 
 
-def test_large_bytes_inside_values_are_found_once_a_body_was_large() -> None:
+def test_large_bytes_inside_values_are_found_after_a_large_body() -> None:
     encoder = Encoder()
     value = [{"blob": LARGE + LARGE + LARGE, "n": [1, (2, 3)]}]
     assert there_and_back(encoder, value) == (value, 0)
@@ -44,7 +44,7 @@ def test_large_bytes_inside_values_are_found_once_a_body_was_large() -> None:
         assert there_and_back(encoder, value) == (value, 3 * len(LARGE))
 
 
-def test_the_search_is_given_up_where_large_bodies_have_no_large_bytes() -> None:
+def test_the_search_ends_where_large_bodies_have_no_large_bytes() -> None:
     encoder = Encoder()
     value = ["x" * 3 * OUT_OF_BAND]
     for _ in range(6):
@@ -58,20 +58,20 @@ def test_a_bytearray_comes_out_as_bytes_as_a_small_one_does() -> None:
     assert (back, type(back), beside) == (LARGE, bytes, len(LARGE))
 
 
-def test_a_value_without_a_form_is_named_by_its_place_among_large_bytes() -> None:
+def test_a_value_without_a_form_is_named_among_large_bytes() -> None:
     with pytest.raises(EncodeError) as caught:
         Encoder().encode([LARGE, {"a": [LARGE, object()]}])
     assert caught.value.path == "[1]['a'][1]"
 
 
-def test_bytes_in_one_piece_with_the_body_where_nothing_may_go_beside_it() -> None:
+def test_bytes_stay_in_the_body_where_nothing_may_go_beside_it() -> None:
     body, buffers = Encoder(out_of_band=None).encode([LARGE])
     assert buffers == []
     assert decode(body) == [LARGE]
 
 
 @pytest.mark.parametrize("places", [[(1, 64)], [(64, 1)], [(2**63, 1)], [(0, 64), (0, 1)], [(0, 40), (30, 30)]])
-def test_bytes_outside_the_buffers_or_upon_each_other_are_refused(places: list[tuple[int, int]]) -> None:
+def test_bytes_outside_buffers_or_upon_each_other_are_refused(places: list[tuple[int, int]]) -> None:
     """A reference is 20 bytes long and copies as much as it names: many to the same bytes would cost any memory."""
     body = msgpack.packb([msgpack.ExtType(BYTES_BESIDE, struct.pack("<QQ", *place)) for place in places])
     with pytest.raises(DecodeError):

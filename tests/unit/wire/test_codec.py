@@ -163,7 +163,7 @@ class Pair(NamedTuple):
         (dt.datetime(2024, 1, 1, tzinfo=type("Zone", (dt.tzinfo,), {})()), "Zone"),
     ],
 )
-def test_what_has_no_form_on_the_wire_is_refused_with_a_hint_and_its_place(value: object, said: str) -> None:
+def test_a_value_without_a_form_is_refused_with_hint_and_place(value: object, said: str) -> None:
     with pytest.raises(EncodeError, match=r".*") as caught:
         encode(value)
     assert caught.value.path == ""
@@ -225,7 +225,7 @@ def test_no_encoder_is_left_to_the_garbage_collector() -> None:
         gc.enable()
 
 
-def test_lists_that_are_too_deep_are_told_from_what_cannot_be_sent_deep_inside() -> None:
+def test_lists_too_deep_are_told_from_unsendable_values() -> None:
     def lists(levels: int, inside: Any) -> Any:
         for _ in range(levels):
             inside = [inside]

@@ -72,7 +72,7 @@ def test_a_frame_comes_out_as_it_went_in() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 1000, BUFFER_SIZE - HEADER_SIZE, BUFFER_SIZE - HEADER_SIZE + 1, 3_000_000])
 @pytest.mark.parametrize("step", [997, 65_536, 1 << 30])
-def test_frames_of_any_size_come_out_the_same_however_they_are_cut(size: int, step: int) -> None:
+def test_frames_of_any_size_come_out_same_however_they_are_cut(size: int, step: int) -> None:
     body = (bytes(range(256)) * (size // 256 + 1))[:size]
     parser = FrameParser()
     found = read_in(parser, whole(b"first") + whole(body, side=b"s") + whole(b"last"), step)
@@ -171,7 +171,7 @@ def test_what_is_no_frame_or_may_not_come_here_is_refused(data: bytes, reason: s
     assert caught.value.reason == reason
 
 
-def test_a_frame_that_announces_4_gib_is_refused_before_allocation() -> None:
+def test_a_frame_that_announces_4_gib_is_refused_unallocated() -> None:
     for sections in ({"side_len": (1 << 32) - 1}, {"body_len": 1 << 32}, {"buffers_len": (1 << 64) - 1}):
         parser = FrameParser()
         tracemalloc.start()
@@ -203,7 +203,7 @@ def test_an_announcement_alone_costs_little_memory() -> None:
 
 
 @pytest.mark.parametrize("size", [AHEAD // 2, 2 * AHEAD])
-def test_a_frame_that_there_is_no_memory_for_is_a_protocol_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_there_is_no_memory_for_is_protocol_error(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> None:
         raise MemoryError
 
@@ -215,7 +215,7 @@ def test_a_frame_that_there_is_no_memory_for_is_a_protocol_error(size: int, monk
     assert caught.value.reason == "too_large"
 
 
-def test_a_frame_larger_than_what_is_allocated_ahead_grows_as_it_comes() -> None:
+def test_a_frame_over_the_first_allocation_grows_as_it_comes() -> None:
     body = bytes(range(256)) * ((5 * AHEAD // 2) // 256)
     (frame,) = read_in(FrameParser(), whole(body, buffers=b"tail"), 1 << 20)
     assert frame.body == body

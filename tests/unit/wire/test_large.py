@@ -141,7 +141,7 @@ def test_what_nested_extensions_announce_is_not_allocated() -> None:
 
 @pytest.mark.parametrize("stamp", [msgpack.Timestamp(1), msgpack.Timestamp(1, 1), msgpack.Timestamp(-1, 1)])
 @pytest.mark.parametrize("before", [None, "\u00ff", -1, 0xD6, b"\xc7\x0c"])
-def test_timestamps_are_extensions_to_the_careful_way_whatever_their_size(
+def test_timestamps_of_any_size_are_extensions_when_careful(
     stamp: object, before: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """msgpack makes them itself and asks no hook, and their comparison is slow."""

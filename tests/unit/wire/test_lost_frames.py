@@ -30,7 +30,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("step", [999, 65_536, 1 << 30])
-def test_a_frame_that_there_is_no_memory_for_is_read_to_its_end_and_the_others_are_whole(step: int) -> None:
+def test_a_frame_without_memory_is_read_to_its_end(step: int) -> None:
     parser = FrameParser(loses=True)
     large = pack_header(CALL, 2, attempt=3, count=4, side_len=10, body_len=SIZE, buffers_len=20) + bytes(SIZE + 30)
     data = pack_frame(CALL, 1, b"first") + large + pack_frame(CALL, 3, b"last")
@@ -50,7 +50,7 @@ def test_half_a_lost_frame_is_pending() -> None:
         parser.end()
 
 
-def test_one_who_must_not_lose_any_breaks_off_and_keeps_what_came_before() -> None:
+def test_one_who_must_not_lose_any_breaks_off_in_time() -> None:
     parser = FrameParser()
     with pytest.raises(ProtocolError, match="no memory") as caught:
         parser.feed(pack_frame(CALL, 1, b"first") + pack_header(CALL, 2, body_len=SIZE))

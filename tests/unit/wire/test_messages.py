@@ -101,7 +101,7 @@ ONE = [Failure("user", "A", "a")]
         reply(0, (1 << 32) - 1, reply_side([0], ONE)),
     ],
 )
-def test_a_reply_whose_side_is_not_what_its_header_says_is_a_protocol_error(frame: Frame) -> None:
+def test_a_reply_whose_side_belies_its_header_is_refused(frame: Frame) -> None:
     with pytest.raises(ProtocolError) as caught:
         reply_failures(frame)
     assert caught.value.reason == "body"

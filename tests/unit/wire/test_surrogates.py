@@ -52,7 +52,7 @@ def test_what_was_given_is_left_as_it_is() -> None:
     assert extensions.with_surrogates(good) is good
 
 
-def test_something_else_that_cannot_go_is_named_and_not_the_text() -> None:
+def test_something_else_that_cannot_go_is_named_and_not_text() -> None:
     with pytest.raises(EncodeError) as caught:
         encode([CUT, {"a": object(), "b": CUT}])
     assert caught.value.path == "[1]['a']"

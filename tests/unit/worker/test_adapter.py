@@ -57,7 +57,7 @@ def test_a_command_takes_a_method_or_a_name(wrong: Any) -> None:
         command(wrong)
 
 
-def test_stores_are_made_on_first_touch_and_the_least_recent_goes_first() -> None:
+def test_stores_are_made_on_first_touch_and_evicted_by_age() -> None:
     sessions = SessionStores(limit=2)
     for session_id in ("a", "b"):
         sessions.begin(session_id)

@@ -44,7 +44,7 @@ def memory_error(frame: Frame) -> str:
 # --- batches
 
 
-def test_after_so_many_batches_it_retires_and_leaves_the_rest_in_the_pipe() -> None:
+def test_after_so_many_batches_it_retires_and_leaves_the_rest() -> None:
     with limited(max_batches=3) as worker:
         worker.ready()
         worker.load(1, "lengths", module="memory")
@@ -125,7 +125,7 @@ def test_neither_what_a_batch_gave_back_nor_its_request_counts() -> None:
             assert results(worker.receive()) == [200 * MB]
 
 
-def test_a_limit_below_the_bare_interpreter_is_one_batch_a_worker() -> None:
+def test_a_limit_below_bare_interpreter_is_one_batch_a_worker() -> None:
     with limited(max_rss=1) as worker:
         worker.ready()
         worker.load(1, "lengths", module="memory")
@@ -163,7 +163,7 @@ def test_the_limits_say_so_once_they_are_reached(limits: Callable[..., Limits]) 
 
 @linux
 @pytest.mark.parametrize("size", [1, 8 * MB])
-def test_a_memory_limit_below_what_the_interpreter_has_is_a_failed_start_that_says_so(size: int) -> None:
+def test_a_memory_limit_that_is_too_small_is_a_failed_start(size: int) -> None:
     with limited(memory_limit=size) as worker:
         found = failure(worker.receive(), "start")
         assert found.type == "ValueError"
@@ -183,9 +183,7 @@ def test_a_memory_limit_too_low_to_get_ready_is_named() -> None:
 
 @linux
 @pytest.mark.parametrize(("function", "payload"), [("takes", 1000 * MB), ("fills", 1)])
-def test_a_batch_over_the_memory_limit_is_a_memory_error_and_the_next_one_is_executed(
-    function: str, payload: int
-) -> None:
+def test_over_the_memory_limit_a_batch_is_a_memory_error(function: str, payload: int) -> None:
     with limited(memory_limit=150 * MB) as worker:
         worker.ready()
         worker.load(1, function, module="memory")
@@ -228,7 +226,7 @@ def test_a_request_too_large_for_the_memory_limit_fails_alone(size: int) -> None
 
 
 @linux
-def test_results_that_cannot_be_encoded_within_the_memory_limit_fail_their_batch() -> None:
+def test_results_beyond_the_memory_limit_fail_their_batch() -> None:
     with limited(memory_limit=150 * MB) as worker:
         worker.ready()
         worker.load(1, "makes", module="memory")
@@ -240,7 +238,7 @@ def test_results_that_cannot_be_encoded_within_the_memory_limit_fail_their_batch
 
 
 @linux
-def test_a_process_has_no_more_resident_than_it_has_of_address_space(limits: Callable[..., Limits]) -> None:
+def test_resident_memory_is_at_most_the_address_space(limits: Callable[..., Limits]) -> None:
     assert address_space() > limits(max_rss=1).resident()
 
 

@@ -67,7 +67,7 @@ def test_closed_descriptors_are_noticed_before_memory_is_mapped(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
-def test_what_a_function_starts_ignores_nothing_and_blocks_nothing() -> None:
+def test_programs_of_a_function_ignore_and_block_nothing() -> None:
     """Also where the host ignores and blocks: SIGHUP under nohup, SIGINT and SIGQUIT behind `&` of a shell."""
     numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
@@ -90,7 +90,7 @@ def _ignored() -> str:
     return CHILD
 
 
-def test_a_fork_in_a_worker_heeds_sigint_and_the_worker_does_not() -> None:
+def test_a_fork_in_a_worker_heeds_sigint_and_worker_does_not() -> None:
     with WorkerProcess() as worker:
         worker.ready()
         assert results(worker.call("interrupts_itself", [1], module="own_processes")) == [1]
@@ -121,14 +121,14 @@ HANDS_OVER = '#!/bin/sh\nexec "PYTHON" "$@"\n'
 @pytest.mark.parametrize(
     ("text", "said"), [(SHELL, "not its host"), (CLOSES, "has not got descriptor"), (EXEC_CLOSES, "not got descriptor")]
 )
-def test_a_wrapper_that_does_not_hand_over_is_told_with_the_remedy(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrapper_that_does_not_hand_over_is_told_with_remedy(tmp_path: Path, text: str, said: str) -> None:
     with WorkerProcess(python=script(tmp_path, text)) as worker:
         assert worker.ended() == guard.WRAPPED
         assert said in worker.stderr
         assert 'exec python "$@"' in worker.stderr
 
 
-def test_a_wrapper_that_hands_over_is_as_good_as_the_interpreter(tmp_path: Path) -> None:
+def test_a_wrapper_that_hands_over_is_as_good_as_interpreter(tmp_path: Path) -> None:
     with WorkerProcess(python=script(tmp_path, HANDS_OVER)) as worker:
         worker.ready()
 

@@ -44,7 +44,7 @@ def test_ready_says_who_is_there() -> None:
         ({"adapter": "functions:Scorer", "init": {"factr": 1}}, "factr"),
     ],
 )
-def test_a_failed_start_is_told_with_request_id_0_and_exit_code_1(fields: dict[str, object], said: str) -> None:
+def test_failed_start_is_told_with_request_id_0_and_exit_code_1(fields: dict[str, object], said: str) -> None:
     with WorkerProcess(hello_of(**fields)) as worker:
         frame = worker.receive()
         found = failure(frame, "start")
@@ -53,7 +53,7 @@ def test_a_failed_start_is_told_with_request_id_0_and_exit_code_1(fields: dict[s
         assert worker.ended() == 1
 
 
-def test_the_surroundings_of_a_function_show_nothing_of_the_start() -> None:
+def test_the_surroundings_of_a_function_show_nothing_of_start() -> None:
     with WorkerProcess(hello_of(name="the-name", path=[FUNCTIONS, "/nowhere"])) as worker:
         worker.ready()
         inside, argv, names, foreign, path, own_session = results(worker.call("surroundings", [1]))
@@ -91,7 +91,7 @@ def test_an_installed_slither_actors_gives_way_to_the_hosts(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (3, 3), (None, 0), ("text", 1)])
-def test_sys_exit_in_a_function_ends_the_process_with_a_traceback(code: object, expected: int) -> None:
+def test_sys_exit_in_a_function_ends_process_with_a_traceback(code: object, expected: int) -> None:
     with WorkerProcess() as worker:
         worker.ready()
         worker.load(1, "exits")
@@ -120,7 +120,7 @@ def test_a_crash_does_not_wait_for_the_users_threads() -> None:
         assert worker.ended() == 5
 
 
-def test_prints_of_all_kinds_go_to_stderr_and_leave_the_protocol_alone() -> None:
+def test_prints_go_to_stderr_and_leave_the_protocol_alone() -> None:
     with WorkerProcess() as worker:
         worker.ready()
         assert results(worker.call("prints", [1])) == [1]
@@ -137,7 +137,7 @@ def test_stdin_is_empty() -> None:
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
-def test_programs_that_a_function_starts_inherit_none_of_our_descriptors() -> None:
+def test_programs_of_a_function_inherit_no_descriptors() -> None:
     with WorkerProcess() as worker:
         worker.ready()
         listed = results(worker.call("descriptors_of_a_child", [1]))[0]
@@ -145,7 +145,7 @@ def test_programs_that_a_function_starts_inherit_none_of_our_descriptors() -> No
         assert len(eval(listed)) <= 1
 
 
-def test_a_forked_child_that_returns_from_the_function_does_not_answer() -> None:
+def test_a_forked_child_that_returns_does_not_answer() -> None:
     with WorkerProcess() as worker:
         worker.ready()
         assert results(worker.call("forks_and_both_return", [1])) == [True]
@@ -207,7 +207,7 @@ def test_an_interpreter_without_msgpack_says_so() -> None:
     assert b"Traceback" not in process.stderr
 
 
-def test_the_hosts_msgpack_serves_where_the_same_interpreter_finds_none() -> None:
+def test_hosts_msgpack_serves_where_same_interpreter_finds_none() -> None:
     there = str(Path(msgpack.__file__).parents[1])
     root = str(Path(slither_actors.__file__).parents[1])
     process = subprocess.run(
@@ -282,7 +282,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_a_worker_whose_host_is_gone_before_it_starts_ends_at_once() -> None:
+def test_a_worker_whose_host_is_gone_at_its_start_ends() -> None:
     with WorkerProcess(argv=None, greet=False) as never_greeted:
         arguments = boot.command(sys.executable, 3, 4, 5)
         assert arguments[-1] == str(os.getpid())
@@ -315,7 +315,7 @@ def test_the_hello_may_carry_any_value_for_the_adapter() -> None:
 
 
 @pytest.mark.parametrize("leader", [True, False])
-def test_where_the_kernel_does_not_help_the_lifeline_ends_the_worker(leader: bool) -> None:
+def test_where_the_kernel_does_not_help_lifeline_ends_worker(leader: bool) -> None:
     """As on systems without PR_SET_PDEATHSIG; a group of which it is not the leader is not the worker's to kill."""
     there, line = os.pipe()
     code = textwrap.dedent("""

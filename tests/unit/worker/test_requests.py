@@ -82,7 +82,7 @@ def test_a_static_method_can_be_loaded_by_its_dotted_name(worker: WorkerProcess)
     assert results(worker.call("Holder.triple", [1])) == [3]
 
 
-def test_an_exception_comes_with_type_message_and_the_users_part_of_the_traceback(worker: WorkerProcess) -> None:
+def test_an_exception_has_the_users_part_of_the_traceback(worker: WorkerProcess) -> None:
     found = failure(worker.call("raises", [1]), "user")
     assert (found.type, found.message) == ("LookupError", "nothing here")
     assert "in inner" in found.traceback
@@ -128,7 +128,7 @@ def test_all_items_may_fail(worker: WorkerProcess) -> None:
 
 
 @pytest.mark.parametrize(("function", "path"), [("unsendable", "[1]['deep'][0]"), ("unsendable_and_exceptions", "[2]")])
-def test_a_result_that_cannot_be_encoded_fails_the_batch_and_says_where(
+def test_a_result_without_a_form_fails_the_batch_and_says_where(
     worker: WorkerProcess, function: str, path: str
 ) -> None:
     assert path in failure(worker.call(function, [1]), "encode").message
@@ -174,7 +174,7 @@ def test_a_function_that_cannot_be_loaded_is_a_failure(
     assert results(worker.call("double", [1])) == [2]
 
 
-def test_a_name_that_is_not_found_is_told_once_as_there_is_no_code_to_show(worker: WorkerProcess) -> None:
+def test_a_name_that_is_not_found_is_named_once(worker: WorkerProcess) -> None:
     found = failure(worker.load(1, "nope"), "load")
     assert (found.type, found.traceback) == ("AttributeError", "")
     assert "exits_when_imported.py" in failure(worker.load(2, "f", module="exits_when_imported"), "load").traceback
@@ -259,7 +259,7 @@ def test_a_cancel_in_the_same_write_is_honoured(worker: WorkerProcess) -> None:
     assert worker.receive().kind == frames.CANCELLED
 
 
-def test_a_stop_leaves_what_is_queued_and_terminates_the_adapter(scorer: WorkerProcess, tmp_path: Path) -> None:
+def test_a_stop_leaves_what_is_queued_and_terminates_adapter(scorer: WorkerProcess, tmp_path: Path) -> None:
     request = pack_frame(frames.COMMAND, 7, encode({"items": [1]}), side=encode(["score", None]), count=1)
     scorer.send(request + pack_frame(frames.STOP))
     with pytest.raises(EOFError):
