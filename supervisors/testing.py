@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from supervisors.runtime.background_thread import BackgroundThread
 from supervisors.runtime.scheduler import Scheduler, activate
@@ -30,7 +29,7 @@ class ManualClock:
 class _InlineSide(BackgroundThread):
     """Runs the jobs where they are submitted, so that a test needs no thread to see them."""
 
-    def submit(self, fn: Callable[..., object], *args: Any) -> bool:
+    def submit(self, fn: Callable[..., object], *args: object) -> bool:
         fn(*args)
         return True
 

@@ -37,21 +37,21 @@ class DaemonRef(pykka.ActorRef[D]):
         self._inbox = inbox
         self._put = inbox.put_plain
 
-    def tell(self, message: Any) -> None:
+    def tell(self, message: object) -> None:
         """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
         if not self._inbox.closed:
             self._put(message)
 
     @overload
-    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
+    def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
 
     @overload
-    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: Literal[True], timeout: float | None = None) -> Any: ...
 
     @overload
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any: ...
 
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any:
         """As in Pykka. A dead actor answers ActorDeadError, also if it dies with the message unread.
 
         Raises:
@@ -155,7 +155,7 @@ class DaemonActor(ThreadLoop):
             raise SupervisorError("reply_later() is for the handling of an ask, once for each")
         return reply
 
-    def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
+    def call_later(self, delay: float, fn: Callable[..., object], *args: object) -> Timer:
         """Call ``fn(*args)`` in the actor's thread after `delay` seconds, between two messages.
 
         For the actor's own code, in its thread or in `__init__`. The timer is cancelled when the actor ends; what it

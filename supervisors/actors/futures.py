@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pykka
@@ -84,7 +85,7 @@ class GuardedFuture(pykka.ThreadingFuture[T]):
         """As in Pykka."""
         self._set((None, exc_info if exc_info is not None else sys.exc_info()))
 
-    def set_get_hook(self, func: Any) -> None:
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
         """As in Pykka."""
         if self._answer:
             raise queue.Full

@@ -71,16 +71,16 @@ class Latch(Generic[T]):
             self._listeners.remove(listener)
 
     def _call(self, value: T) -> None:
-        while self._listeners:
+        while True:
             try:
-                listener = self._listeners.pop(0)
-            except IndexError:  # another thread took it
+                listener = self._listeners.pop(0)  # atomic: of two threads in this loop only one gets a listener
+            except IndexError:
                 return
             try:
                 listener(value)
             except BaseException as error:
                 if raised_by_handler(error):
-                    raise  # where this is the thread of one who listens to what has been
+                    raise  # `listen` may call the listener on a thread that signal handlers interrupt
                 _logger.exception("%r raised", listener)
 
 

@@ -166,7 +166,7 @@ class LightActor(LightTarget):
         """As in Pykka: ask itself to end, after the messages that wait already."""
         self._ref.tell(messages._ActorStop())
 
-    def call_later(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
+    def call_later(self, delay: float, fn: Callable[..., object], *args: object) -> Timer:
         """`Scheduler.call_later`, owned by this actor."""
         return self.scheduler.call_later(delay, fn, *args, owner=self._owner())
 
@@ -193,7 +193,7 @@ class LightActor(LightTarget):
             raise SupervisorError(f"{self} has ended and can own nothing more")
         return self
 
-    def _special(self, message: Any) -> None:
+    def _special(self, message: object) -> None:
         if not self._alive:
             refuse(message)
             if isinstance(message, Start):  # it was ended before it began, and entered after that
@@ -211,7 +211,7 @@ class LightActor(LightTarget):
         else:
             self._handle_receive(message)
 
-    def _refuse(self, message: Any) -> None:
+    def _refuse(self, message: object) -> None:
         refuse(message)
 
     def _answer(self, envelope: Envelope[Any]) -> None:

@@ -70,7 +70,7 @@ class LightRef(pykka.ActorRef[A]):
         """True until it has ended."""
         return self._actor is not None
 
-    def tell(self, message: Any) -> None:
+    def tell(self, message: object) -> None:
         """Send a message. From any thread; never blocks, never raises. To a dead actor it is dropped."""
         actor = self._actor
         if actor is not None:
@@ -83,15 +83,15 @@ class LightRef(pykka.ActorRef[A]):
                 raise
 
     @overload
-    def ask(self, message: Any, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
+    def ask(self, message: object, *, block: Literal[False], timeout: float | None = None) -> pykka.Future[Any]: ...
 
     @overload
-    def ask(self, message: Any, *, block: Literal[True], timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: Literal[True], timeout: float | None = None) -> Any: ...
 
     @overload
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any: ...
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any: ...
 
-    def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
+    def ask(self, message: object, *, block: bool = True, timeout: float | None = None) -> Any:
         """As in Pykka. A dead actor answers ActorDeadError, also if it dies with the message unread.
 
         Raises:
@@ -173,7 +173,7 @@ class LightInbox:
         return True
 
 
-def refuse(message: Any) -> None:
+def refuse(message: object) -> None:
     """Answer an envelope that nobody will handle, as Pykka does."""
     if type(message) is Envelope and message.reply_to is not None:
         if isinstance(message.message, messages._ActorStop):
@@ -186,7 +186,7 @@ def refuse(message: Any) -> None:
 class _Dead(MailboxTarget):
     """Stands in an inbox for an actor that has ended, so that the inbox does not keep it in memory."""
 
-    def _special(self, message: Any) -> None:
+    def _special(self, message: object) -> None:
         refuse(message)
 
     _refuse = _special

@@ -104,7 +104,7 @@ class Inbox:
         return reply
 
 
-def settle(setter: Callable[..., None], *value: Any) -> None:
+def settle(setter: Callable[..., None], *value: object) -> None:
     """Set a future. Without effect if it is set: the killer of an actor and its own thread race for it."""
     with contextlib.suppress(queue.Full):
         setter(*value)

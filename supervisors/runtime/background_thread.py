@@ -51,7 +51,7 @@ class BackgroundThread:
         """How many jobs were refused so far, because the queue was full or closed."""
         return self._dropped
 
-    def submit(self, fn: Callable[..., object], *args: Any) -> bool:
+    def submit(self, fn: Callable[..., object], *args: object) -> bool:
         """Queue ``fn(*args)``. Never blocks, never raises.
 
         Returns:

@@ -167,7 +167,7 @@ class Thread(threading.Thread):
         super().run()
 
 
-def locked(lock: Any, function: Callable[..., R], *args: Any) -> R:
+def locked(lock: Any, function: Callable[..., R], *args: object) -> R:
     """Call ``function(*args)`` while holding `lock`, which is free afterwards in any case.
 
     A ``with`` block has bytecodes before its exit is called at which it would stay held.

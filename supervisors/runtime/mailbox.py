@@ -62,7 +62,7 @@ special_types.add(GuaranteedCall)
 class Guard(Protocol):
     """What a FunctionTarget needs of its scheduler."""
 
-    def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], /, *args: Any) -> None:
+    def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], /, *args: object) -> None:
         """Call ``fn(*args)``; an exception crashes `owner`, or is logged if there is none."""
 
     def log_exception(self, what: str, exception: BaseException, /) -> None:

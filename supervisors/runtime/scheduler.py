@@ -223,7 +223,7 @@ class Scheduler:
         """The clock's time in seconds."""
         return self._clock()
 
-    def post(self, fn: Callable[..., object], *args: Any) -> None:
+    def post(self, fn: Callable[..., object], *args: object) -> None:
         """Call ``fn(*args)`` on the scheduler thread. From any thread, never blocks.
 
         If fn is a bound method of a light actor, what it raises crashes that actor; and it is not called if that actor
@@ -255,7 +255,7 @@ class Scheduler:
     # -- on the scheduler thread ---------------------------------------------------------------------------------
 
     def call_later(
-        self, delay: float, fn: Callable[..., object], *args: Any, owner: MailboxTarget | None = None
+        self, delay: float, fn: Callable[..., object], *args: object, owner: MailboxTarget | None = None
     ) -> Timer:
         """Call ``fn(*args)`` after `delay` seconds (at once, in the next turn, if not positive).
 
@@ -299,7 +299,7 @@ class Scheduler:
         """Log, on the side thread, that `what` raised."""
         self.background.submit(_log_exception, what, self.name, exception)
 
-    def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], *args: Any) -> None:
+    def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], *args: object) -> None:
         """Call ``fn(*args)``; what it raises crashes `owner`, or is logged where there is none."""
         try:
             fn(*args)

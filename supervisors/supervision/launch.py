@@ -88,7 +88,7 @@ def _start_overdue(child: Child, supervisor: LightActor, reported: Callable[[Sta
     child.lifecycle.kill()
 
 
-def _checked_answer(answer: Any, supervisor: LightActor, known: Mapping[pykka.ActorRef[Any], Child]) -> Lifecycle:
+def _checked_answer(answer: object, supervisor: LightActor, known: Mapping[pykka.ActorRef[Any], Child]) -> Lifecycle:
     """Return the lifecycle of the actor that a start function returned, if that can be a child."""
     if not isinstance(answer, pykka.ActorRef):
         raise TypeError(f"the start function must return a reference or IGNORE, not {shown(answer)}")
