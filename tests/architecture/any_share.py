@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from .imports import files_of
+from .imports import files_of, tree_of
 
 # The largest share for a package, in percent: to be lowered with the share.
 MOST = {"slither_actors": 3.6, "supervisors": 2.5}
@@ -14,7 +14,7 @@ def any_share(package: str) -> tuple[int, int]:
     """Return how many parameters have the bare `Any`, and how many there are; `self` and `cls` are not counted."""
     bare = all_of_them = 0
     for file in files_of(package):
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        for node in ast.walk(tree_of(file)):
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             given = node.args

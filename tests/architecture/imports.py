@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ class Import:
         return any(self.imported == package or self.imported.startswith(f"{package}.") for package in packages)
 
 
+@cache
 def imports_of(package: str) -> list[Import]:
     """Every import in a package of this project, those of its subpackages too.
 
@@ -46,15 +48,23 @@ def imports_of(package: str) -> list[Import]:
     return [found for file in files_of(package) for found in _imports_in(file)]
 
 
+@cache
 def modules_of(package: str) -> list[str]:
     """Return the dotted names of a package's modules."""
     return [dotted(file) for file in files_of(package)]
 
 
+@cache
 def files_of(package: str) -> list[Path]:
     """Return the files of a package, those of its subpackages too, or the one of a module."""
     path = ROOT.joinpath(*package.split("."))
     return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """Return the syntax tree of a file, which is not to be changed."""
+    return ast.parse(file.read_bytes(), str(file))
 
 
 def dotted(file: Path) -> str:
@@ -66,7 +76,7 @@ def dotted(file: Path) -> str:
 def _imports_in(file: Path) -> Iterator[Import]:
     importer = dotted(file)
     package = importer if file.name == "__init__.py" else importer.rpartition(".")[0]
-    todo: list[tuple[ast.AST, bool, bool]] = [(ast.parse(file.read_bytes(), str(file)), True, True)]
+    todo: list[tuple[ast.AST, bool, bool]] = [(tree_of(file), True, True)]
     while todo:
         node, at_run_time, at_import = todo.pop()
         for name in _named(node, package):

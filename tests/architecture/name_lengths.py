@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 
-from .imports import ROOT, files_of
+from .imports import ROOT, files_of, tree_of
 
 CHARACTERS = 60
 
 
 def long_names() -> dict[str, list[str]]:
-    """Return the long names of each file of tests."""
+    """Return the names of so many characters and more, by the file of the tests."""
     found: dict[str, list[str]] = {}
     for file in files_of("tests"):
         names = [
             node.name
-            for node in ast.walk(ast.parse(file.read_bytes()))
+            for node in ast.walk(tree_of(file))
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
             and node.name.startswith("test_")
             and len(node.name) >= CHARACTERS

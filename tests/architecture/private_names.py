@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from .imports import ROOT, dotted, files_of, modules_of
+from .imports import ROOT, dotted, files_of, modules_of, tree_of
 
 # Uses by `slither_actors` of private names of `supervisors` that are still there, to be removed: (module, name). A test
 # fails if one is listed that is not needed, here as below.
@@ -58,12 +58,10 @@ def private_uses(user: str = "slither_actors", used: str = "supervisors") -> lis
     That is an import of a name with an underscore or of one not in the module's `__all__`; an attribute with an
     underscore that only the other package defines; and a method that replaces a private one of a base class there.
     """
-    trees = [(dotted(file), ast.parse(file.read_bytes())) for file in files_of(user)]
+    trees = [(dotted(file), tree_of(file)) for file in files_of(user)]
     own = {name for _, tree in trees for each in private_attributes(tree).values() for name in each.private}
     own |= {name for _, tree in trees for name in _module_names(tree) if _private(name)}
-    classes = {
-        name: each for file in files_of(used) for name, each in private_attributes(ast.parse(file.read_bytes())).items()
-    }
+    classes = {name: each for file in files_of(used) for name, each in private_attributes(tree_of(file)).items()}
     theirs = {name for each in classes.values() for name in each.private}
     found: set[Use] = set()
     for module, tree in trees:
@@ -80,7 +78,7 @@ def uses_across_folders(package: str) -> list[Use]:
 
     Inherited ones count, too: what a subclass elsewhere may use is not private.
     """
-    trees = {dotted(file): ast.parse(file.read_bytes()) for file in files_of(package)}
+    trees = {dotted(file): tree_of(file) for file in files_of(package)}
     defined: dict[str, set[str]] = {}  # in a folder
     for module, tree in trees.items():
         names = {name for name in _module_names(tree) if _private(name)}
@@ -137,7 +135,7 @@ def _public_names(module: str) -> frozenset[str]:
     """Return what `__all__` lists; without one, what the module defines."""
     path = ROOT.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    tree = ast.parse(path.read_bytes())
+    tree = tree_of(path)
     for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(target, ast.Name) and target.id == "__all__" and isinstance(node, (ast.Assign, ast.AnnAssign)):

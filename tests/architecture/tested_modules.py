@@ -6,7 +6,7 @@ import ast
 import importlib
 
 from .circles import PACKAGES
-from .imports import files_of, modules_of
+from .imports import files_of, modules_of, tree_of
 
 # Programs: tests start them as processes, and import only what they call. Facades of a folder have nothing to test.
 PROGRAMS = {
@@ -67,7 +67,7 @@ def untested() -> set[str]:
     for file in files_of("tests"):
         if "architecture" in file.parts:  # names modules without a test of what they do
             continue
-        for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.Import):
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -80,7 +80,7 @@ def untested() -> set[str]:
         module
         for package in PACKAGES
         for module, file in zip(modules_of(package), files_of(package), strict=True)
-        if len(ast.parse(file.read_bytes()).body) > 1
+        if len(tree_of(file).body) > 1
     }
     return with_code - imported - PROGRAMS
 
