@@ -32,7 +32,6 @@ conditions: $(VENV)/.installed-test
 lint: $(VENV)/.installed-dev
 	"$(IN_VENV)ruff" check .
 	"$(IN_VENV)ruff" format --check .
-	"$(IN_VENV)python" -m tests.support.docstrings
 	"$(IN_VENV)python" -m tests.support.words
 
 types: $(VENV)/.installed-dev

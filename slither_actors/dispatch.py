@@ -169,6 +169,7 @@ class Dispatcher:
 
 
 def check_source(items: Source, asynchronous: bool) -> None:
+    """Refuse a source that cannot be iterated, or only asynchronously where that is not possible, with the remedy."""
     kind = type(items)
     if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
         return

@@ -224,7 +224,7 @@ class BatchTimeout(SlitherError):
         super().__init__(self._text())
 
     def at_item(self, item_id: Any) -> BatchTimeout:
-        """The same of an item, whose id was not known where the time was over; notes and the like stay with it."""
+        """Return the same error for an item whose id was not known at the deadline; notes and the like stay with it."""
         error = BatchTimeout(self.timeout)
         error.__dict__.update(self.__dict__, of="item", item_id=item_id)
         error.args = (error._text(),)

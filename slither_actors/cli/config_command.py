@@ -25,7 +25,7 @@ class ConfigArguments:
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add them to the parser. (Those of `supervisors` would do, but --help need not wait for the runtime.)"""
+    """Add the commands to the parser, without importing `supervisors`: --help need not wait for the runtime."""
     check = commands.add_parser(
         "check",
         help="say everything that is wrong with a configuration file",
@@ -52,7 +52,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def parsed(given: argparse.Namespace) -> ConfigArguments:
-    """What was given for one of them."""
+    """Return the parsed arguments of one of the commands."""
     if given.command == "schema":
         return ConfigArguments("schema")
     return ConfigArguments(given.command, given.file, tuple(given.path), getattr(given, "imports", False))

@@ -55,7 +55,7 @@ class Display:
                 self._write(f"\r{_ERASE_TO_END}")
 
     def say(self, text: str) -> None:
-        """A message that stays, on standard error, terminal or not."""
+        """Write a message that stays, on standard error, terminal or not."""
         self.clear()
         self._write(f"{PROGRAM_PREFIX}{text}\n")
 

@@ -31,7 +31,7 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
 
 
 def recognized(beginning: bytes) -> str | None:
-    """What an input is, and the remedy, as a clause for an error; None if its first bytes do not tell.
+    """Return what an input is, and the remedy, as a clause for an error; None if its first bytes do not show it.
 
     Args:
         beginning: of the input, to the end of its first line.

@@ -94,7 +94,7 @@ class LineSource:
             yield b"".join(held) if held_bytes <= self._max_line else None
 
     def _read(self) -> bytes:
-        """What there is to read, waiting for it; nothing at the input's end or after `stop`."""
+        """Read what there is, waiting for it; return nothing at the input's end or after `stop`."""
         while not self._stopped:
             if not self._ready_always:
                 poll = select.poll()
@@ -109,7 +109,7 @@ class LineSource:
 
 
 def parse_line(number: int, line: bytes | None) -> Any:
-    """The JSON value on a line.
+    """Return the JSON value on a line.
 
     Args:
         number: of the line, for the error.

@@ -102,7 +102,7 @@ class Mapping:
         return code
 
     def _guarded(self) -> tuple[int, str]:
-        """The run, with every way that it may end turned into an exit code and a word for the summary."""
+        """Execute the run; return an exit code and a word for the summary, however the run ends."""
         try:
             self._dispatch()
             self._flush()
@@ -177,7 +177,7 @@ class Mapping:
                     raise
 
     def _items(self) -> Iterator[Item]:
-        """The input, each line under its number as id. Runs on a thread of the run."""
+        """Yield the input, each line under its number as id. Runs on a thread of the run."""
         ends_the_run = self._arguments.failures_end_the_run
         for number, line in self._source:
             if line is not None and not line.strip():
@@ -282,7 +282,7 @@ def _policy(arguments: MapArguments) -> Any:
 
 
 def _told(error: DispatchError) -> str:
-    """A run's failure for people, who count lines, not batches."""
+    """Describe a run's failure in lines, not batches."""
     reason = error.reason
     if isinstance(reason, MalformedLine):
         return str(reason)

@@ -47,7 +47,7 @@ class Rate:
         self._samples: deque[tuple[float, int]] = deque()
 
     def update(self, now: float, done: int) -> float | None:
-        """The rate, knowing that there were `done` at `now` (seconds); None until two moments are known."""
+        """Update the rate: `done` at `now` (seconds). It is None until two moments are known."""
         self._samples.append((now, done))
         # The oldest stays until the next one is old too: it is where the window begins.
         while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_WINDOW:
@@ -69,7 +69,7 @@ def seconds_left(elapsed: float, fraction: float | None) -> float | None:
 
 
 def format_progress(progress: Progress, width: int) -> str:
-    """The line, of at most `width` characters: what matters least is left out first."""
+    """Return the line, of at most `width` characters: the least important part is left out first."""
     parts: list[tuple[int, str]] = []  # (the higher, the sooner left out; text), in the order shown
     if progress.stopping:
         parts.append((0, "stopping"))
@@ -103,7 +103,7 @@ def format_summary(
     unfinished: int = 0,
     unwritten: int = 0,
 ) -> str:
-    """The line that closes every run.
+    """Return the line that closes every run.
 
     Args:
         ending: how it ended, in a word or two; empty for a run that came to its end.
@@ -128,7 +128,7 @@ def format_summary(
 
 
 def format_rate(rate: float) -> str:
-    """A number a second, with as many digits as one can read at a glance."""
+    """Return a number a second, with as many digits as can be read at a glance."""
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
@@ -145,7 +145,7 @@ def format_duration(seconds: float) -> str:
 
 
 def counted(number: int, one: str, several: str) -> str:
-    """A number and its noun: ``1 retry``, ``1,234 retries``."""
+    """Return a number and its noun: ``1 retry``, ``1,234 retries``."""
     return f"{number:,} {one if number == 1 else several}"
 
 

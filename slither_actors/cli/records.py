@@ -23,7 +23,7 @@ _REMEDIES: tuple[tuple[tuple[type, ...], str], ...] = (
 
 
 def _plain(value: Any) -> Any:
-    """What stands for a value that JSON has no form for: numbers and lists for numpy's, text for some others.
+    """Replace a value that JSON has no form for: by numbers and lists for numpy's, by text for some others.
 
     Raises:
         TypeError: nothing does; says what to return instead.
@@ -40,7 +40,7 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_keys(value: Any) -> Any:
-    """The value with the keys of its dicts that JSON does not know as what `_plain` makes of them."""
+    """Replace the keys of dicts that JSON does not know by what `_plain` makes of them."""
     if isinstance(value, dict):
         return {_plain_key(key): _plain_keys(item) for key, item in value.items()}
     return [_plain_keys(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -99,7 +99,7 @@ def json_line(value: object) -> bytes:
 
 
 def error_record(line: int, value: Any, error: BaseException) -> dict[str, Any]:
-    """What ``--errors`` says of an input that failed.
+    """Return the record for ``--errors`` of an input that failed.
 
     Args:
         line: the input's line number.
@@ -111,7 +111,7 @@ def error_record(line: int, value: Any, error: BaseException) -> dict[str, Any]:
 
 
 def brief(error: BaseException) -> str:
-    """An error in one line, type and message."""
+    """Return an error in one line, type and message."""
     described = _described(error)
     kind = described["type"].removeprefix("builtins.")
     message, cut, _ = described["message"].strip().partition("\n")

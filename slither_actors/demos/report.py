@@ -38,7 +38,7 @@ class Totals:
         self.documented.update(found["documented"])
 
     def cover(self, kind: str) -> float | None:
-        """The share of public `kind` that have a docstring, 0 to 1; None where there are none."""
+        """Return the share of public `kind` that have a docstring, 0 to 1; None where there are none."""
         return self.documented[kind] / self.public[kind] if self.public[kind] else None
 
 

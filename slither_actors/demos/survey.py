@@ -40,12 +40,12 @@ class Outcome:
 
 
 def standard_library() -> str:
-    """The folder of this interpreter's standard library."""
+    """Return the folder of this interpreter's standard library."""
     return sysconfig.get_path("stdlib")
 
 
 def find_sources(directory: str) -> list[Item]:
-    """The Python source files below a folder, in a fixed order: the path as payload, its size as weight."""
+    """Return the Python source files below a folder, in a fixed order: the path as payload, its size as weight."""
     return list(_walk(directory))
 
 
@@ -105,7 +105,7 @@ def _walk(directory: str) -> Iterator[Item]:
 
 
 def _reason(error: Any, path: str) -> str:
-    """The failure in one line, without the path, which is told beside it."""
+    """Return the failure in one line, without the path, which is shown beside it."""
     kind = getattr(error, "type", type(error).__name__).removeprefix("builtins.")
     message = str(getattr(error, "message", "") or error).partition("\n")[0]
     return f"{kind}: {message}".replace(path, os.path.basename(path))

@@ -44,7 +44,7 @@ FANCY = Style(
 
 
 def format_table(title: str, report: Report, style: Style = PLAIN) -> str:
-    """The whole table.
+    """Return the whole table.
 
     Args:
         title: the first line.
@@ -129,5 +129,5 @@ def _bar(filled: int, style: Style) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    """The end of `text` where it does not fit: of a path or a dotted name, that is the part that tells."""
+    """Return the end of `text` where it does not fit: the informative part of a path or a dotted name."""
     return text if len(text) <= width else f"...{text[len(text) - max(width, 8) + 3 :]}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _description(dtype: np.dtype[Any]) -> Any:
-    """What :func:`_dtype` makes the same dtype of: a string, a list for structured ones, a map for `numpy.record`."""
+    """Describe a dtype for :func:`_dtype`: a string, a list for structured ones, a map for `numpy.record`."""
     if dtype.hasobject:
         raise RefusedError(f"a numpy array of dtype {dtype} holds Python objects; send a list, or a numeric dtype")
     if dtype.names is not None:
@@ -118,13 +118,13 @@ def encode_scalar(value: np.generic, outer: Nesting) -> tuple[int, bytes]:
 
 
 def decode_array(data: bytes, hook: Decoding) -> np.ndarray[Any, Any]:
-    """A writable array of its own."""
+    """Return a writable array with memory of its own."""
     description, order, shape, content = hook.items(data)
     return _shaped(np.frombuffer(bytearray(content), np.uint8), _dtype(description), order, shape)
 
 
 def decode_array_beside(data: bytes, hook: Decoding) -> np.ndarray[Any, Any]:
-    """A writable array that looks into the frame's buffers."""
+    """Return a writable array that is a view of the frame's buffers."""
     description, order, shape, offset, size = hook.items(data)
     if type(offset) is not int or type(size) is not int or size < 0:
         raise DecodeError("an array whose place is no place")
@@ -150,7 +150,7 @@ def _shaped(flat: np.ndarray[Any, Any], dtype: np.dtype[Any], order: str, shape:
 
 
 def decode_scalar(data: bytes, hook: Decoding) -> Any:
-    """The scalar, of its numpy type."""
+    """Return the scalar, of its numpy type."""
     description, content = hook.items(data)
     dtype = _dtype(description)
     if len(content) != dtype.itemsize:

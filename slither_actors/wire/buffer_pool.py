@@ -73,7 +73,7 @@ def _references(kept: list[Any]) -> int:
 
 
 def _unused() -> int:
-    """The number of references of a spare that nothing looks into; -1 where the number does not tell."""
+    """Return the reference count of a spare without views; -1 where the count does not show that."""
     kept = [bytearray(1)]
     alone = _references(kept)
     view = memoryview(kept[0])

@@ -33,7 +33,7 @@ class _NotPlain(Exception):
 
 
 def decode_large(body: Buffer, beside: BesideBody) -> Any:
-    """What the quick way makes of ``body``, without its bounds. Raises whatever msgpack and the extensions do."""
+    """Decode ``body`` without the bounds of the quick way. Raises whatever msgpack and the extensions raise."""
     check_announced(body)
     if _TIMESTAMP.search(body) is None:
         # Without extensions keys are text, bytes and numbers of 64 bits. No more than some 50 of those have one hash,
@@ -57,13 +57,13 @@ class CarefulHook(Hook):
     __slots__ = ()
 
     def unpacked(self, data: Buffer) -> Any:
-        """The value in ``data``, whose extensions come to this hook."""
+        """Decode ``data``, whose extensions come to this hook."""
         if self.on_stack:
             return unpackb(data, strict_map_key=False, object_pairs_hook=_mapping, ext_hook=self)
         return unpack_on_heap(data, self, pairs_hook=_mapping)
 
     def value(self, data: bytes | memoryview) -> Any:
-        """The value inside an extension's data."""
+        """Decode the value inside an extension's data."""
         inner = self.deeper()
         if len(data) > _SMALL:
             check_announced(data)

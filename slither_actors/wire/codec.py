@@ -65,12 +65,12 @@ class Encoder:
         self._offset = 0
 
     def close(self) -> None:
-        """It encodes no more. It and its packers hold each other, and with them 64 KiB: not until some collection."""
+        """Break the reference cycle with the packers, which would keep 64 KiB until a collection."""
         self._packs.clear()
         self._pack = _closed
 
     def encode(self, value: object) -> tuple[bytes, list[Buffer]]:
-        """The body and the out-of-band buffers for ``value``. The buffers are views: leave the arrays alone until sent.
+        """Return the body and out-of-band buffers for ``value``. They are views: leave the arrays alone until sent.
 
         :raises EncodeError: something in the value has no form on the wire; says what and where.
         """
@@ -104,7 +104,7 @@ class Encoder:
         return body, []
 
     def _packed_again(self, original: object, value: object, error: Exception) -> bytes:
-        """The body after a first attempt has failed: only for text with lone surrogates there is another way."""
+        """Encode again after a first attempt has failed: only text with lone surrogates has another way."""
         from .encode_errors import explain
         from .handlers import raised_by_handler
 
@@ -157,7 +157,7 @@ class Encoder:
             self._hunts = _HUNTS
 
     def _default(self, value: object) -> object:
-        """The extension type for a value that msgpack does not know, or that it would change."""
+        """Return the extension type for a value that msgpack does not know, or would change."""
         cls = type(value)
         encoder = extensions.ENCODERS.get(cls) or extensions.learn(cls, value)
         code, data = encoder(value, self)
@@ -192,7 +192,7 @@ class Encoder:
 
 
 def _items(value: object) -> list[Any] | None:
-    """The batch in a command's map of one."""
+    """Return the batch in a command's map of one."""
     items = value.get("items") if type(value) is dict else None
     return items if type(items) is list else None
 
@@ -234,7 +234,7 @@ _here = _Here()
 
 
 def decode(body: Buffer, buffers: Buffer = b"") -> Any:
-    """The value that an :class:`Encoder` made ``body`` and ``buffers`` of.
+    """Decode the value that an :class:`Encoder` made ``body`` and ``buffers`` of.
 
     Arrays beside the body are views of ``buffers`` where that can be written to, else of a copy: writable either way.
     Of what a map or set holds, 256 keys or members may have the same hash.
@@ -264,7 +264,7 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
 
 
 def _undecodable(error: Exception) -> Exception:
-    """What is to be raised for it."""
+    """Return the exception to raise for an error of decoding."""
     from .handlers import raised_by_handler
 
     if raised_by_handler(error):

@@ -70,7 +70,7 @@ class BesideBody:
         self._left = len(self._view)
 
     def take(self, offset: int, size: int) -> bytes:
-        """These bytes. :raises DecodeError: they are not there, or more have been taken than there are."""
+        """Take these bytes. :raises DecodeError: they are not there, or more have been taken than there are."""
         end = offset + size
         self._left -= size
         if end > len(self._view) or self._left < 0:
@@ -78,7 +78,7 @@ class BesideBody:
         return bytes(self._view[offset:end])
 
     def view(self, offset: int, size: int) -> memoryview:
-        """The same to look into, and to be written to. :raises DecodeError: they are not there."""
+        """Return a writable view of these bytes. :raises DecodeError: they are not there."""
         end = offset + size
         if not 0 <= offset <= end <= len(self._view):
             raise DecodeError("an array lies outside the frame's buffers")
@@ -111,7 +111,7 @@ class Hook:
         return decoder(data, self)
 
     def deeper(self) -> Self:
-        """The hook of the next level.
+        """Return the hook of the next level.
 
         :raises DecodeError: there are too many already.
         """
@@ -123,14 +123,14 @@ class Hook:
         return inner
 
     def value(self, data: bytes | memoryview) -> Any:
-        """The value inside an extension's data."""
+        """Decode the value inside an extension's data."""
         inner = self._inner or self.deeper()
         if inner.on_stack:
             return unpackb(data, strict_map_key=False, max_array_len=inner.most, max_map_len=MOST_KEYS, ext_hook=inner)
         return unpack_on_heap(data, inner, inner.most, MOST_KEYS)
 
     def items(self, data: bytes) -> list[Any]:
-        """The list inside an extension's data."""
+        """Decode the list inside an extension's data."""
         value = self.value(data)
         return value if type(value) is list else _no_list(value)
 

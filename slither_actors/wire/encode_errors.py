@@ -38,7 +38,7 @@ def explain(value: object, error: Exception, try_leaf: Callable[[object], object
 
 
 def _find(root: object, try_leaf: Callable[[object], object]) -> tuple[list[tuple[str, int | str | None]], str] | None:
-    """The first leaf that fails, by its path, and why; None if no leaf does."""
+    """Find the first leaf that fails: its path, and why; None if no leaf does."""
     path: list[tuple[str, int | str | None]] = []
     open_ids: list[int] = []
     levels: list[Iterator[tuple[str, int | str | None, object]]] = []
@@ -88,7 +88,7 @@ def _find(root: object, try_leaf: Callable[[object], object]) -> tuple[list[tupl
 
 
 def _children(value: object) -> Iterator[tuple[str, int | str | None, object]] | None:
-    """What is inside a container, each with its step of the path as text and as data; None for a leaf."""
+    """Return a container's members, each with its step of the path as text and as data; None for a leaf."""
     cls = type(value)
     if cls is list or cls is tuple:
         return ((f"[{index}]", index, item) for index, item in enumerate(value))  # type: ignore[arg-type,var-annotated]

@@ -154,7 +154,7 @@ ENCODERS: Final[dict[type, ExtensionEncoder]] = {
 
 
 def learn(cls: type, value: object) -> ExtensionEncoder:
-    """The encoder of a type that came by for the first time.
+    """Find the encoder of a type at its first value.
 
     :raises RefusedError: it has none; says why and what to do.
     """

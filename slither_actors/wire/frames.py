@@ -195,7 +195,7 @@ class FrameParser:
         return self._view[self._end :]
 
     def received(self, n: int) -> list[Frame]:
-        """The frames that ``n`` more bytes in :meth:`buffer` have completed, in order.
+        """Return the frames that ``n`` more bytes in :meth:`buffer` have completed, in order.
 
         :raises ProtocolError: what came is not a frame, or not one that may come here, or too large. Every further call
             raises the same. Whole frames that came before it are in :meth:`salvage`.
@@ -262,7 +262,7 @@ class FrameParser:
         return frames
 
     def feed(self, data: Buffer) -> list[Frame]:
-        """The frames that ``data`` has completed: :meth:`buffer` and :meth:`received` in one, with a copy.
+        """Return the frames that ``data`` has completed: :meth:`buffer` and :meth:`received` in one, with a copy.
 
         :raises ProtocolError: as :meth:`received` does.
         """
@@ -284,12 +284,12 @@ class FrameParser:
         return frames
 
     def salvage(self) -> list[Frame]:
-        """The whole frames that came before the broken place in the call that raised; each is handed out once."""
+        """Return the whole frames before the broken place in the call that raised; each is handed out once."""
         frames, self._salvage = self._salvage, []
         return frames
 
     def end(self) -> None:
-        """The stream has ended.
+        """Check that the stream ends between two frames.
 
         :raises ProtocolError: in the middle of a frame, or it was broken before.
         """
@@ -301,7 +301,7 @@ class FrameParser:
             raise self._error
 
     def _complaint(self, start: int) -> ProtocolError:
-        """What is wrong with the header, or with the two bytes of one, at ``start``."""
+        """Describe what is wrong with the header, or with the two bytes of one, at ``start``."""
         head = bytes(self._view[start : min(self._end, start + 32)])
         if not head.startswith(MAGIC):
             return ProtocolError("magic", f"no frame begins with {head[:2]!r}; what came is {head!r}")

@@ -182,7 +182,7 @@ def pack_header(
     buffers_len: int = 0,
     took: int = 0,
 ) -> bytes:
-    """The header of a frame; side, body and buffers follow it in this order. ``struct.error`` if out of range."""
+    """Return a frame's header; side, body and buffers follow in this order. ``struct.error`` if out of range."""
     return HEADER.pack(
         MAGIC, VERSION, kind, flags, attempt, request_id, side_len, body_len, buffers_len, count, failed, took
     )
@@ -200,6 +200,6 @@ def pack_frame(
     failed: int = 0,
     took: int = 0,
 ) -> bytes:
-    """A whole small frame (one without out-of-band buffers) as one piece."""
+    """Return a whole small frame (one without out-of-band buffers) as one piece."""
     header = HEADER.pack(MAGIC, VERSION, kind, flags, attempt, request_id, len(side), len(body), 0, count, failed, took)
     return header + side + body if side else header + body

@@ -22,7 +22,7 @@ _KINDS: Final[tuple[Any, ...]] = (int, str, str, str, (int, float), str, str, in
 
 
 def pack(fields: tuple[Any, ...]) -> bytes:
-    """The line of a record: level, name, message, traceback, time, path, function, line number, thread, stack."""
+    """Encode a record: level, name, message, traceback, time, path, function, line number, thread, stack."""
     import json
 
     level, name, message, trace, created, path, function, line, thread, stack = fields
@@ -43,12 +43,12 @@ def _line(json: Any, fields: tuple[Any, ...]) -> bytes:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The beginning of a text and, as the cause stands last in a traceback, as much of its end."""
+    """Return the beginning and the end of a text: the cause stands last in a traceback."""
     return text if len(text) <= limit else f"{text[: limit // 2]}\n[...]\n{text[-limit // 2 :]}"
 
 
 def unpack(line: bytes) -> tuple[Any, ...] | None:
-    """The fields of a line that begins with the mark; None: it is none that :func:`pack` has made."""
+    """Decode a line that begins with the mark; None if :func:`pack` has not made it."""
     import json
 
     try:

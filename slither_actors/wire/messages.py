@@ -52,7 +52,7 @@ that serves all its workers, so they must not keep it for long."""
 
 
 def _fields(body: Buffer, what: str, most: int | None, **types: type | tuple[type, ...]) -> dict[str, Any]:
-    """The map in ``body`` with the given keys, each of a given type.
+    """Decode the map in ``body``: the given keys, each of a given type.
 
     :param most: bytes that the body may have; None: any number.
     :raises ProtocolError: reason ``body``: it is no such map.
@@ -93,7 +93,7 @@ class Record:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def to_body(self) -> bytes:
-        """The body of the frame.
+        """Encode the body of the frame.
 
         :raises EncodeError: a field (``Hello.init``) has no form on the wire.
         """
@@ -187,7 +187,7 @@ class Hello(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Hello:
-        """:raises ProtocolError: reason ``body``."""
+        """Decode a body. :raises ProtocolError: reason ``body``."""
         fields = _fields(
             body,
             "hello",
@@ -222,7 +222,7 @@ class Ready(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Ready:
-        """:raises ProtocolError: reason ``body``."""
+        """Decode a body. :raises ProtocolError: reason ``body``."""
         fields = _fields(body, "ready", MAX_TOLD, pid=int, python=str, msgpack=str, commands=list)
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -247,7 +247,7 @@ class Load(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Load:
-        """:raises ProtocolError: reason ``body``."""
+        """Decode a body. :raises ProtocolError: reason ``body``."""
         fields = _fields(body, "load", None, target=int, module=str, function=str, each=bool)
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -272,12 +272,12 @@ class Failure(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Failure:
-        """:raises ProtocolError: reason ``body``."""
+        """Decode a body. :raises ProtocolError: reason ``body``."""
         return cls.from_map(_fields(body, "failure", MAX_TOLD))
 
     @classmethod
     def from_map(cls, fields: Any) -> Failure:
-        """:raises ProtocolError: reason ``body``: no map of four texts, of a kind that there is."""
+        """Check a map of four texts. :raises ProtocolError: reason ``body``: it is none, or of an unknown kind."""
         if type(fields) is not dict or not all(type(fields.get(name)) is str for name in cls.__slots__):
             raise ProtocolError("body", "a failure that is no map of kind, type, message and traceback")
         if fields["kind"] not in FAILURE_KINDS:
@@ -303,7 +303,7 @@ def retire_reason(frame: Frame) -> str:
 
 
 def call_side(target: int | str, session: str | None = None) -> bytes:
-    """The side section of a call (a loaded target's number) or a command (its name)."""
+    """Return the side section of a call (a loaded target's number) or a command (its name)."""
     return encode([target, session])
 
 
@@ -324,14 +324,14 @@ def parse_call_side(side: Buffer) -> tuple[int | str, str | None]:
 
 
 def reply_side(indexes: Sequence[int], failures: Sequence[Failure]) -> bytes:
-    """The side section of a reply in which the items at ``indexes`` (ascending) have failed; empty if none has."""
+    """Return the side section of a reply whose items at ``indexes`` (ascending) failed; empty if none did."""
     if not indexes:
         return b""
     return struct.pack(f"<{len(indexes)}I", *indexes) + encode([failure._map() for failure in failures])
 
 
 def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
-    """The failed items of a reply, ascending, each with its index among all the batch's items.
+    """Return the failed items of a reply, ascending, each with its index among all the batch's items.
 
     :raises ProtocolError: reason ``body``: the side section does not say what the header announces.
     """

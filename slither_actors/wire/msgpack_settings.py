@@ -23,7 +23,7 @@ VERSION: Final = ".".join(map(str, version))
 
 
 def packer(default: Callable[[Any], Any], buffer_size: int) -> Callable[[object], bytes]:
-    """A function that packs values one after the other; not within one another."""
+    """Return a function that packs values one after the other; not within one another."""
     pack: Callable[[object], bytes] = Packer(strict_types=True, default=default, buf_size=buffer_size).pack
     return pack
 
@@ -35,7 +35,7 @@ def unpack_on_heap(
     most_keys: int = -1,
     pairs_hook: Callable[[list[tuple[Any, Any]]], Any] | None = None,
 ) -> Any:
-    """What ``unpackb`` does, with its work space on the heap: slower, but next to nothing on the C stack.
+    """Do what ``unpackb`` does, with its work space on the heap: slower, but next to nothing on the C stack.
 
     :param most_items: that a list may have; -1: as many as there are bytes.
     :param most_keys: that a map may have; -1: half as many.
@@ -71,7 +71,7 @@ def check_announced(data: Buffer) -> None:
 
 
 def elements(data: Buffer, key: str | None = None) -> list[Buffer]:
-    """The items of a list in ``data``, or of the one that a map there has under ``key``, each still encoded.
+    """Return the items of a list in ``data``, or of the one that a map there has under ``key``, still encoded.
 
     :raises Exception: there is no such list.
     """

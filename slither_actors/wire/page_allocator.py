@@ -24,11 +24,11 @@ class Extents:
         self._free: list[tuple[int, int]] = [(0, self.size)] if self.size else []  # (offset, size), by offset
 
     def free(self) -> list[tuple[int, int]]:
-        """The parts (offset, size) that are not in use, by offset."""
+        """Return the parts (offset, size) that are not in use, by offset."""
         return self._free.copy()
 
     def take(self, size: int) -> int | None:
-        """The offset of ``size`` bytes that are now in use; None if there is no place for them."""
+        """Take ``size`` bytes into use and return their offset; None if there is no place for them."""
         size = rounded(size)
         for index, (offset, room) in enumerate(self._free):
             if room >= size:
@@ -41,7 +41,7 @@ class Extents:
         return None
 
     def give(self, offset: int, size: int) -> None:
-        """The part at ``offset``, taken with this ``size``, is free again.
+        """Give back the part at ``offset``, taken with this ``size``.
 
         :raises ValueError: it is not in use, or not all of it.
         """

@@ -99,12 +99,12 @@ _MADV_REMOVE: Final = 9
 
 
 def freed_body(parts: Sequence[tuple[int, int]]) -> bytes:
-    """The body of a frame that says which parts (offset, size) of the other side's arena it may use again."""
+    """Encode which parts (offset, size) of the other side's arena it may use again."""
     return b"".join(_PAIR.pack(*part) for part in parts)
 
 
 def freed_parts(body: Buffer) -> list[Any]:
-    """The parts (offset, size). :raises ProtocolError: reason ``body``: these are none."""
+    """Decode the parts (offset, size). :raises ProtocolError: reason ``body``: these are none."""
     if len(body) % _PAIR.size:
         raise ProtocolError("body", "the body of a freed frame is no list of pairs")
     return list(_PAIR.iter_unpack(body))

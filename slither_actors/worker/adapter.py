@@ -21,10 +21,10 @@ class Adapter:
     """
 
     def init(self, **options: Any) -> None:
-        """Called once before the worker is ready, with the pool's options; load models here. To raise is to fail."""
+        """Load models here: called once before the worker is ready, with the pool's options. To raise is to fail."""
 
     def terminate(self) -> None:
-        """Called once when the worker is stopped in good order (not when it crashes or is killed)."""
+        """Release resources: called once when the worker is stopped in order (not when it crashes or is killed)."""
 
     @property
     def session(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def command(function: Any = None) -> Any:
 
 
 def commands_of(cls: type) -> dict[str, str]:
-    """The commands of an adapter class: name of the command to name of the method, sorted.
+    """Return the commands of an adapter class: name of the command to name of the method, sorted.
 
     :raises ValueError: two methods have the same command name.
     """

@@ -40,7 +40,7 @@ main(*map(int, sys.argv[3:]))
 def command(
     python: str, request_fd: int, reply_fd: int, lifeline_fd: int, *memory: int, flags: Sequence[str] = ()
 ) -> list[str]:
-    """The argument list of a worker process; call it in the process that will be its parent.
+    """Return the argument list of a worker process; call it in the process that will be its parent.
 
     The process is to have ``pass_fds`` of the descriptors (none of them below 3), and any stdin, stdout and
     stderr: the first it closes, the second it makes the third.

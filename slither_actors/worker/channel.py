@@ -108,7 +108,7 @@ class Channel:
         self._parser.max_frame = value
 
     def read(self) -> list[Frame]:
-        """The frames that the next read completes, perhaps none; waits for it.
+        """Return the frames that the next read completes, perhaps none; waits for it.
 
         :raises HostGoneError: end of file.
         :raises ProtocolError: the host sent what is no request.
@@ -132,7 +132,7 @@ class Channel:
         return n
 
     def _failed(self, error: OSError) -> NoReturn:
-        """What a read or write that failed means. :raises HostGoneError: the host is gone."""
+        """Explain a read or write that failed. :raises HostGoneError: the host is gone."""
         if is_end(error):
             raise HostGoneError from None
         self._check()
@@ -153,7 +153,7 @@ class Channel:
         return fd
 
     def read_ready(self) -> list[Frame]:
-        """The frames that can be had without waiting. Raises as :meth:`read` does."""
+        """Return the frames that can be had without waiting. Raises as :meth:`read` does."""
         frames: list[Frame] = []
         self.look = False
         left = _LOOK
@@ -175,7 +175,7 @@ class Channel:
                 self._shared.look_up(frame)
 
     def freed(self, frame: Frame) -> None:
-        """The host has copied out what was there, or wants nothing. :raises ProtocolError: the frame is malformed."""
+        """Handle memory that the host has copied out or dropped. :raises ProtocolError: the frame is malformed."""
         arena = self._arena
         if arena is not None:
             for offset, size in freed_parts(frame.body):

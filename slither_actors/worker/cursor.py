@@ -63,7 +63,7 @@ class Cursor:
         return words
 
     def at(self, request_id: int, index: int) -> None:
-        """This batch is at this item."""
+        """Note that this batch is at this item."""
         words = self.words
         if words is None or words[REQUEST] != request_id:
             words = self.begin(request_id)
@@ -81,7 +81,7 @@ class Cursor:
         return [0, 0, 0]
 
     def _forked(self) -> None:
-        """A forked child must not write where its parent is: the words of a batch in execution are of no use to it."""
+        """Stop writing in a forked child: the page says where its parent is."""
         self._fd = -1
         self.batch = None
         words, self.words = self.words, None

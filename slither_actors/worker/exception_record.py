@@ -18,7 +18,7 @@ _OF_THE_CODEC = ("encode", "decode")
 
 
 def failure_of(error: BaseException, kind: str) -> Failure:
-    """The failure for ``error``; never raises, whatever the exception's methods do."""
+    """Return the failure for ``error``; never raises, whatever the exception's methods do."""
     name, message, said = type_name(type(error)), _message(error), _clause(error)
     trace = "" if kind in _OF_THE_CODEC else _traceback(error)
     if trace.rstrip() == (f"{name}: {message}".rstrip() if message else name):
@@ -29,7 +29,7 @@ def failure_of(error: BaseException, kind: str) -> Failure:
 
 
 def _clause(error: BaseException) -> str:
-    """What was found out about the exception when it was caught; see `hints`."""
+    """Return the clause that was found when the exception was caught; see `hints`."""
     try:
         said = vars(error).get(CLAUSE)
     except BaseException:
@@ -75,7 +75,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _trimmed(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame on that is not of this package; None if all are."""
+    """Return the traceback from the first frame on that is not of this package; None if all are."""
     while trace is not None:
         if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
             return trace

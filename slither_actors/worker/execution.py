@@ -67,11 +67,11 @@ class Execution:
         """The adapter's methods by command; None: there is no adapter."""
 
     def most(self, max_frame: int) -> None:
-        """A frame may have so many bytes."""
+        """Set how many bytes a frame may have."""
         self._surely_fits = max_frame - HEADER_SIZE
 
     def execute(self, frame: Frame) -> None:
-        """:raises HostGoneError: nobody is there to be answered. :raises ProtocolError: the request is malformed."""
+        """Execute a request. :raises HostGoneError: the host is gone. :raises ProtocolError: it is malformed."""
         kind = frame.kind
         self._took = 0
         if type(frame) is LostFrame:
@@ -86,7 +86,7 @@ class Execution:
             sessions.forget(decode(frame.body))
 
     def _lost(self, frame: Frame) -> None:
-        """A request that does not fit into what memory is left has failed; those around it have not."""
+        """Report a request that does not fit into the memory left as failed; those around it have not."""
         if frame.kind != FORGET:
             error = MemoryError(f"there is no memory for the {frame.size} bytes of this request; use smaller batches")
             self.fail(frame, "decode", error)
@@ -170,7 +170,7 @@ class Execution:
         self._reply(frame, body, buffers, len(results))
 
     def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
-        """The results of one payload after the other, the exception of one that failed; None: the host cancelled it."""
+        """Return the result of each payload, or the exception of one that failed; None: the host cancelled it."""
         cursor.batch = None  # what the function itself says of its progress is no item's index
         results: list[Any] = []
         append, clock, between = results.append, monotonic_ns, self._between
@@ -271,7 +271,7 @@ class Execution:
     def _reply_in_part(
         self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError, each: bool = False
     ) -> None:
-        """The results could not be encoded: because exceptions are among them, or else the batch has failed.
+        """Reply with the results that can be encoded: exceptions are among them, or else the batch has failed.
 
         With ``each`` what cannot be encoded is known to be the result of one item, which fails alone.
         """
@@ -369,7 +369,7 @@ def _named(value: object) -> str:
 
 
 def _listed(results: Any) -> list[Any] | None:
-    """What a function returned as a list; None if it is no sequence of results.
+    """Return as a list what a function returned; None if it is no sequence of results.
 
     A string, a dict or a set has a length and an order of its own making: taking it for results would hide a mistake.
     """
@@ -381,7 +381,7 @@ def _listed(results: Any) -> list[Any] | None:
 
 
 def resolve(module: str, name: str) -> Any:
-    """What ``name`` (dotted for attributes) is in ``module``, which is imported. Raises whatever that raises."""
+    """Find ``name`` (dotted for attributes) in ``module``, which is imported. Raises whatever that raises."""
     __import__(module)
     found: Any = sys.modules[module]
     if module == "__main__":
@@ -396,7 +396,7 @@ def resolve(module: str, name: str) -> Any:
 
 
 def _meant(owner: object, parts: list[str], number: int) -> str:
-    """ ", did you mean 'x'?" if the owner of the part that is missing has something like it, else nothing."""
+    """Return the clause "did you mean" if the missing part's owner has a similar name, else nothing."""
     try:
         from difflib import get_close_matches  # here, as most workers never need it
 

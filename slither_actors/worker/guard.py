@@ -153,7 +153,7 @@ _stderr: os.stat_result | None = None
 
 
 def close_in_forks(*ours: int) -> None:
-    """A forked child closes ``ours``: it must neither answer in our name nor keep the pipes open when we are gone.
+    """Close ``ours`` in a forked child: it must neither answer in our name nor keep the pipes open after us.
 
     And it heeds SIGINT, as any child of a Python program does: to whom it belongs decides who sends one.
     """

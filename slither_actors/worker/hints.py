@@ -37,7 +37,7 @@ def leave(error: BaseException, given: Any, each: bool) -> None:
 
 
 def clause(error: BaseException, given: Any, each: bool) -> str:
-    """What to add to the text of an exception that a function raised; "" if nothing is known.
+    """Return what to add to the text of an exception that a function raised; "" if nothing is known.
 
     :param given: what the function was called with: the list of payloads, or (``each``) one of them.
     """
@@ -50,14 +50,14 @@ def clause(error: BaseException, given: Any, each: bool) -> str:
 
 
 def got(given: Any) -> str:
-    """What a function that takes lists was called with, where it gave something else than a list."""
+    """Describe the argument of a function that takes lists and returned something else than a list."""
     if type(given) is not list:
         return ""
     return f"; it was called with a list of {len(given)}: {EACH} calls it with one"
 
 
 def about_result(result: Any) -> str:
-    """What to do about something that was to be a list of results."""
+    """Return the remedy for a value that was to be a list of results."""
     cls = type(result)
     if is_async(result):
         return f"; {ASYNC}"
@@ -113,7 +113,7 @@ def _for_one(error: BaseException, given: Any) -> str:
 
 
 def _last_frame(error: BaseException) -> FrameType | None:
-    """The frame that raised, if it is not the one of ours that called a function written in C."""
+    """Return the frame that raised, if it is not the one of ours that called a function written in C."""
     frame = None
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
     while trace is not None:

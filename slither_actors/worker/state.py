@@ -26,12 +26,12 @@ class SessionStores:
         self.current: str | None = None
 
     def begin(self, session_id: str | None) -> None:
-        """A call of this session begins; None: it belongs to none."""
+        """Begin a call of this session; None: of no session."""
         self.current = session_id
         self._loose = None
 
     def store(self) -> Store:
-        """The store of the current call's session; of a call without session: a dict that ends with the call."""
+        """Return the store of the current call's session, or a dict that ends with a call without session."""
         session_id = self.current
         if session_id is None:
             if self._loose is None:
@@ -47,7 +47,7 @@ class SessionStores:
         return store
 
     def forget(self, session_id: str) -> None:
-        """The session is over."""
+        """Drop the session's store."""
         self._stores.pop(session_id, None)
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ def _check_place() -> None:
 
 
 def session() -> Store:
-    """The store of the session whose call is being executed: a dict that the session's later calls on this worker see.
+    """Return the store of the session in execution: a dict that its later calls on this worker see.
 
     For plain functions; an adapter has it as ``self.session``. Only the 1,024 sessions used last are kept, and nothing
     of a worker that died: a store is a cache. In a call without session it ends with the call.

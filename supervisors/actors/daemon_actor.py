@@ -115,17 +115,17 @@ class DaemonActor(ThreadLoop):
         return None
 
     def on_timeout(self) -> None:
-        """Called when the inbox was empty for `receive_timeout` seconds."""
+        """Handle an inbox that was empty for `receive_timeout` seconds."""
 
     def on_exit(self, reason: ExitReason) -> None:
-        """The last call, exactly once, in its own thread (in the starter's, if the thread could not be started)."""
+        """Clean up: the last call, exactly once, in its own thread (the starter's, if that could not be started)."""
 
     def started(self) -> None:
-        """The deferred start is done."""
+        """Report that the deferred start is done."""
         self._sup_lifecycle.start.set(Started())
 
     def start_failed(self, exc: BaseException) -> None:
-        """The deferred start has failed: it ends with Crashed(exc) after the message at hand."""
+        """Report that the deferred start has failed: it ends with Crashed(exc) after the message at hand."""
         reason = Crashed(exc)
         self._sup_lifecycle.start.set(reason)
         self.exit(reason)
@@ -209,7 +209,7 @@ class DaemonActor(ThreadLoop):
 
 
 def supervise_threading(cls: type[P]) -> type[P]:
-    """The class to start a plain Pykka actor from, so that it can be monitored and supervised.
+    """Return the class to start a plain Pykka actor from, so that it can be monitored and supervised.
 
     A generated subclass of the same name. Its thread is a daemon; its start, end and exit reason are reported; a
     BaseException ends this actor only. Stopped as in Pykka it ends with Normal, asked by a supervisor with Shutdown.

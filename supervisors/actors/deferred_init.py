@@ -43,7 +43,7 @@ class _Fixed:
 
 
 def with_deferred_init(cls: type[P]) -> type[P]:
-    """The class to start a child with a thread from: as of `supervise_threading`, and `__init__` runs in its thread.
+    """Return the class to start a child with a thread from: supervised, with `__init__` run in its thread.
 
     An `__init__` that raises is a failed start with that exception, as an `on_start` that raises is.
 

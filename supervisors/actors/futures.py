@@ -55,7 +55,7 @@ class GuardedFuture(pykka.ThreadingFuture[T]):
         self._answer: dict[str, tuple[Any, Any]] = {}  # value and exc_info; one entry, for the first who sets it
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """The value, as in Pykka.
+        """Return the value, as in Pykka.
 
         Raises:
             WouldDeadlock: it is not there yet, and this is a scheduler's thread.

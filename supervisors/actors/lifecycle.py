@@ -122,7 +122,7 @@ class Lifecycle:
 
 
 def lifecycle_of(ref: pykka.ActorRef[Any]) -> Lifecycle | None:
-    """The life of an actor of this package, or of one whose class went through `supervise_threading`; else None."""
+    """Return the life of an actor of this package, or of one of `supervise_threading`; else None."""
     lifecycle = getattr(ref, "_lifecycle", None)
     return lifecycle if isinstance(lifecycle, Lifecycle) else None
 

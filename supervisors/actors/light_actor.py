@@ -46,8 +46,9 @@ class LightActor(LightTarget):
         """Make the actor here, and start it on the scheduler's thread. Never blocks.
 
         Args:
-            args, kwargs: for `__init__`.
+            *args: for `__init__`.
             scheduler: on which; by default the one whose thread this is.
+            **kwargs: for `__init__`.
 
         Raises:
             SupervisorError: no scheduler is given, and this is no scheduler's thread.
@@ -107,26 +108,26 @@ class LightActor(LightTarget):
         self.exit(reason)
 
     def on_exit(self, reason: ExitReason) -> None:
-        """The last call, exactly once for every end, also after Killed or a failed start: release what it owns."""
+        """Release what it owns: the last call, exactly once for every end, also after Killed or a failed start."""
 
     def statistics(self) -> object:
-        """A frozen snapshot of what it holds, or None."""
+        """Return a frozen snapshot of what it holds, or None."""
         return None
 
     # -- for its own code ----------------------------------------------------------------------------------------
 
     def started(self) -> None:
-        """The deferred start is done. Without effect if that is known already."""
+        """Report that the deferred start is done. Without effect if that is known already."""
         self._ref._lifecycle.start.set(Started())
 
     def start_failed(self, exc: BaseException) -> None:
-        """The deferred start has failed: the actor ends with Crashed(exc). After `started`: a crash like any other."""
+        """Report that the deferred start has failed: it ends with Crashed(exc). After `started`: a crash like any."""
         reason = Crashed(exc)
         self._ref._lifecycle.start.set(reason)
         self._end(reason)
 
     def mark_healthy(self) -> None:
-        """It has done what it is there for: should it crash now, its supervisor's back-off begins anew."""
+        """Reset the back-off of the supervisor: the actor has done what it is there for."""
         self._ref._lifecycle.healthy = True
 
     def reply_later(self) -> Reply[Any]:

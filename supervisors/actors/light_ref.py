@@ -67,7 +67,7 @@ class LightRef(pykka.ActorRef[A]):
         self._lifecycle = _LightLifecycle(self)
 
     def is_alive(self) -> bool:
-        """True until it has ended."""
+        """Return True until it has ended."""
         return self._actor is not None
 
     def tell(self, message: object) -> None:
@@ -141,7 +141,7 @@ class _LightLifecycle(Lifecycle):
             actor.scheduler.post(actor.exit, Killed())
 
     def ended(self, reason: ExitReason) -> None:
-        """The actor is gone: tell its watchers, and hold its reference no longer."""
+        """Notify the watchers of the actor's end, and drop its reference."""
         self._ref = None
         self.exit.set(reason)
 

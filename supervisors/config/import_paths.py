@@ -77,7 +77,7 @@ def _no_name(module: str, name: str, known: Sequence[str]) -> str:
 
 
 def _find(module: str, search: Sequence[str]) -> tuple[ModuleSpec | None, str | None]:
-    """Return the spec, or why there is none. (`importlib.util.find_spec` would import the packages above it.)"""
+    """Return the spec, or why there is none, without importing the packages above it."""
     found: ModuleSpec | None = None
     above: Any = None
     name = ""

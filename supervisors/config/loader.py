@@ -237,7 +237,7 @@ class _Builder:
         return node
 
     def _decorated(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, path: Path) -> bool:
-        """Return whether a value is refused: for a tag, or half a character. (An anchor is reported, but harmless.)"""
+        """Return whether a value is refused: for a tag, or half a character. An anchor is reported, but harmless."""
         if event.anchor is not None:
             self._refuse(event, path, f"&{event.anchor} is an anchor; remove it, and write values out where used")
         if event.tag is not None:

@@ -71,7 +71,7 @@ class BackgroundThread:
         self._dropped += 1
 
     def on_thread(self) -> bool:
-        """True on this side thread: inside a handler."""
+        """Return whether this is the side thread: inside a handler."""
         return self._thread is threading.current_thread()
 
     def flush(self, timeout: float = 5.0) -> bool:

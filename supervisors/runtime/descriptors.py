@@ -39,7 +39,7 @@ def lowest() -> int:
 
 
 def copied(fd: int) -> int | None:
-    """A copy of a descriptor with a high number; None where none is free, or if it has one already."""
+    """Return a copy of a descriptor with a high number; None where none is free, or if it has one already."""
     base = lowest()
     if fd >= base:
         return None

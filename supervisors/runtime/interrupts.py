@@ -215,7 +215,7 @@ def raised_by_handler(error: BaseException) -> bool:
 
 
 def _installed() -> set[CodeType]:
-    """The code of the handlers that there are."""
+    """Return the code of the installed handlers."""
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)

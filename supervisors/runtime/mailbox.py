@@ -41,11 +41,11 @@ class MailboxTarget:
         """Answer one of the `special_types` that nobody will handle. On any thread."""
 
     def _crashed(self, exception: BaseException) -> None:
-        """An exception left its code."""
+        """Handle an exception that left its code."""
         raise NotImplementedError
 
     def _dissolve(self) -> None:
-        """The scheduler ends."""
+        """End the actor with its scheduler."""
         raise NotImplementedError
 
 

@@ -34,7 +34,7 @@ _CLOSED = "a descriptor of this scheduler was closed by other code of this proce
 
 
 def _selector() -> selectors.BaseSelector:
-    """The system's best selector, on a high descriptor where that can be had."""
+    """Return the system's best selector, on a high descriptor where that can be had."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
     kind: Any = getattr(select, "epoll", None)
@@ -51,7 +51,7 @@ _exhaust = deque[object](maxlen=0).extend
 
 
 def _copies(descriptors: list[int]) -> Iterator[int]:
-    """Copies with high numbers."""
+    """Return copies with high numbers."""
     return map(fcntl.fcntl, descriptors, repeat(fcntl.F_DUPFD_CLOEXEC), repeat(lowest()))
 
 

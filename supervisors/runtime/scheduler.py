@@ -187,16 +187,16 @@ class Scheduler:
     # -- from any thread -----------------------------------------------------------------------------------------
 
     def on_thread(self) -> bool:
-        """True on this scheduler's own thread."""
+        """Return whether this is the scheduler's own thread."""
         return get_ident() == self._ident
 
     def claim_thread(self) -> None:
-        """The calling thread works for an actor of this scheduler, until it ends: `owns_thread` is true on it."""
+        """Claim the calling thread for this scheduler until it ends: `owns_thread` is true on it."""
         current.thread.works_for = self
         current.carried.set(self)
 
     def owns_thread(self) -> bool:
-        """True where to wait for the end of all that runs here would be to wait for oneself.
+        """Return whether to wait for the end of all that runs here would be to wait for oneself.
 
         That is on its own thread, on the side thread, and on those of actors that have one.
         """
@@ -204,7 +204,7 @@ class Scheduler:
 
     @staticmethod
     def working_for() -> Scheduler | None:
-        """The scheduler for which the calling code works, if any.
+        """Return the scheduler for which the calling code works, if any.
 
         That is the one whose own thread this is; or that has claimed this thread: its side thread, and those of its
         actors; or from whose threads the context was carried here (`asyncio.to_thread`, `contextvars.Context.run`).
@@ -215,12 +215,12 @@ class Scheduler:
 
     @staticmethod
     def current() -> Scheduler | None:
-        """The scheduler whose thread this is, if any."""
+        """Return the scheduler whose thread this is, if any."""
         found = current.thread.scheduler
         return found if isinstance(found, Scheduler) else None
 
     def now(self) -> float:
-        """The clock's time in seconds."""
+        """Return the clock's time in seconds."""
         return self._clock()
 
     def post(self, fn: Callable[..., object], *args: object) -> None:

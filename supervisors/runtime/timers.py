@@ -78,7 +78,7 @@ class TimerHeap:
     def add(
         self, deadline: float, fn: Callable[..., object], args: tuple[Any, ...], owner: MailboxTarget | None
     ) -> Timer:
-        """A new timer; it is kept in its owner's set too."""
+        """Add a timer; it is kept in its owner's set too."""
         timer = Timer(self, deadline, fn, args, owner)
         self._count += 1
         heapq.heappush(self.heap, (deadline, self._count, timer))

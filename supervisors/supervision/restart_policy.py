@@ -54,6 +54,8 @@ def after_exit(
     """Decide what to do after a child has ended on its own.
 
     Args:
+        strategy: of the supervisor.
+        auto_shutdown: of the supervisor.
         children: all, in start order, the dead one included.
         dead: its id.
         reason: its exit reason.
