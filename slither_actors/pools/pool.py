@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from slither_actors import telemetry
 from slither_actors.errors import LoadError, PoolUnavailable, WorkerCrashed
+from slither_actors.pools.assigner import Assigner
 from slither_actors.pools.assignment.job import (
     BINDING,
     Cancel,
@@ -17,18 +18,13 @@ from slither_actors.pools.assignment.job import (
     Outcomes,
     Replies,
     RunQueue,
-    Send,
-    Trim,
     WorkerCommand,
     WorkerSlot,
 )
 from slither_actors.pools.assignment.sessions import lost
-from slither_actors.pools.assignment.slots import WorkerSlots
-from slither_actors.pools.assignment.turns import FairQueue
-from slither_actors.pools.events import tell_start
 from slither_actors.pools.handle import PoolHandle
+from slither_actors.pools.memory_rest import MemoryRest
 from slither_actors.pools.messages import (
-    TRIM_AGAIN,
     CancelJobs,
     CloseQueue,
     PoolMessage,
@@ -42,11 +38,7 @@ from slither_actors.pools.messages import (
 )
 from slither_actors.pools.statistics import PoolStatistics
 from slither_actors.wire.header import CANCELLED, Frame
-from supervisors import Crashed, Down, ExitReason, LightActor, Ref, Timer, monitor
-
-TRIM_AFTER = 30.0
-"""Seconds without a run after which the memory of large payloads is given back. Not at once: the kernel's making of
-fresh pages for the next run takes as long as all of its copies."""
+from supervisors import Crashed, Down, ExitReason, LightActor, Ref, monitor
 
 
 class Pool(LightActor):
@@ -70,15 +62,12 @@ class Pool(LightActor):
         self._failed_starts = 0
         self._name = name
         self._link = link
-        self._slots = WorkerSlots(size)
+        self._assigner = Assigner(size, self.scheduler)
+        self._slots, self._line = self._assigner.slots, self._assigner.line
         self._run_queues: set[RunQueue] = set()
-        self._idle, self._bound = self._slots.idle, self._slots.sessions.bound
-        self._line_of_runs = FairQueue()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
-        self._outbox: dict[WorkerSlot, list[Job]] = {}
         self._counters = link.counters
-        self._resting_since = 0.0
-        self._alarm: Timer | None = None
+        self._rest = MemoryRest(self, lambda: link.arena, self._slots.all, lambda: bool(self._run_queues))
 
     def on_start(self) -> None:
         """Enter itself in the handle."""
@@ -142,8 +131,8 @@ class Pool(LightActor):
         else:
             run_queue.waiting.extend(message.jobs)
         if message.jobs:
-            self._line_of_runs.join(run_queue)
-            self._assign((run_queue,))
+            self._line.join(run_queue)
+            self._assigner.assign((run_queue,))
 
     def _cancel_jobs(self, message: CancelJobs) -> None:
         unwanted = set(message.jobs)
@@ -151,7 +140,7 @@ class Pool(LightActor):
         run_queue.waiting = deque(job for job in run_queue.waiting if job not in unwanted)
         self._cancel_in_pipes(run_queue, unwanted)
         if not run_queue.waiting:
-            self._nothing_waits(run_queue)
+            self._assigner.nothing_waits(run_queue)
 
     def _cancel_in_pipes(self, run_queue: RunQueue, unwanted: set[Job] | None) -> None:
         """Cancel these jobs of a run (None: all) where they have not begun."""
@@ -169,138 +158,14 @@ class Pool(LightActor):
         run_queue.waiting.clear()
         self._run_queues.discard(run_queue)
         if not self._run_queues:
-            self._rest()
+            self._rest.begin()
         self._cancel_in_pipes(run_queue, None)
-        self._nothing_waits(run_queue)
+        self._assigner.nothing_waits(run_queue)
         if message.forget_session and run_queue.session is not None:
             self._slots.sessions.forget(run_queue.session)
             for slot in run_queue.served_by:
                 if slot.ready:
                     self._executor(slot).tell(Forget(run_queue.session))
-
-    def _nothing_waits(self, run_queue: RunQueue) -> None:
-        """Give what this lane waited for to the others, as it has nothing to be sent any more."""
-        if run_queue.place is not None:
-            self._line_of_runs.leave(run_queue)
-            self._assign()
-
-    def _rest(self) -> None:
-        """There is no run. Memory is given back if that stays so for a while: the next one would need it again."""
-        self._resting_since = self.scheduler.now()
-        if self._alarm is None:
-            self._alarm = self.call_later(TRIM_AFTER, self._rested)
-
-    def _rested(self) -> None:
-        self._alarm = None
-        if self._run_queues:
-            return
-        left = self._resting_since + TRIM_AFTER - self.scheduler.now()
-        if left > 0:
-            self._alarm = self.call_later(left, self._rested)
-            return
-        arena, busy = self._link.arena, False
-        if arena is not None:
-            arena.trim()
-            busy = arena.used > 0
-        for slot in self._slots.all:
-            busy = busy or bool(slot.jobs)
-            if slot.ready:
-                self._executor(slot).tell(Trim())
-        if busy:  # with what a closed run has left at a worker
-            self._alarm = self.call_later(TRIM_AGAIN, self._rested)
-
-    # -- assignment
-
-    def _assign(self, run_queues: Iterable[RunQueue] = ()) -> None:
-        """Give idle workers to the runs that wait, in their turn, one batch each; then let pipes be refilled.
-
-        Args:
-            run_queues: those that this event concerns. They, and those that got a worker, may go on in pipes that they
-                occupy. Any other with jobs in pipes is going to have an event of its own.
-        """
-        turns, idle, bound = self._line_of_runs, self._idle, self._bound
-        while (idle or bound) and (run_queue := turns.first()) is not None:
-            if not idle and not (run_queue.binds and run_queue.session in bound):
-                break  # of bound sessions the worker is known, and may have room behind what it is at
-            # Whoever is first may join a pipe, too, as none waits longer; and with no one else in line it fills it.
-            if not self._next(run_queue, False, len(turns) == 1):
-                turns.park(run_queue, self._obstacle(run_queue))
-            elif run_queue.waiting:
-                run_queues = (*run_queues, run_queue)
-        for run_queue in run_queues:
-            while run_queue.binds and run_queue.waiting and self._refused(run_queue):
-                pass  # "fail_fast" does not wait for its turn to hear that its worker is busy
-            # While a run waits that was not served at all, pipes run empty; while others do, each fills one once.
-            while run_queue.waiting and turns.new == run_queue.new:
-                hungry = turns.hungry > run_queue.hungry
-                if not self._next(run_queue, hungry, not hungry):
-                    break
-        outbox = self._outbox
-        if outbox:
-            for slot, jobs in outbox.items():
-                ref = slot.ref
-                assert ref is not None  # of an idle worker
-                ref.tell(Send(jobs))
-            outbox.clear()
-
-    def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:
-        """Assign the next jobs of a run that has some.
-
-        Args:
-            run_queue: whose.
-            hungry: whether another run waits that has no worker at all.
-            share: as many jobs as one worker is to have of them; else one.
-
-        Returns:
-            False if there is no room for any of them.
-        """
-        slots, queue = self._slots, run_queue.waiting
-        job, waiting = queue[0], len(queue)
-        if run_queue.binds and self._refused(run_queue):
-            return True
-        slot = slots.choose(run_queue, job, hungry)
-        if slot is None:
-            return False
-        count = slots.share(slot, run_queue, waiting) if share else 1
-        if count < waiting:
-            jobs = [queue.popleft() for _ in range(count)]
-        else:
-            jobs = list(queue)
-            queue.clear()
-        slots.take(slot, run_queue, count)
-        self._line_of_runs.serve(run_queue)
-        slot.jobs += jobs
-        if telemetry.wanted():
-            for job in jobs:
-                job.worker = slot.index
-                tell_start(self.scheduler, job)
-        box = self._outbox.get(slot)
-        if box is None:
-            self._outbox[slot] = jobs
-        else:
-            box += jobs
-        return True
-
-    def _refused(self, run_queue: RunQueue) -> bool:
-        """Fail the next job of a lane with a bound session if it cannot be sent, now or later. Whether it was so."""
-        refusal = self._slots.sessions.refusal(run_queue.session or "", run_queue.affinity, run_queue)
-        if refusal is None:
-            return False
-        job = run_queue.waiting.popleft()
-        if not run_queue.waiting:
-            self._line_of_runs.leave(run_queue)
-        run_queue.collector.tell(Outcomes([(job, refusal)]))
-        return True
-
-    def _obstacle(self, run_queue: RunQueue) -> Hashable:
-        """Return what a lane waits for that cannot use an idle worker in its turn, as `FairQueue.park` has it."""
-        if run_queue.binds and run_queue.session is not None:
-            sessions = self._slots.sessions
-            if sessions.is_busy(run_queue.session):
-                return run_queue.session
-            if (slot := sessions.slot_of(run_queue.session)) is not None:
-                return slot
-        return run_queue
 
     @staticmethod
     def _executor(slot: WorkerSlot) -> Ref[WorkerCommand]:
@@ -316,10 +181,10 @@ class Pool(LightActor):
         run_queue = slot.run_queue
         if run_queue is None or run_queue.closed or run_queue.cancelling or slot.jobs[0] is not jobs[0]:
             ended: list[tuple[Job, Outcome]] = [(job, job.reply) for job in jobs if job.reply is not None]
-            self._assign(self._released(slot, ended, message.seconds))
+            self._assigner.assign(self._released(slot, ended, message.seconds))
         else:
             # All are the next ones of the one run whose pipe this is, and it wants them: nothing to be done for each.
-            slots, turns, count = self._slots, self._line_of_runs, len(jobs)
+            slots, turns, count = self._slots, self._line, len(jobs)
             del slot.jobs[:count]
             slots.give(slot, run_queue, count)
             if turns.parked or not run_queue.occupied:
@@ -327,16 +192,11 @@ class Pool(LightActor):
             run_queue.took(message.seconds, count)
             run_queue.collector.tell(Replies(jobs))
             if run_queue.waiting or slots.idle or turns.hungry:
-                self._assign((run_queue,))
+                self._assigner.assign((run_queue,))
 
     def _worker_done(self, message: WorkerDone) -> None:
         slot = self._slots.all[message.index]
-        self._assign(self._released(slot, message.ended, message.seconds))
-
-    def _give(self, slot: WorkerSlot, run_queue: RunQueue) -> None:
-        """Free the place of a job that has left a pipe."""
-        self._slots.give(slot, run_queue)
-        self._line_of_runs.freed(slot, run_queue, 1)
+        self._assigner.assign(self._released(slot, message.ended, message.seconds))
 
     def _released(
         self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], seconds: float | None
@@ -354,7 +214,7 @@ class Pool(LightActor):
             slot.jobs.remove(job)
             run_queue = job.run_queue
             run_queues[run_queue] = None
-            self._give(slot, run_queue)
+            self._assigner.give(slot, run_queue)
             kind = outcome.kind if type(outcome) is Frame else None
             if run_queue.closed or job.cancelled or kind == CANCELLED:
                 self._counters.late += kind is not None and kind != CANCELLED
@@ -370,7 +230,7 @@ class Pool(LightActor):
                 run_queue.over = outcome
                 outcomes += [(waiting, outcome) for waiting in run_queue.waiting]
                 run_queue.waiting.clear()
-                self._line_of_runs.leave(run_queue)
+                self._line.leave(run_queue)
         for run_queue, outcomes in by_run_queue.items():
             run_queue.collector.tell(Outcomes(outcomes))
         return run_queues
@@ -382,11 +242,11 @@ class Pool(LightActor):
             monitor(message.ref, self)
         slot.pid = message.pid
         self._slots.up(slot)
-        self._line_of_runs.wake(slot, len(self._line_of_runs.parked.get(slot, ())))
+        self._line.wake(slot, len(self._line.parked.get(slot, ())))
         self._failed_starts = 0
         self._link.commands = tuple(message.commands)
         self._answer_if_ready()
-        self._assign()
+        self._assigner.assign()
 
     def _worker_gone(self, message: WorkerGone) -> None:
         slot = self._slots.all[message.index]
@@ -401,8 +261,8 @@ class Pool(LightActor):
                 job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
         self._redeliver(slot, list(slot.jobs))
-        self._line_of_runs.wake_sessions(self._slots.sessions)
-        self._assign()
+        self._line.wake_sessions(self._slots.sessions)
+        self._assigner.assign()
 
     def _with_sessions(
         self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception
@@ -427,7 +287,7 @@ class Pool(LightActor):
         for job in reversed(jobs):
             slot.jobs.remove(job)
             run_queue = job.run_queue
-            self._give(slot, run_queue)
+            self._assigner.give(slot, run_queue)
             job.began = 0.0
             if run_queue.closed or job.cancelled:
                 continue
@@ -436,7 +296,7 @@ class Pool(LightActor):
                 continue
             self._counters.redelivered += 1
             run_queue.waiting.appendleft(job)
-            self._line_of_runs.rejoin(run_queue)
+            self._line.rejoin(run_queue)
 
     def _unstartable(self, message: WorkerUnstartable) -> None:
         self._counters.deaths += 1

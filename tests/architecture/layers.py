@@ -32,7 +32,7 @@ LAYERS: dict[str, list[str]] = {
         "runs.flow",
         "pools.supervision",
         "pools.pool pools.hosts.local pools.worker.executor",
-        "pools.handle",
+        "pools.handle pools.assigner pools.memory_rest",
         "pools.messages pools.events",
         "pools.worker",
         "pools.assignment pools.processes",

@@ -10,7 +10,7 @@ import pytest
 from support.worker import FUNCTIONS
 
 from slither_actors import PoolSpec, System
-from slither_actors.pools import pool
+from slither_actors.pools import memory_rest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no such memory elsewhere")
 MIB = 1 << 20
@@ -32,7 +32,7 @@ def shared_bytes() -> int:
 def test_a_system_at_rest_holds_none_and_uses_it_again(
     eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "TRIM_AFTER", 0.5)
+    monkeypatch.setattr(memory_rest, "TRIM_AFTER", 0.5)
     payloads = [bytes([number]) * MIB for number in range(20)]
     with System({"default": PoolSpec(size=2, path=[FUNCTIONS])}) as system:
         for _ in range(2):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.pool_bench import Bench, failure_of, frame_of, reply_to
 
+from slither_actors.pools.assignment.fair_queue import FairQueue
 from slither_actors.pools.assignment.job import Job, RunQueue, WorkerSlot
 from slither_actors.pools.assignment.slots import MAX_AHEAD
-from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.pools.worker import executor
 from slither_actors.wire import frames as wire
 from supervisors.testing import ManualScheduler
@@ -192,7 +192,7 @@ class Pools(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree(self) -> None:
-        turns = self.pool._line_of_runs
+        turns = self.pool._line
         waiting = [*turns._due, *turns._line]
         parked = [run_queue for run_queues in turns.parked.values() for run_queue in run_queues]
         assert all(turns.parked.values())

@@ -13,9 +13,9 @@ import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
 from slither_actors import SessionBusy
+from slither_actors.pools.assignment.fair_queue import FairQueue
 from slither_actors.pools.assignment.job import RunQueue, WorkerSlot
 from slither_actors.pools.assignment.slots import WorkerSlots
-from slither_actors.pools.assignment.turns import FairQueue
 from slither_actors.wire import frames as wire
 
 Make = Callable[..., Bench]
@@ -113,7 +113,7 @@ def test_bursts_of_runs_that_are_closed_leave_others_in_order(bench: Make) -> No
     served: list[bytes] = []
     run_all(it, served)
     assert numbers(served) == [ref for ref in range(100) if ref % 2 == 0 or ref > 90]
-    assert len(it.link.pool._line_of_runs) == 0
+    assert len(it.link.pool._line) == 0
 
 
 # --- beside long runs

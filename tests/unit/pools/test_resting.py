@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from support.pool_bench import Bench, reply_to
 
-from slither_actors.pools.pool import TRIM_AFTER, TRIM_AGAIN
+from slither_actors.pools.memory_rest import TRIM_AFTER
+from slither_actors.pools.messages import TRIM_AGAIN
 from slither_actors.pools.worker import executor
 
 
