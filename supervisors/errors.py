@@ -214,8 +214,8 @@ class AlreadyRegistered(SupervisorError):
     Args:
         name: the name.
         ref: the actor that has it; None while the child that it belongs to does not run.
-        holder: whose it is, in words.
-        wanted: who asked for it, in words.
+        holder: its holder, in words.
+        wanted: the actor or child that asked for it, in words.
     """
 
     def __init__(self, name: Hashable, ref: pykka.ActorRef[Any] | None, holder: str = "", wanted: str = "") -> None:
@@ -231,11 +231,11 @@ class AlreadyRegistered(SupervisorError):
 
 
 class NotRegistered(SupervisorError, LookupError):
-    """No actor has that name now; the message tells whether one will have it again.
+    """No actor has that name now; the message says whether one will have it again.
 
     Args:
         name: the name.
-        holder: the child whose spec it belongs to, in words; empty if there is none.
+        holder: the child with this name in its spec, in words; empty if there is none.
     """
 
     def __init__(self, name: Hashable, holder: str = "") -> None:

@@ -1,4 +1,4 @@
-"""For tests: a scheduler without a thread, whose clock is moved by hand."""
+"""For tests: a scheduler without a thread, with a clock that is moved by hand."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ManualScheduler(Scheduler):
         self._ident = threading.get_ident()
 
     def start(self) -> None:
-        """There is no thread to start."""
+        """Do nothing: there is no thread to start."""
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -87,5 +87,5 @@ class ManualScheduler(Scheduler):
 
     @property
     def pending_timers(self) -> int:
-        """How many timers are pending."""
+        """The number of pending timers."""
         return sum(timer.pending for _, _, timer in self._timers.heap)

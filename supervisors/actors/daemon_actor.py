@@ -66,9 +66,9 @@ class DaemonActor(ThreadLoop):
     """An actor with a daemon thread of its own: for code that blocks, and for users' code.
 
     Runs in: its own thread, except `__init__`, which runs in the thread that calls `start`. If it dies, messages that
-    wait for it are lost (an `ask` is answered with ActorDeadError); its monitors are told why. If it is killed while
+    wait for it are lost (an `ask` is answered with ActorDeadError); its monitors get the reason. If it is killed while
     inside its code, it counts as dead at once and its thread as abandoned (`abandoned_threads`) until that returns.
-    All that ask it then are answered with ActorDeadError, also the one whose question it is at.
+    Every pending `ask` is then answered with ActorDeadError, including the one that is being handled.
 
     What a handler raises for an `ask` is the caller's alone, as in Pykka; with ``ask_failure_crashes = True`` in the
     class it crashes the actor as well, as in OTP.

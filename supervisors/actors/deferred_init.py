@@ -18,7 +18,7 @@ __all__ = ["with_deferred_init"]
 P = TypeVar("P", bound=pykka.ThreadingActor)
 
 # What Pykka's `__init__` sets, and ours. They are made before the thread starts, and others hold them from then on, so
-# the `__init__` that runs later must not make them anew.
+# the `__init__` that runs later must not replace them.
 _FIXED = ("actor_urn", "actor_inbox", "actor_stopped", "_actor_ref", "_daemon_ref")
 _SEALED = "_sup_sealed"
 

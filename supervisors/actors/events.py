@@ -22,7 +22,7 @@ def record(
     Args:
         scheduler: whose side thread and event hook. If this is another thread, the event is posted.
         event: its name: "exit", "start_failed", "child_crashed", "restart", "budget_exceeded" …
-        level: of the log record; a record that nobody wants is not even queued.
+        level: of the log record; a record below the logger's level is not enqueued.
         data: plain values.
         exception: goes with the log record.
     """
@@ -39,7 +39,7 @@ def record(
 
 
 def record_exit(scheduler: Scheduler | None, actor: str, urn: str, reason: ExitReason, *, started: bool) -> None:
-    """One actor's end."""
+    """Record the end of one actor."""
     exception = reason.exception if isinstance(reason, Crashed) else None
     if exception is not None:
         level = logging.ERROR

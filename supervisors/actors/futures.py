@@ -45,14 +45,16 @@ def check_timeout(timeout: object) -> None:
 class GuardedFuture(pykka.ThreadingFuture[T]):
     """Pykka's future, but `get` on a scheduler's thread raises WouldDeadlock, unless there is something to get.
 
-    Nor has it a lock: one who waits and is interrupted would leave that held, and the thread that answers, which is
-    that of all light actors, would wait for it.
+    It has no lock: an interrupted waiter would leave it held, and the scheduler's thread, which sets the answer, would
+    block.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._done = Event()
-        self._answer: dict[str, tuple[Any, Any]] = {}  # value and exc_info; one entry, for the first who sets it
+        self._answer: dict[
+            str, tuple[Any, Any]
+        ] = {}  # value and exc_info; at most one entry, as the first answer counts
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Return the value, as in Pykka.

@@ -1,4 +1,4 @@
-"""What others may know of an actor's life: that it has started, that it has ended and why. Safe from any thread."""
+"""The lifecycle of an actor as seen from outside: its start, its end and the reason. Safe from any thread."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ class Latch(Generic[T]):
 
 
 class Started(Struct, frozen=True):
-    """A start outcome: it runs."""
+    """A start outcome: the actor runs."""
 
 
 class Ignored(Struct, frozen=True):
-    """A start outcome: it answered IGNORE."""
+    """A start outcome: the actor answered IGNORE."""
 
 
-# Anything but Started and Ignored is how it failed.
+# An ExitReason is the reason of a failed start.
 StartOutcome = Started | Ignored | ExitReason
 
 
@@ -103,7 +103,7 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.healthy = False
-        # Whose child it is now. An actor has one supervisor, else each would restart what the other one stops.
+        # Its supervisor: at most one, else each would restart the actor after the other one stops it.
         self.supervisor: Watcher | None = None
         self.start: Latch[StartOutcome] = Latch()
         self.exit: Latch[ExitReason] = Latch()
@@ -122,13 +122,13 @@ class Lifecycle:
 
 
 def lifecycle_of(ref: pykka.ActorRef[Any]) -> Lifecycle | None:
-    """Return the life of an actor of this package, or of one of `supervise_threading`; else None."""
+    """Return the lifecycle of an actor of this package or of a `supervise_threading` class; else None."""
     lifecycle = getattr(ref, "_lifecycle", None)
     return lifecycle if isinstance(lifecycle, Lifecycle) else None
 
 
 def checked_lifecycle(ref: object, what: str) -> Lifecycle:
-    """Return the life of an actor.
+    """Return the lifecycle of an actor.
 
     Args:
         ref: its reference.

@@ -31,7 +31,7 @@ class LightActor(LightTarget):
 
     Runs in: the scheduler's thread, except `__init__`, which runs in the thread that calls `start`. Owns: its timers
     and descriptors, which are removed at its end. If it dies, messages that wait for it are lost (an `ask` is answered
-    with ActorDeadError); its monitors are told why.
+    with ActorDeadError); its monitors get the reason.
 
     What a handler raises for an `ask` is the caller's alone, as in Pykka; with ``ask_failure_crashes = True`` in the
     class it crashes the actor as well, as in OTP. What it raises for a `tell` crashes the actor in any case.
@@ -127,7 +127,7 @@ class LightActor(LightTarget):
         self._end(reason)
 
     def mark_healthy(self) -> None:
-        """Reset the back-off of the supervisor: the actor has done what it is there for."""
+        """Reset the back-off of its supervisor: after a later crash the waits start from the first one."""
         self._ref._lifecycle.healthy = True
 
     def reply_later(self) -> Reply[Any]:
@@ -197,7 +197,7 @@ class LightActor(LightTarget):
     def _special(self, message: object) -> None:
         if not self._alive:
             refuse(message)
-            if isinstance(message, Start):  # it was ended before it began, and entered after that
+            if isinstance(message, Start):  # it ended before it began, and was added to `_actors` after that
                 self.scheduler._actors.pop(self, None)
         elif isinstance(message, Envelope):
             self._answer(message)
@@ -261,7 +261,7 @@ class LightActor(LightTarget):
             self.scheduler.log_exception(f"{self}, after its end,", exception)
 
     def _stillborn(self, exception: BaseException) -> None:
-        """Take back what `__init__` gave away before it raised: its reference, timers and descriptors."""
+        """Revoke what `__init__` registered before it raised: its reference, timers and descriptors."""
         ref: LightRef[Any] | None = self.__dict__.get("_ref")
         if ref is None:
             return

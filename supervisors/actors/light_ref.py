@@ -1,4 +1,4 @@
-"""References to light actors: how messages get to them, and what is done with those that come too late."""
+"""References to light actors: delivery of messages, and answers to messages that arrive after the end."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LightRef(pykka.ActorRef[A]):
                 self._append((actor, message))
                 if self._scheduler._asleep:
                     self._scheduler._wake()
-            except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
+            except BaseException:  # an interrupt: wake the scheduler, as the entry may be enqueued already
                 self._scheduler._wake()
                 raise
 
@@ -122,7 +122,7 @@ class LightRef(pykka.ActorRef[A]):
 
 
 class _LightLifecycle(Lifecycle):
-    """How a light actor is ended, and where its watchers are called."""
+    """Ends a light actor, and calls its watchers on its scheduler's thread."""
 
     __slots__ = ("_ref", "_scheduler")
 
@@ -141,7 +141,7 @@ class _LightLifecycle(Lifecycle):
             actor.scheduler.post(actor.exit, Killed())
 
     def ended(self, reason: ExitReason) -> None:
-        """Notify the watchers of the actor's end, and drop its reference."""
+        """Notify the monitors of the end, and drop the reference."""
         self._ref = None
         self.exit.set(reason)
 
@@ -155,7 +155,7 @@ class _LightLifecycle(Lifecycle):
 
 
 class LightInbox:
-    """The inbox as Pykka's own code sees it: it hands on to the scheduler."""
+    """The inbox that Pykka's own code uses: it enqueues at the scheduler."""
 
     __slots__ = ("_actor", "_scheduler")
 
@@ -174,7 +174,7 @@ class LightInbox:
 
 
 def refuse(message: object) -> None:
-    """Answer an envelope that nobody will handle, as Pykka does."""
+    """Answer an envelope that will not be handled, as Pykka does."""
     if type(message) is Envelope and message.reply_to is not None:
         if isinstance(message.message, messages._ActorStop):
             message.reply_to.set(None)

@@ -17,7 +17,7 @@ __all__ = ["Claim", "Registry"]
 
 
 class Claim:
-    """The hold of a child's spec on a name. Made by `Registry.claim`; its supervisor says who has the name now."""
+    """The hold of a child's spec on a name. Made by `Registry.claim`; its supervisor sets the actor behind the name."""
 
     __slots__ = ("_registry", "holder", "name", "ref")
 

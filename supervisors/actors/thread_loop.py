@@ -39,7 +39,7 @@ def abandoned_threads() -> list[threading.Thread]:
 
 
 class Inbox:
-    """An unbounded inbox that answers what comes after the end. Holds plain messages and Pykka's envelopes."""
+    """An unbounded inbox that answers messages sent after the end. Holds plain messages and Pykka's envelopes."""
 
     __slots__ = ("_queue", "at_hand", "closed", "empty", "get", "put_plain", "replies")
 
@@ -105,13 +105,13 @@ class Inbox:
 
 
 def settle(setter: Callable[..., None], *value: object) -> None:
-    """Set a future. Without effect if it is set: the killer of an actor and its own thread race for it."""
+    """Set a future. Without effect if it is set: the killer of an actor and its own thread race to set it."""
     with contextlib.suppress(queue.Full):
         setter(*value)
 
 
 class _ThreadLifecycle(Lifecycle):
-    """How an actor with a thread is ended."""
+    """Ends an actor with a thread."""
 
     __slots__ = ("__weakref__", "_actor", "asked", "claims", "ended", "scheduler", "thread")
 
@@ -131,7 +131,7 @@ class _ThreadLifecycle(Lifecycle):
             actor.actor_inbox.put(messages._ActorStop())  # type: ignore[arg-type]
 
     def kill(self) -> None:
-        """Set the stop flag and abandon the thread: nobody can end one that is inside user code."""
+        """Set the stop flag and abandon the thread: a thread inside user code cannot be ended."""
         actor = self._actor
         if actor is None:
             return
@@ -146,7 +146,7 @@ class _ThreadLifecycle(Lifecycle):
         actor._sup_inbox.wake()
 
     def finish(self, actor: ThreadLoop, reason: ExitReason) -> bool:
-        """Tell everybody. False if that has been done."""
+        """Report the end. Return False if it has been reported already."""
         self._actor = None
         started = isinstance(self.start.value, Started)
         self.start.set(reason)

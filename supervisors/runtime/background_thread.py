@@ -1,4 +1,4 @@
-"""The side thread: log records and event handlers run here, so that none of them can hold up a scheduler."""
+"""The background thread: runs log records and event handlers, so that none of them delays a scheduler."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BackgroundThread:
 
     @property
     def dropped(self) -> int:
-        """How many jobs were refused so far, because the queue was full or closed."""
+        """The number of jobs refused so far, because the queue was full or closed."""
         return self._dropped
 
     def submit(self, fn: Callable[..., object], *args: object) -> bool:
@@ -64,7 +64,7 @@ class BackgroundThread:
         return True
 
     def refuse(self) -> None:
-        """Count a job as dropped that its maker did not even submit, as too many of its kind wait."""
+        """Count a job as dropped that was not submitted because the backlog of its kind is full."""
         locked(self._lock, self._count_dropped)
 
     def _count_dropped(self) -> None:
@@ -102,7 +102,7 @@ class BackgroundThread:
         """Refuse new jobs, run those that wait, end the thread. May be called again.
 
         Args:
-            timeout: seconds. When they are over, the jobs that still wait are given up.
+            timeout: seconds. After that the jobs in the backlog are dropped.
 
         Returns:
             True if the thread has ended.
@@ -110,7 +110,7 @@ class BackgroundThread:
         thread = locked(self._lock, self._begin_close)
         if thread is None:
             return True
-        self._queue.put(None)  # each time: whoever did it first may have been interrupted before it
+        self._queue.put(None)  # at each call: an earlier one may have been interrupted before this line
         if thread is threading.current_thread():
             return False
         thread.join(timeout)
@@ -153,11 +153,11 @@ class BackgroundThread:
                 job[0](*job[1])
             except BaseException as exc:
                 _log_failure(job[0], exc)
-            del job  # nothing of a job is kept alive while the next one is waited for
+            del job  # keep no job alive while waiting for the next one
 
 
 def _log_failure(fn: Callable[..., object], exception: BaseException) -> None:
     try:
         _logger.error("A job on the side thread raised: %r", fn, exc_info=exception)
-    except BaseException:  # the handler or the repr is broken; there is nobody left to tell
+    except BaseException:  # the handler or the repr is broken, so the failure cannot be logged
         return

@@ -1,4 +1,4 @@
-"""Numbers of descriptors that other code of this process does not get by accident."""
+"""Descriptors with high numbers, which other code of this process does not reuse by accident."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def raised(fd: int) -> int:
 
 
 def lowest() -> int:
-    """Where high numbers begin."""
+    """Return the lowest high number."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _HIGHEST if soft == resource.RLIM_INFINITY else min(soft // 2, _HIGHEST)
 
 
 def copied(fd: int) -> int | None:
-    """Return a copy of a descriptor with a high number; None where none is free, or if it has one already."""
+    """Return a copy with a high number; None if none is free, or if the descriptor has one already."""
     base = lowest()
     if fd >= base:
         return None

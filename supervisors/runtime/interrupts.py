@@ -1,4 +1,4 @@
-"""What stays whole when a signal handler raises in the middle of it, at whichever bytecode.
+"""Primitives that stay consistent when a signal handler raises inside them, at any bytecode.
 
 Python runs signal handlers on the main thread, between any two bytecodes of what runs there, and what a handler raises
 (KeyboardInterrupt, a soft time limit) continues from that place. Two kinds of code do not survive that: whatever is
@@ -39,7 +39,7 @@ class Event:
         self._waiters: list[Any] = []
 
     def is_set(self) -> bool:
-        """Whether it has been set. It stays so."""
+        """Return whether it has been set. It is never cleared."""
         return self._flag
 
     def set(self) -> None:
@@ -76,7 +76,7 @@ class Event:
         return self._flag
 
     def _at_fork_reinit(self) -> None:
-        """As `threading.Event` has it, in whose place this stands in a `Thread`."""
+        """Reset after a fork, as `threading.Event` does: `Thread` uses this class in its place."""
         self._waiters.clear()
 
 
@@ -108,12 +108,12 @@ def sigpipe_blocked() -> Iterator[None]:
 
 
 def inherits_mask() -> bool:
-    """Whether a thread that this one makes is to `restore_sigpipe` before it runs users' code."""
+    """Return whether a thread started by this one must call `restore_sigpipe` before it runs user code."""
     return getattr(_mask, "blocked", False)
 
 
 def restore_sigpipe() -> None:
-    """In a new thread: undo what it has inherited of `block_sigpipe`."""
+    """Undo, in a new thread, the mask inherited from a thread that called `block_sigpipe`."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPIPE})
 
 
@@ -189,7 +189,7 @@ def locked(lock: Any, function: Callable[..., R], *args: object) -> R:
 
 
 def raised_by_handler(error: BaseException) -> bool:
-    """Whether a signal handler raised it, and no code that the interrupted one had called.
+    """Return whether a signal handler raised `error`, and not the interrupted code itself.
 
     A handler is a function that gets the frame which it interrupts, and stands behind that in the traceback. (So is a
     trace function.) KeyboardInterrupt, which has a handler without a frame, counts in any case.
@@ -215,7 +215,7 @@ def raised_by_handler(error: BaseException) -> bool:
 
 
 def _installed() -> set[CodeType]:
-    """Return the code of the installed handlers."""
+    """Return the code objects of the installed signal handlers."""
     found: set[CodeType] = set()
     for number in signal.valid_signals():
         handler: Any = signal.getsignal(number)

@@ -1,4 +1,4 @@
-"""What a scheduler delivers to: the base of light actors, and the recipient of posted functions."""
+"""The targets of a scheduler's messages: the base of light actors, and the target of posted functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OwnedTimer(Protocol):
 
 
 class MailboxTarget:
-    """What a mailbox entry may be for, and what timers and descriptors may belong to: see LightActor."""
+    """The receiver of mailbox entries, and the owner of timers and descriptors: see LightActor."""
 
     _alive: bool = False
     _timers: set[OwnedTimer] | None = None
@@ -38,14 +38,14 @@ class MailboxTarget:
         raise NotImplementedError
 
     def _refuse(self, message: Any) -> None:
-        """Answer one of the `special_types` that nobody will handle. On any thread."""
+        """Answer one of the `special_types` that will not be handled. On any thread."""
 
     def _crashed(self, exception: BaseException) -> None:
         """Handle an exception that left its code."""
         raise NotImplementedError
 
     def _dissolve(self) -> None:
-        """End the actor with its scheduler."""
+        """End, as the scheduler ends."""
         raise NotImplementedError
 
 
@@ -70,7 +70,7 @@ class Guard(Protocol):
 
 
 class FunctionTarget(MailboxTarget):
-    """The recipient of posted functions: makes them messages like all others, and so cheap."""
+    """The target of posted functions, which are thereby ordinary messages, and cheap."""
 
     _alive = True
 

@@ -34,7 +34,7 @@ _CLOSED = "a descriptor of this scheduler was closed by other code of this proce
 
 
 def _selector() -> selectors.BaseSelector:
-    """Return the system's best selector, on a high descriptor where that can be had."""
+    """Return the best selector of the system, on a high descriptor if possible."""
     selector = selectors.DefaultSelector()
     epoll: Any = getattr(selector, "_selector", None)
     kind: Any = getattr(select, "epoll", None)
@@ -62,7 +62,7 @@ _write.restype = ctypes.c_ssize_t
 
 
 def _close(ends: list[int]) -> None:
-    """Close the ends of a pipe, that for writing first: nobody is to get a SIGPIPE who writes to it meanwhile."""
+    """Close the ends of a pipe, the writing end first, so that a concurrent write cannot raise SIGPIPE."""
     while ends:
         # IndexError: another thread closes it, too. OSError: other code has closed it already.
         with contextlib.suppress(IndexError, OSError):
@@ -100,7 +100,7 @@ class Poller:
 
     @property
     def count(self) -> int:
-        """How many descriptors there are, without its own."""
+        """The number of registered descriptors, without its own."""
         return len(self._slots)
 
     def add(self, fd: int, direction: int, fn: Callable[[], object], owner: MailboxTarget | None) -> None:
@@ -190,7 +190,7 @@ class Poller:
         _write(self._wake_write, b"\0", 1)
 
     def close(self) -> None:
-        """Close the selector and the pipe. The descriptors that were added stay open: they are their owners'."""
+        """Close the selector and the pipe. The registered descriptors stay open: their owners close them."""
         self._slots.clear()
         with contextlib.suppress(OSError):  # other code has closed it
             self._selector.close()

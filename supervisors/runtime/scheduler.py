@@ -89,9 +89,9 @@ class Scheduler:
         self._owns_background = background is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
-        # True in a list of its own for each sleep, until somebody has rung for this one. Senders write the wake-up
-        # first: one that is interrupted between that and this word costs another write and not the wake-up, and one
-        # that is late with its word speaks of a sleep that is over.
+        # While the loop sleeps: a list of its own for each sleep, with one element until a wake-up was sent for it.
+        # Senders write to the wake-up pipe before they clear the list. A sender that is interrupted between the two
+        # costs one more write, not the wake-up; one that is late clears the list of a sleep that is over.
         self._asleep = _AWAKE
         self._stopping = False
         self._closed = False
@@ -172,7 +172,7 @@ class Scheduler:
 
     @property
     def descriptors(self) -> int:
-        """How many open descriptors are its own: those of its selector and wake-up pipe."""
+        """The number of its own open descriptors: those of its selector and wake-up pipe."""
         return 0 if self._closed else Poller.OWN
 
     def abandon_after_fork(self) -> None:
@@ -187,7 +187,7 @@ class Scheduler:
     # -- from any thread -----------------------------------------------------------------------------------------
 
     def on_thread(self) -> bool:
-        """Return whether this is the scheduler's own thread."""
+        """Return whether the calling thread is this scheduler's own."""
         return get_ident() == self._ident
 
     def claim_thread(self) -> None:
@@ -204,7 +204,7 @@ class Scheduler:
 
     @staticmethod
     def working_for() -> Scheduler | None:
-        """Return the scheduler for which the calling code works, if any.
+        """Return the scheduler that the calling code works for, if any.
 
         That is the one whose own thread this is; or that has claimed this thread: its side thread, and those of its
         actors; or from whose threads the context was carried here (`asyncio.to_thread`, `contextvars.Context.run`).
@@ -215,7 +215,7 @@ class Scheduler:
 
     @staticmethod
     def current() -> Scheduler | None:
-        """Return the scheduler whose thread this is, if any."""
+        """Return the scheduler that runs on the calling thread, if any."""
         found = current.thread.scheduler
         return found if isinstance(found, Scheduler) else None
 
@@ -235,12 +235,12 @@ class Scheduler:
             self._ready.append((self._functions, (fn, args)))
             if self._asleep:
                 self._wake()
-        except BaseException:  # an interrupt: what is in the deque is not to lie there unseen
+        except BaseException:  # an interrupt: wake the scheduler, as the entry may be enqueued already
             self._wake()
             raise
 
     def _put(self, entry: tuple[Any, Any]) -> None:
-        """Enqueue a message that is to be answered in any case."""
+        """Enqueue a message that must be answered, also after the end."""
         try:
             self._ready.append(entry)
             if self._asleep:
@@ -250,7 +250,7 @@ class Scheduler:
             raise
         finally:
             if self._closed:
-                self._drain()  # perhaps too late for the last look of the scheduler; then the answer is up to us
+                self._drain()  # a race with the scheduler's last drain: the entry may have been enqueued after it
 
     # -- on the scheduler thread ---------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class Scheduler:
     ) -> Timer:
         """Call ``fn(*args)`` after `delay` seconds (at once, in the next turn, if not positive).
 
-        Scheduler thread only. What it raises crashes `owner`, with whose end the timer is cancelled.
+        Scheduler thread only. An exception crashes `owner`; the timer is cancelled when `owner` ends.
         """
         self._check_thread()
         if delay != delay:
@@ -287,7 +287,7 @@ class Scheduler:
         return self._poller.remove(fd, 1)
 
     def emit(self, name: str, data: dict[str, Any]) -> None:
-        """Hand an event to `on_event`, if there is one; what that raises is logged."""
+        """Pass an event to `on_event`, if it is set; an exception of that is logged."""
         handler = self.on_event
         if handler is not None:
             try:
@@ -300,7 +300,7 @@ class Scheduler:
         self.background.submit(_log_exception, what, self.name, exception)
 
     def run_guarded(self, owner: MailboxTarget | None, fn: Callable[..., object], *args: object) -> None:
-        """Call ``fn(*args)``; what it raises crashes `owner`, or is logged where there is none."""
+        """Call ``fn(*args)``; an exception crashes `owner`, or is logged if there is none."""
         try:
             fn(*args)
         except BaseException as exc:
@@ -402,7 +402,7 @@ class Scheduler:
                 self.run_guarded(timer.owner, fn, *timer.args)
 
     def _finish(self) -> None:
-        """End all actors and answer all that waits. On the scheduler thread, or where there is none."""
+        """End all actors and drain the mailbox. On the scheduler thread, or on any thread if there is none."""
         self._closed = True
         # From here on `start` and `ask` in other threads clean up behind themselves: whatever they added before
         # they saw the flag is found here or by them, and taking it (popitem, popleft) is atomic.
@@ -419,7 +419,7 @@ class Scheduler:
         self._ended.set()
 
     def _drain(self) -> None:
-        """After the end: answer what waits with ActorDeadError, call watchers of what has ended, drop the rest."""
+        """Drain the mailbox after the end: answer asks with ActorDeadError, call watchers, drop the rest."""
         ready = self._ready
         while ready:
             try:

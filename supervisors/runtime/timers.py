@@ -35,20 +35,20 @@ class Timer:
 
     @property
     def pending(self) -> bool:
-        """True until it has run or has been cancelled."""
+        """True until the timer has run or has been cancelled."""
         return self._fn is not None
 
     def cancel(self) -> bool:
-        """Do not run it. True if it was still pending."""
+        """Cancel the timer. Return whether it was still pending."""
         if self.take() is None:
             return False
-        self.args, self.owner = (), None  # its entry may stay in the heap for long, and is to hold nobody
+        self.args, self.owner = (), None  # its entry may stay in the heap for long, and must not keep objects alive
         if self._heap is not None:
             self._heap._cancelled_one()
         return True
 
     def cancel_owned(self) -> None:
-        """Its owner ends, and iterates over its set: it is not to be taken out of that."""
+        """Cancel it at the end of its owner, which iterates over its set of timers: leave that unchanged."""
         self.owner = None
         self.cancel()
 
@@ -72,13 +72,13 @@ class TimerHeap:
         self._cancelled = 0
 
     def __len__(self) -> int:
-        """How many entries there are, the cancelled ones that are not removed yet included."""
+        """Return the number of entries, including cancelled ones that are not removed yet."""
         return len(self.heap)
 
     def add(
         self, deadline: float, fn: Callable[..., object], args: tuple[Any, ...], owner: MailboxTarget | None
     ) -> Timer:
-        """Add a timer; it is kept in its owner's set too."""
+        """Add a timer, also to the set of its owner."""
         timer = Timer(self, deadline, fn, args, owner)
         self._count += 1
         heapq.heappush(self.heap, (deadline, self._count, timer))
@@ -89,7 +89,7 @@ class TimerHeap:
         return timer
 
     def pop_due(self, now: float) -> list[Timer]:
-        """Remove and return those that are due. One that is then cancelled by another of them must not run."""
+        """Remove and return the timers that are due. One of them may still cancel another."""
         due: list[Timer] = []
         heap = self.heap
         while heap and heap[0][0] <= now:
@@ -102,7 +102,7 @@ class TimerHeap:
         return due
 
     def next_deadline(self) -> float | None:
-        """When the next one that is not cancelled is due; None if there is none."""
+        """Return the deadline of the next pending timer; None if there is none."""
         heap = self.heap
         while heap and heap[0][2]._fn is None:
             heapq.heappop(heap)[2]._heap = None
