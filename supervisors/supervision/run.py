@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import queue
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import pykka
@@ -17,6 +15,7 @@ from supervisors.actors.lifecycle import checked_lifecycle
 from supervisors.actors.light_actor import LightActor
 from supervisors.exits import IGNORE, ExitReason, Killed, Normal, Shutdown, StartAnswer
 from supervisors.runtime.scheduler import Scheduler
+from supervisors.runtime.signal_queue import SignalQueue
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.client import start_failure, wait_started
 from supervisors.supervision.launch import KILL_GRACE
@@ -28,9 +27,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """The signals that end a program in good order."""
 
 StartFunction = Callable[[], pykka.ActorRef[Any] | StartAnswer]
-
-# An exit reason, from the root's lifecycle; or the number of a signal.
-_Events = queue.SimpleQueue["ExitReason | signal.Signals"]
 
 
 class Startable(Protocol):
@@ -76,8 +72,7 @@ def run(
     limit = math.inf if stop_timeout is None else stop_timeout
     if stop_timeout is None and isinstance(root, ChildSpec):
         limit = root.shutdown_seconds
-    events: _Events = queue.SimpleQueue()
-    with _handled(signals, events):
+    with SignalQueue[ExitReason](signals) as events:
         if isinstance(root, pykka.ActorRef):
             return _run_until_ended(root, events, limit)
         start = _start_function(root)
@@ -92,13 +87,13 @@ def run(
                 own.stop()
 
 
-def _run_until_ended(ref: pykka.ActorRef[Any], events: _Events, limit: float) -> ExitReason:
+def _run_until_ended(ref: pykka.ActorRef[Any], events: SignalQueue[ExitReason], limit: float) -> ExitReason:
     lifecycle = checked_lifecycle(ref, "run")
     lifecycle.exit.listen(events.put)
     asked = killed = False
     timeout: float | None = None
     while True:
-        event = _next(events, timeout)
+        event = events.get(timeout)
         if event is not None and not isinstance(event, signal.Signals):
             break
         if event is None and killed:
@@ -117,13 +112,6 @@ def _run_until_ended(ref: pykka.ActorRef[Any], events: _Events, limit: float) ->
     if failure is not None and not asked:
         raise failure
     return event
-
-
-def _next(events: _Events, timeout: float | None) -> ExitReason | signal.Signals | None:
-    try:
-        return events.get(timeout=timeout)
-    except queue.Empty:
-        return None
 
 
 def _start_function(root: Startable | StartFunction) -> StartFunction:
@@ -158,20 +146,3 @@ class _Starter(LightActor):
     def on_start(self) -> Any:
         self._started.append(self._start_function())
         return IGNORE
-
-
-@contextmanager
-def _handled(signals: Collection[int], events: _Events) -> Iterator[None]:
-    """Within it, signals are events."""
-
-    def handler(number: int, _: object) -> None:
-        events.put(signal.Signals(number))  # reentrant: it may interrupt a get or a put of this thread
-
-    before = {}
-    try:
-        for number in signals:
-            before[number] = signal.signal(number, handler)
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former if former is not None else signal.SIG_DFL)

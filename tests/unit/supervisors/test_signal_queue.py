@@ -1,0 +1,92 @@
+"""SignalQueue: one wait for events of other threads and for signals."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+
+import pytest
+
+from supervisors.runtime.signal_queue import SignalQueue
+
+USR1, USR2 = signal.SIGUSR1, signal.SIGUSR2
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def test_events_come_in_their_order() -> None:
+    with SignalQueue[str]([]) as queue:
+        queue.put("a")
+        queue.put("b")
+        assert [queue.get(), queue.get(), queue.get(timeout=0)] == ["a", "b", None]
+
+
+def test_a_put_of_another_thread_ends_the_wait() -> None:
+    with SignalQueue[str]([]) as queue:
+        threading.Timer(0.01, queue.put, ["late"]).start()
+        assert queue.get(timeout=30) == "late"
+
+
+def test_a_signal_is_an_event() -> None:
+    with SignalQueue[str]([USR1, USR2]) as queue:
+        send(USR1)
+        assert queue.get(timeout=30) is USR1
+        threading.Timer(0.01, send, [USR2]).start()
+        assert queue.get(timeout=30) is USR2
+
+
+def test_a_signal_that_another_thread_receives_ends_the_wait() -> None:
+    """As one in the gap before the wait: no call of this thread is interrupted, so only the descriptor can wake it."""
+    with SignalQueue[str]([USR1]) as queue:
+        threading.Timer(0.05, lambda: signal.pthread_kill(threading.get_ident(), USR1)).start()
+        assert queue.get(timeout=30) is USR1
+
+
+def test_a_long_timeout_fits_the_platform() -> None:
+    with SignalQueue[str]([]) as queue:
+        threading.Timer(0.01, queue.put, ["soon"]).start()
+        assert queue.get(timeout=threading.TIMEOUT_MAX) == "soon"
+
+
+def test_handlers_and_wake_up_descriptor_are_restored() -> None:
+    before = signal.getsignal(USR1)
+    with SignalQueue[str]([USR1]):
+        assert signal.getsignal(USR1) is not before
+        descriptor = signal.set_wakeup_fd(-1)
+        assert descriptor != -1
+        signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    assert signal.getsignal(USR1) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_signal_that_cannot_be_handled_changes_nothing() -> None:
+    before = signal.getsignal(USR1)
+    with pytest.raises(OSError, match="Invalid argument"), SignalQueue[str]([USR1, signal.SIGKILL]):
+        raise AssertionError("not reached")
+    assert signal.getsignal(USR1) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_put_after_the_exit_writes_nowhere() -> None:
+    queue = SignalQueue[str]([])
+    with queue:
+        pass
+    reader, writer = os.pipe()  # very likely the numbers of its own
+    try:
+        queue.put("too late")
+        assert not select.select([reader], [], [], 0)[0]
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_full_pipe_loses_no_event() -> None:
+    with SignalQueue[int]([]) as queue:
+        for number in range(70_000):  # more than a pipe has room for
+            queue.put(number)
+        assert [queue.get(timeout=0) for _ in range(70_000)] == list(range(70_000))
+        assert queue.get(timeout=0) is None
