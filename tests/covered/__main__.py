@@ -6,15 +6,14 @@ is below its floor, or a pure module below its own. Without arguments the tests 
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.architecture.circles import PACKAGES
-from tests.architecture.imports import ROOT, dotted, files_of
+from tests.architecture.imports import ROOT, dotted
+from tests.architecture.pure import pure_modules
 
 # Tests that count instructions or measure time and memory mean nothing under a tracer.
 TESTS = ["tests/unit", "tests/property", "tests/integration", "--deselect=tests/integration/test_benchmarks.py"]
@@ -25,16 +24,6 @@ PURE_FLOOR = 100.0
 
 # Pure modules that are below the floor for these, with what they reach. A module that has reached it is to be removed.
 BELOW: dict[str, float] = {}
-
-
-def pure_modules() -> list[str]:
-    """Return the modules whose docstring says so."""
-    return [
-        dotted(file)
-        for package in PACKAGES
-        for file in files_of(package)
-        if "Pure" in (ast.get_docstring(ast.parse(file.read_bytes())) or "").replace("Pure functions", "Pure")
-    ]
 
 
 def main(arguments: list[str]) -> int:

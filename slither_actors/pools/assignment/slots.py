@@ -1,4 +1,4 @@
-"""Which worker gets the next jobs: pure bookkeeping over the pool's slots, no I/O, no clock."""
+"""Which worker gets the next jobs: bookkeeping over the pool's slots. Pure."""
 
 from __future__ import annotations
 
