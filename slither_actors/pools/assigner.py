@@ -53,7 +53,7 @@ class Assigner:
         while (idle or bound) and (run_queue := turns.first()) is not None:
             if not idle and not (run_queue.binds and run_queue.session in bound):
                 break  # of bound sessions the worker is known, and may have room behind what it is at
-            # Whoever is first may join a pipe, too, as none waits longer; and with no one else in line it fills it.
+            # The first run may join a pipe, too, as none waits longer; if it is alone in line, it fills the pipe.
             if not self._next(run_queue, False, len(turns) == 1):
                 turns.park(run_queue, self._obstacle(run_queue))
             elif run_queue.waiting:
