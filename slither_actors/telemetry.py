@@ -1,4 +1,4 @@
-"""Telemetry: handlers for what happens to batches. Events that nobody attached to are never built.
+"""Telemetry: handlers for what happens to batches. Events without an attached handler are never built.
 
 Handlers run one after the other on one side thread of the System, with a bounded queue: a slow one delays no batch, it
 loses events (counted in the System's statistics). One that raises is detached: that is logged once, and a System's
@@ -20,7 +20,7 @@ has measured it; where the worker cannot say it, as it died or was killed, the t
 Common to the events of batches: ``run``, ``batch_ref``, ``attempt``, ``executor``, ``pipe``, ``stage``; ``pool`` (None:
 an inline executor), ``worker`` (its index in the pool; None: an inline executor, or the batch went to no worker),
 ``node`` (the name of the machine where it runs) and ``closed_by``, why the batch has no more items: "full", "linger",
-"end" (of the source), "window" (all that may be pulled was), "split" or "retry" (made anew of one that failed).
+"end" (of the source), "window" (all that may be pulled was), "split" or "retry" (rebuilt from one that failed).
 
 ``slither.supervisor.exit``, ``.restart`` and ``.budget_exceeded`` tell of actors: ``time``, and as metadata what the
 log records of `supervisors` have (actor, urn, reason, started; supervisor, child, reason, delay).
@@ -195,14 +195,14 @@ def attach(event: str, handler: Handler) -> Handle:
     with _lock:
         _handles[name] = (*_handles.get(name, ()), handle)
     for found in detached_handlers():
-        if found.event == name and found.handler == _name(handler):  # somebody has mended it
+        if found.event == name and found.handler == _name(handler):  # a corrected one of the same name
             with contextlib.suppress(ValueError):
                 _detached.remove(found)
     return handle
 
 
 def detach(handle: Handle) -> bool:
-    """Call a handler no more; events that wait for it are dropped.
+    """Detach a handler; its pending events are dropped.
 
     Args:
         handle: what :func:`attach` returned.

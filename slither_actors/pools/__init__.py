@@ -1,1 +1,1 @@
-"""Pools: who executes a batch, and what happens when a worker does not live to answer."""
+"""Pools: which worker executes a batch, and what happens when a worker dies before it has replied."""

@@ -24,7 +24,7 @@ class PoolCounts(Struct, frozen=True):
         restarts: executors started again after an unplanned end, by index.
         deaths: unplanned ends of workers, those that could not start included.
         redelivered: batches that went to another worker because theirs ended before it began them.
-        late: replies that nobody waited for any more, as their run or batch was cancelled.
+        late: replies that arrived after their run or batch was cancelled.
     """
 
     started: int

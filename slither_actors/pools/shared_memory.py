@@ -39,7 +39,7 @@ def memory_file(size: int) -> int:
 
 @final
 class Lease:
-    """A part of an arena in use; free again when nobody holds this any more."""
+    """A part of an arena in use; free again once the last reference to this is gone."""
 
     __slots__ = ("_freed", "offset", "size")
 
@@ -80,7 +80,7 @@ class RequestArena:
 
     @property
     def used(self) -> int:
-        """Bytes in use, or free for so short a time that nobody has noticed."""
+        """Bytes in use, or freed so recently that it was not noticed yet."""
         arena = self._arena
         return arena.extents.used if arena is not None else 0
 
@@ -153,7 +153,7 @@ class ReplyArena:
         self._fd = fd
         self._mapped: Mapped | None = None
         self.touched = False
-        """Whether the worker has used it, until whoever has it trimmed says otherwise."""
+        """Whether the worker has used it since it was last trimmed."""
         self.leased = 0
         """Parts that are looked at, or were and the worker has not heard of it."""
         self._freed: deque[tuple[int, int]] = deque()

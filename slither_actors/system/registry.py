@@ -107,7 +107,7 @@ def _stop_at_exit() -> None:
 
 def _begin_exit() -> RegisteredSystem | None:
     global _exiting
-    _exiting = True  # a thread that still dispatches is not to start another one, which nobody would stop
+    _exiting = True  # a thread that still dispatches must not start another one: it would never be stopped
     return _default
 
 

@@ -1,4 +1,4 @@
-"""Running a System until the process is told to end."""
+"""Running a System until the process receives SIGTERM or SIGINT."""
 
 from __future__ import annotations
 

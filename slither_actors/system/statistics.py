@@ -16,7 +16,7 @@ from supervisors import Scheduler
 from supervisors.runtime.interrupts import Event
 
 POLL = 0.5
-"""Seconds after which one who waits for statistics looks whether the scheduler that makes them is still there."""
+"""Seconds after which a caller that waits for statistics checks whether the scheduler that makes them still runs."""
 
 
 class SystemStatistics(Struct, frozen=True):

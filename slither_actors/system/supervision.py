@@ -244,7 +244,7 @@ class SystemTree:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its root was started and is no more, for whatever reason."""
+        """Whether its root was started and has ended, for any reason."""
         return self.root is not None and not self.root.is_alive()
 
     @property

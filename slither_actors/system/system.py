@@ -156,7 +156,7 @@ class System:
             return self
         if Scheduler.current() is not None or self._scheduler.owns_thread():
             raise WouldDeadlock("start() waits for the System's actors, and this is a thread that they need")
-        locked(self._start_lock, self._start)  # who comes while another thread starts it waits for that
+        locked(self._start_lock, self._start)  # a concurrent caller waits until the first has started it
         return self
 
     def _start(self) -> None:
@@ -207,7 +207,7 @@ class System:
         if os.getpid() != self._pid:
             return True
         if sys.is_finalizing():
-            return False  # its threads are no more; what is left of it ends with this process
+            return False  # its threads have ended; the rest ends with this process
         try:
             if self._state not in ("new", "stopped") and self._may_wait():
                 with contextlib.suppress(EventLoopBlocked):  # made an error by a filter, it must not keep from stopping
@@ -242,11 +242,11 @@ class System:
             self._stopper = Thread(self._stop, f"{self._name}-stop", (timeout,))
             try:
                 self._stopper.start()
-            except RuntimeError:  # the system has no thread left: what follows is for the next one who stops it
+            except RuntimeError:  # out of threads: the next call of stop does the rest
                 self._tree.begin_stop()
 
     def _stop(self, timeout: float | None) -> bool:
-        # Whoever stops it does all of this, so that nobody depends on another one who may have been interrupted.
+        # Each concurrent caller of stop does all of this: another caller may be interrupted half-way.
         if timeout is None:
             longest = max(spec.shutdown for spec in self._specs.values())
             timeout = longest + self._tree.children_seconds + 5 * SHUTDOWN_MARGIN
@@ -293,7 +293,7 @@ class System:
         opener.wait_until_idle(timeout, actors_ended.is_set)
         redelivered = self._redelivered() - redelivered
         stopped = self.end()
-        # Looked at now: somebody else may have stopped it before the time was over.
+        # Checked again: a concurrent stop may have completed before the timeout.
         dropped = opener.cut_off - cut_off + opener.live
         completed = opener.finished - finished - (opener.cut_off - cut_off)
         cut = self._tree.cut
@@ -396,7 +396,7 @@ class System:
         try:
             return await run_in_thread(self.start, f"{self._name}-start")
         except BaseException:
-            # Cancelled, it is being started by a thread that nobody waits for; being stopped ends that.
+            # Cancelled, it a thread still starts it, and no caller waits for that thread; stopping ends it.
             await run_in_thread(self.stop, f"{self._name}-stop", to_the_end=True)
             raise
 

@@ -78,7 +78,7 @@ class Job(Struct, eq=False):
         queued: when it came to the pool.
         began: when it was first in its worker's pipe.
         took: nanoseconds that its function took, as the worker says; 0: it has not said.
-        worker: index of the worker that it went to last, while somebody wants events; else None.
+        worker: index of the worker that it went to last, while a telemetry handler is attached; else None.
         closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
         spared: deaths of its worker that were charged to none of its items.

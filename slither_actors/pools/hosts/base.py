@@ -1,7 +1,7 @@
 """The protocol between an Executor and the place where its worker lives.
 
 Everything that makes a pool (timeouts, retries, redelivery, affinity, supervision) stays above this line, so a host for
-another engine has little to do: start a worker, carry frames, tell of replies and of death, kill.
+another engine has little to do: start a worker, carry frames, report replies and death, kill.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Death(Struct, frozen=True):
         exit_code: what it exited with, None if a signal ended it.
         signal: the number of the signal that ended it, None otherwise.
         stderr_tail: the last lines it wrote to stderr.
-        progress: where it was; None: the host cannot tell.
+        progress: where it was; None: the host does not know.
     """
 
     host: WorkerHost
@@ -121,7 +121,7 @@ class WorkerHost(Protocol):
         """Where the worker is now, as far as is known here: asked at deadlines only, so what comes late does no harm.
 
         Returns:
-            Its last word; None: this host cannot tell, so that a batch is blamed as a whole.
+            Its last report; None: this host does not know, so that a batch is blamed as a whole.
         """
 
     def terminate(self) -> None:

@@ -6,7 +6,7 @@ interval, 5 ms. With a busy thread in the host each call of the scheduler would 
 `ctypes.PyDLL` the same functions keep the lock, so that a turn of the scheduler waits for it once, however many workers
 it reads and writes.
 
-Large pieces are another matter: while the kernel copies a megabyte other threads had better run. They go through `os`.
+Large pieces are another matter: while the kernel copies a megabyte other threads should run. They go through `os`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def write(fd: int, data: bytes) -> int:
 
     Raises:
         BlockingIOError: there is no room at the moment.
-        BrokenPipeError: nobody reads any more.
+        BrokenPipeError: the read end is closed.
         OSError: as `os.write` would.
     """
     while True:

@@ -100,7 +100,7 @@ class LocalHost:
         self._out: deque[bytes | memoryview] = deque()
         self._writing = False
         self._reading = False
-        self._sent_large = False  # since the worker was told to trim
+        self._sent_large = False  # since the worker was last sent a trim request
         self._parser = parser = FrameParser(spec.max_frame, FROM_WORKER)
         self._pinned = gil_io.pinned(parser.shared_buffer)
         self._buffer_end = gil_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
@@ -208,7 +208,7 @@ class LocalHost:
             out.clear()
             if not is_end(error):
                 self._broken(error)
-            # It reads no more. Its death follows, or else `read` sees the end of its replies.
+            # The worker has stopped reading. Its death follows, or else `read` sees the end of its replies.
         if self._writing:
             self._writing = False
             self._executor.remove_writer(worker.request)
@@ -285,7 +285,7 @@ class LocalHost:
     def _end_of_replies(self) -> None:
         if self._worker is None:
             return
-        if self._worker.is_ending():  # the system is busy: its death will be told
+        if self._worker.is_ending():  # the system is busy: its death will be reported
             self._executor.call_later(EOF_GRACE, self._end_of_replies)
             return
         self._sink.on_broken(ProtocolError("closed", "the worker closed its reply pipe and lives on"))

@@ -10,11 +10,11 @@ import slither_actors.worker
 READ = 1 << 17
 """Bytes of it that are kept at the most, the last ones: the main thread comes last, after up to 99 others."""
 KEEP = 4096
-"""Characters that are told."""
+"""Maximum characters of a report."""
 FRAMES = 25
-"""Frames that are told of a thread, the innermost."""
+"""Maximum frames reported of a thread, the innermost."""
 OTHERS = 8
-"""Threads that are told beside the main one."""
+"""Maximum threads reported beside the main one."""
 
 _OURS = os.path.dirname(os.path.abspath(slither_actors.worker.__file__)) + os.sep
 _HEAD = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$")

@@ -68,7 +68,7 @@ class StderrTail:
 class StderrLog:
     """The log of one place in a pool, over its workers; written on the side thread, which other things need too.
 
-    What comes faster than the log's handlers take it is left out, counted as dropped and told of in the log.
+    What comes faster than the log's handlers take it is left out, counted as dropped and reported in the log.
 
     Args:
         name: for the records, such as ``pool[3]``.
@@ -183,7 +183,7 @@ def _logged() -> bool:
 
 
 def _printed() -> bool:
-    """Whether what no handler takes goes to stderr: nobody has said anything else."""
+    """Whether records without a handler go to stderr: true unless logging was configured otherwise."""
     ours = logger.parent
     assert ours is not None
     return (
@@ -200,7 +200,7 @@ def _print(text: str) -> None:
         try:
             stream.write(text)
             stream.flush()
-        except (OSError, ValueError, UnicodeError):  # closed, or nobody reads it
+        except (OSError, ValueError, UnicodeError):  # closed, or its read end is
             return
 
 

@@ -27,7 +27,7 @@ class OomKills:
         self._floor = self._seen
 
     def count(self) -> int:
-        """Return how many processes of the cgroup were killed for want of memory; 0 where nobody counts them."""
+        """Return how many processes of the cgroup were killed for want of memory; 0 if the system has no count."""
         if self._file is None:
             return 0
         try:

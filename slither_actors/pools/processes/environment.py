@@ -22,7 +22,7 @@ THREADS = (
 each of as many workers are in each other's way."""
 
 _LOGGERS = 200
-"""Loggers whose levels are told at the most."""
+"""Maximum number of loggers whose levels are sent to a worker."""
 _TRIES = 100
 
 

@@ -31,7 +31,7 @@ def processors(
         root: where /proc and /sys are; for tests.
         environ: the environment; None: this process's.
         affinity: processors that the scheduler may run it on; None: as the system says.
-        said: of ``-X cpu_count``; None: as this interpreter was told.
+        said: of ``-X cpu_count``; None: the setting of this interpreter.
     """
     environ = os.environ if environ is None else environ
     if said is None:

@@ -238,7 +238,7 @@ class Spawner(DaemonActor):
             ours = {name: pipes.raised(fd) for name, fd in low.items()}
             try:
                 worker = self._made(popen, ours)
-            except BaseException:  # nobody would know of the process
+            except BaseException:  # else the process would leak, unknown to the table
                 with contextlib.suppress(OSError):
                     os.killpg(popen.pid, signal.SIGKILL)
                 popen.wait()

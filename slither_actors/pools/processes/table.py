@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import subprocess
 
 _PR_GET_CHILD_SUBREAPER = 37  # linux/prctl.h
-_PF_EXITING = 0x4  # linux/sched.h; /proc tells it in its field of flags
+_PF_EXITING = 0x4  # linux/sched.h; shown in the field `flags` of /proc/PID/stat
 
 END = 2.0
 """Seconds that killed processes get to be reaped at the very end. One needs milliseconds, unless the kernel itself is
@@ -32,7 +32,7 @@ class WorkerProcess:
         request, reply, stderr, lifeline: the host's ends of the pipes.
         replies: the memory that it writes large replies to; -1 where there is none.
         place: the file for its cursor where there is none of replies, which else has it; -1 where there is none either.
-        closed: called once it is of no more use.
+        closed: called once the process is no longer needed.
     """
 
     __slots__ = (
@@ -93,7 +93,7 @@ class WorkerProcess:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:  # other code has reaped it
             return True
-        except AttributeError:  # macOS before CPython 3.13: only reaping tells
+        except AttributeError:  # macOS before CPython 3.13: only reaping shows it
             if self._popen.poll() is None:
                 return False
             # While a process is left in the group no other group gets its id.

@@ -27,7 +27,7 @@ class Deadline:
 
     Args:
         actor: owns the alarm, which is gone with it.
-        reached: told the deadline that has come, on the scheduler's thread; the deadline stays until it is set anew.
+        reached: called on the scheduler's thread with the deadline that has passed, which stays until it is set again.
         stood: called with the seconds by which a standstill has moved it: clocks that began before it move as well.
     """
 

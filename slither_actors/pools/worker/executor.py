@@ -235,7 +235,7 @@ class Executor(LightActor):
             raise wrong
         if retire is not None:
             reason = wire.retire_reason(retire)
-            if not self._answered:  # so that a pool whose workers do nothing else gives up, and does not go on for ever
+            if not self._answered:  # so that a pool whose workers do nothing else gives up at some point
                 raise ProtocolError("unexpected", f"a worker retires ({reason}) that has executed nothing")
             self._retire(reason)
 

@@ -192,7 +192,7 @@ class RequestQueue:
         target.stuck = 0
         if frame.kind == FAILURE:
             self._failed_loads[target.id] = LoadError(str(target), worker_error(frame))
-            self._loaded.discard(target.id)  # so that a later run tries again: the file may have been mended
+            self._loaded.discard(target.id)  # so that a later run tries again: the file may have been corrected
         elif frame.kind == LOADED:
             self._failed_loads.pop(target.id, None)
         else:

@@ -87,7 +87,7 @@ class PoolRestarts:
         self._starts: dict[object, int] = {}
 
     def completed_items(self, count: int) -> None:
-        """Take note of items that a worker completed before it died with their results, so that no reply tells of it.
+        """Take note of items that a worker completed before it died with their results, so that no reply reports it.
 
         Args:
             count: how many; 0 changes nothing.
