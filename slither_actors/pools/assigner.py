@@ -124,7 +124,7 @@ class Assigner:
         return True
 
     def _obstacle(self, run_queue: RunQueue) -> Hashable:
-        """Return what a run waits for that cannot use an idle worker in its turn, as `FairQueue.park` has it."""
+        """Return what a run waits for if it cannot use an idle worker in its turn: the key for `FairQueue.park`."""
         if run_queue.binds and run_queue.session is not None:
             sessions = self.slots.sessions
             if sessions.is_busy(run_queue.session):

@@ -143,7 +143,7 @@ class Pool(LightActor):
             self._assigner.nothing_waits(run_queue)
 
     def _cancel_in_pipes(self, run_queue: RunQueue, unwanted: set[Job] | None) -> None:
-        """Cancel these jobs of a run (None: all) where they have not begun."""
+        """Cancel these jobs of a run (None: all) unless a worker has started them."""
         run_queue.cancelling = True
         for slot in list(run_queue.occupied):
             jobs = [job for job in slot.jobs if job.run_queue is run_queue and (unwanted is None or job in unwanted)]
@@ -201,10 +201,10 @@ class Pool(LightActor):
     def _released(
         self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], seconds: float | None
     ) -> Iterable[RunQueue]:
-        """Jobs have left a pipe: free their places, and tell their runs.
+        """Free the places of jobs that have left a pipe, and notify their runs.
 
         Returns:
-            The lanes that were concerned.
+            The queues that they belong to.
         """
         by_run_queue: dict[RunQueue, list[tuple[Job, Outcome]]] = {}
         run_queues: dict[RunQueue, None] = {}
@@ -267,7 +267,7 @@ class Pool(LightActor):
     def _with_sessions(
         self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception
     ) -> Sequence[tuple[Job, Outcome]]:
-        """Return what a worker's death ends: what it executed, and all that it held for sessions bound to it."""
+        """Return the outcomes of a worker's death: of the batch in execution, and of all jobs of bound sessions."""
         bound = {
             job.run_queue.session
             for job in slot.jobs
@@ -339,7 +339,7 @@ class Pool(LightActor):
                 answer(None)
 
     def statistics(self) -> PoolStatistics:
-        """Return what it holds now."""
+        """Return a snapshot of the pool's queues, workers and sessions."""
         slots = self._slots.all
         return PoolStatistics(
             size=len(slots),

@@ -64,7 +64,7 @@ class Job(Struct, eq=False):
     A Struct for what it costs to make one: 0.1 us, where a class with as many slots takes 0.8.
 
     Args:
-        lane: its run's place in the pool.
+        run_queue: the queue of its run in the pool.
         ref: its number in the run.
         count: items in it.
         target: what it calls.
