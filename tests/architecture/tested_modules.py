@@ -34,6 +34,7 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.pools.worker.stack_capture": "tests/unit/pools/test_stack.py",
     "slither_actors.pools.worker_errors": "tests/unit/pools/test_executor.py",
     "slither_actors.runs.flow.pacing": "tests/unit/runs/test_batcher.py",
+    "slither_actors.runs.input.batch_sender": "tests/unit/runs/test_batcher.py",
     "slither_actors.runs.input.memory_input": "tests/unit/runs/test_consumer.py",
     "slither_actors.runs.input.run_thread_actor": "tests/unit/runs/test_lazy_roles.py",
     "slither_actors.runs.input.threaded_input": "tests/unit/runs/test_lazy_roles.py",

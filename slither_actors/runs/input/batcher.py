@@ -9,25 +9,21 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from slither_actors.errors import PayloadError, StrategyError
+from slither_actors.errors import StrategyError
 from slither_actors.item import Item
 from slither_actors.runs.batch import Batch, wrap_bare
-from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.flow.pacing import CHUNK_BATCHES
+from slither_actors.runs.input.batch_sender import BatchSender
 from slither_actors.runs.input.request_encoder import RequestEncoder
 from slither_actors.runs.input.unsendable import take_out
 from slither_actors.runs.messages import (
-    AskRoute,
-    BatchesReady,
     BatchRequest,
     InputEnd,
-    Routed,
     SourceEnded,
-    Split,
 )
-from slither_actors.runs.routing import ask_route
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import BatcherStatistics
 from slither_actors.wording import shown
@@ -44,13 +40,14 @@ class Batcher:
 
     def __init__(self, run: Run, encoder: RequestEncoder | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
-        self._encoder = encoder
+        self._sender = BatchSender(run, encoder)
+        self._target, self._side = (None, b"") if encoder is None else (encoder.target, encoder.side)
         self._clock = clock
         strategy = self._strategy = run.options.strategy
         self._bare = strategy.opaque
         self._stumbles = encoder is not None and encoder.finds_items
         if encoder is not None:
-            encoder.take_out = self._take_out
+            encoder.take_out = partial(take_out, run)
         self._linger = run.options.linger
         self._fed = 0
         self._next = 0  # position of the next item to be pulled, or, where the strategy sets the order, to be batched
@@ -60,8 +57,6 @@ class Batcher:
         self._since: dict[int, float] = {}
         self._opened = 0.0
         self._unfed: list[Any] = []  # ids of items that the strategy was not given any more
-        self._todo: list[Batch] = []  # made, and not encoded: a chunk is not full, or the byte budget has no room
-        self._ended: SourceEnded | None = None
         self._closed_by = "full"  # another reason while the strategy is asked for what is not
 
     @property
@@ -72,12 +67,11 @@ class Batcher:
     def statistics(self) -> BatcherStatistics:
         """Return what it holds now. From any thread."""
         batched = self._run.ledger.batched  # first: it never exceeds what was fed
-        return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._todo), batched=batched)
+        return BatcherStatistics(inside=self._fed - batched, unencoded=len(self._sender.backlog), batched=batched)
 
     def close(self) -> None:
         """Make no more batches. Called by the thread whose role this is."""
-        if self._encoder is not None:
-            self._encoder.close()
+        self._sender.close()
 
     # -- items
 
@@ -108,17 +102,17 @@ class Batcher:
             self._strategy_failed(error, "flush")
             raise
         if self._run.ledger.batched != self._fed:
-            self._encode()
+            self._sender.flush()
             raise StrategyError(
                 f"after flush {type(self._strategy).__name__} still holds {self._fed - self._run.ledger.batched} items",
                 self.held_ids(),
             )
-        self._ended = ended
+        self._sender.input_end = InputEnd(self._fed, ended.error)
         self.look()
 
     def look(self) -> None:
         """Look at the shared state again: there may be room for bytes, or the strategy may hold what all wait for."""
-        self._encode()
+        self._sender.flush()
         self._starve()
 
     def _admit(self, entries: list[Any]) -> list[Item]:
@@ -146,10 +140,10 @@ class Batcher:
         return items
 
     def _take(self, groups: Iterable[Sequence[Any]], *, last: bool = False) -> None:
-        run, todo, encoder = self._run, self._todo, self._encoder
+        run, backlog = self._run, self._sender.backlog
         ledger = run.ledger
         ref, undelivered, run_queue, credit = run.next_ref, run.undelivered, run.run_queue, run.credit
-        target, side = (None, b"") if encoder is None else (encoder.target, encoder.side)
+        target, side = self._target, self._side
         before = batched = ledger.batched
         closed_by, fixed = self._closed_by, credit.fixed
         for group in groups:
@@ -181,13 +175,13 @@ class Batcher:
             )
             if not fixed:
                 credit.made(size)
-            todo.append(batch)
-            if len(todo) >= CHUNK_BATCHES:
-                self._encode()
+            backlog.append(batch)
+            if len(backlog) >= CHUNK_BATCHES:
+                self._sender.flush()
         if self._linger is not None and batched != before:
             self._opened = self._clock()  # what is open now came with what closed the batch before it
-        if todo and not last:
-            self._encode()
+        if backlog and not last:
+            self._sender.flush()
 
     def _listed(self, group: Any) -> list[Any]:
         if not isinstance(group, (list, tuple)):
@@ -231,51 +225,6 @@ class Batcher:
         if places[-1] - places[0] + 1 == len(places):
             return range(places[0], places[-1] + 1)
         return tuple(places)
-
-    def _encode(self) -> None:
-        """Encode what is made, as far as the byte budget goes, and tell the Collector."""
-        run, encoder = self._run, self._encoder
-        made: list[Batch]
-        if run.budget is not None:
-            made = self._encode_within(run.budget)
-        else:
-            made, self._todo[:] = self._todo[:], ()
-            if encoder is not None:
-                encoder.encode(made)
-        if self._ended is not None and not self._todo:
-            end, self._ended = InputEnd(self._fed, self._ended.error), None
-            run.collector.tell(BatchesReady(made, None, end))
-        elif made:
-            run.collector.tell(BatchesReady(made))
-
-    def _encode_within(self, budget: ByteBudget) -> list[Batch]:
-        made: list[Batch] = []
-        while self._todo:
-            if budget.full() and not self._put_first_what_all_wait_for():
-                break
-            batch = self._todo.pop(0)
-            parts = [batch]
-            if self._encoder is not None:
-                self._encoder.encode(parts)
-                for part in parts:
-                    budget.encoded(part.count, part.encoded)
-            made += parts
-        return made
-
-    def _take_out(self, batch: Batch, errors: dict[int, PayloadError]) -> list[Batch]:
-        return take_out(self._run, batch, errors)
-
-    def _put_first_what_all_wait_for(self) -> bool:
-        """Whether a batch that waits for room has the oldest undelivered item; it is then the next one.
-
-        That one is always admitted, however full: the order may hold back all that fills the budget until it has come.
-        """
-        first = min(self._todo, key=lambda batch: batch.positions[0])
-        if min(batch.positions[0] for batch in list(self._run.undelivered.values())) < first.positions[0]:
-            return False
-        self._todo.remove(first)
-        self._todo.insert(0, first)
-        return True
 
     # -- a strategy never stalls a run
 
@@ -338,43 +287,9 @@ class Batcher:
             failed = f"{failed} in {self._strategy._failed_in(error) or method}"
         self._run.ending.blame(error, failed)
 
-    # -- rebuilt batches
-
-    def rebuild(self, message: BatchRequest) -> None:
+    def rebuild(self, request: BatchRequest) -> None:
         """Make batches of one that failed, or ask where its items go."""
-        run = self._run
-        if isinstance(message, AskRoute):
-            self._ask(message)
-            return
-        batch = message.batch
-        if isinstance(message, Split):
-            halves = (range(message.at), range(message.at, batch.count))
-            parts: list[Sequence[int]] = [half for half in halves if half]
-            attempt, closed_by = message.attempt, "split"
-        else:
-            parts, attempt, closed_by = [message.indexes], message.attempt, "retry"
-        made = []
-        for indexes in parts:
-            part = batch.subset(indexes, run.next_ref())
-            part.attempt = attempt
-            part.avoid = batch.avoid
-            part.closed_by = closed_by
-            run.undelivered[part.ref] = part
-            made.append(part)
-        if self._encoder is not None:
-            self._encoder.encode(made)
-            if run.budget is not None:
-                run.budget.change(sum(part.encoded for part in made))
-        run.undelivered.pop(batch.ref, None)
-        run.collector.tell(BatchesReady(made, batch.ref))
-
-    def _ask(self, message: AskRoute) -> None:
-        run, batch, items = self._run, message.batch, message.batch.items()
-        routed = [
-            ask_route(run, message.route, batch, items[index], error)
-            for index, error in zip(message.indexes, message.errors, strict=True)
-        ]
-        run.collector.tell(Routed(batch, [batch.positions[i] for i in message.indexes], routed))
+        self._sender.rebuild(request)
 
     def held_ids(self) -> list[Any]:
         """Return the ids of the items inside the strategy, which is flushed for it: the last use of it."""
