@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from slither_actors.system.health import DrainReport
 from supervisors import Monitor
+from supervisors.runtime.signal_queue import SignalQueue
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -51,34 +50,22 @@ def run_until_signal(
     """
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("run_until_signal must be called in the main thread: only there Python handles signals")
-    # A pipe and no Event: a handler may interrupt the very code that holds an Event's lock.
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-
-    def heard(number: int, frame: object) -> None:
-        with contextlib.suppress(BlockingIOError):  # so many wait already that this one changes nothing
-            os.write(writer, bytes([number]))
-
-    before: dict[int, Any] = {}
+    events = SignalQueue[int](signals)
     try:
         # First, so that a System that ends as soon as the handlers are in place is noticed, too.
-        watch = system.when_ended(lambda: heard(0, None))
-        try:
-            for number in signals:
-                before[number] = signal.signal(number, heard)
-            first = os.read(reader, 1)[0]
-        finally:
-            watch.cancel()
-        drain = _Drain(system, drain_timeout, lambda: heard(0, None))
-        while not drain.over:
-            if os.read(reader, 1)[0]:
-                system.stop()
-        return first, drain.report()
+        watch = system.when_ended(lambda: events.put(0))
+        with events:
+            try:
+                first = events.get() or 0
+            finally:
+                watch.cancel()
+            drain = _Drain(system, drain_timeout, lambda: events.put(0))
+            while not drain.over:
+                if events.get():
+                    system.stop()
+            return int(first), drain.report()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
+        events.close()
 
 
 class _Drain:

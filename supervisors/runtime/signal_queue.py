@@ -60,6 +60,10 @@ class SignalQueue(Generic[T]):
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         if self._wakeup is not None:
             signal.set_wakeup_fd(self._wakeup)
+        self.close()
+
+    def close(self) -> None:
+        """Close the pipe. Done by the exit; for a queue that is not entered. May be repeated."""
         locked(self._lock, self._close)
 
     def put(self, event: T) -> None:
