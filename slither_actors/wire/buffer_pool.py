@@ -17,7 +17,11 @@ SPARES: Final = 4
 
 
 def _memory(size: int) -> bytearray | mmap:
-    """Memory for the sections of a large frame, all zero. :raises MemoryError: the system has not so much."""
+    """Memory for the sections of a large frame, all zero.
+
+    Raises:
+        MemoryError: the system has not so much.
+    """
     if size <= AHEAD:
         return bytearray(size)
     from mmap import mmap
@@ -45,7 +49,8 @@ class Spares:
     def take(self, size: int) -> bytearray | mmap:
         """Memory of at least ``size`` bytes, whose content is of no interest.
 
-        :raises MemoryError: the system has not so much.
+        Raises:
+            MemoryError: the system has not so much.
         """
         if size > AHEAD:
             return _memory(size)

@@ -43,7 +43,8 @@ class Encoder:
     What comes out of :func:`decode` is equal and of the same type, but for bytearray and memoryview, which come out as
     bytes. ``msgpack.ExtType`` with the codes 64 to 127 is ours, with 0 to 63 it is the caller's.
 
-    :param out_of_band: arrays and bytes of at least so many bytes go beside the body; None: all go into it.
+    Args:
+        out_of_band: arrays and bytes of at least so many bytes go beside the body; None: all go into it.
     """
 
     __slots__ = ("_buffers", "_depth", "_fruitless", "_hunts", "_offset", "_pack", "_packs", "_threshold", "copied")
@@ -72,7 +73,8 @@ class Encoder:
     def encode(self, value: object) -> tuple[bytes, list[Buffer]]:
         """Return the body and out-of-band buffers for ``value``. They are views: leave the arrays alone until sent.
 
-        :raises EncodeError: something in the value has no form on the wire; says what and where.
+        Raises:
+            EncodeError: something in the value has no form on the wire; says what and where.
         """
         original = value
         self.copied = True
@@ -198,7 +200,11 @@ def _items(value: object) -> list[Any] | None:
 
 
 def _check_depth(value: object) -> None:
-    """Refuse what would end the process by a stack overflow. :raises RefusedError: it is nested too deep."""
+    """Refuse what would end the process by a stack overflow.
+
+    Raises:
+        RefusedError: it is nested too deep.
+    """
     if room.lacks(value):
         raise RefusedError(
             f"nested too deep for the C stack of this thread, {room.size} bytes (or a cycle); send flatter data, or "
@@ -213,7 +219,8 @@ def _closed(value: object) -> bytes:
 def encode(value: object) -> bytes:
     """``value`` as one piece, arrays included.
 
-    :raises EncodeError: as :meth:`Encoder.encode` does.
+    Raises:
+        EncodeError: as :meth:`Encoder.encode` does.
     """
     encoder = Encoder(out_of_band=None)
     try:
@@ -239,7 +246,8 @@ def decode(body: Buffer, buffers: Buffer = b"") -> Any:
     Arrays beside the body are views of ``buffers`` where that can be written to, else of a copy: writable either way.
     Of what a map or set holds, 256 keys or members may have the same hash.
 
-    :raises DecodeError: these bytes are no value; nothing else is raised, whatever they are.
+    Raises:
+        DecodeError: these bytes are no value; nothing else is raised, whatever they are.
     """
     hook = _here.hook
     try:

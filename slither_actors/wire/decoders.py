@@ -70,7 +70,11 @@ class BesideBody:
         self._left = len(self._view)
 
     def take(self, offset: int, size: int) -> bytes:
-        """Take these bytes. :raises DecodeError: they are not there, or more have been taken than there are."""
+        """Take these bytes.
+
+        Raises:
+            DecodeError: they are not there, or more have been taken than there are.
+        """
         end = offset + size
         self._left -= size
         if end > len(self._view) or self._left < 0:
@@ -78,7 +82,11 @@ class BesideBody:
         return bytes(self._view[offset:end])
 
     def view(self, offset: int, size: int) -> memoryview:
-        """Return a writable view of these bytes. :raises DecodeError: they are not there."""
+        """Return a writable view of these bytes.
+
+        Raises:
+            DecodeError: they are not there.
+        """
         end = offset + size
         if not 0 <= offset <= end <= len(self._view):
             raise DecodeError("an array lies outside the frame's buffers")
@@ -113,7 +121,8 @@ class Hook:
     def deeper(self) -> Self:
         """Return the hook of the next level.
 
-        :raises DecodeError: there are too many already.
+        Raises:
+            DecodeError: there are too many already.
         """
         inner = self._inner
         if inner is None:

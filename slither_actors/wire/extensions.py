@@ -156,7 +156,8 @@ ENCODERS: Final[dict[type, ExtensionEncoder]] = {
 def learn(cls: type, value: object) -> ExtensionEncoder:
     """Find the encoder of a type at its first value.
 
-    :raises RefusedError: it has none; says why and what to do.
+    Raises:
+        RefusedError: it has none; says why and what to do.
     """
     # Asking sys.modules costs nothing: no value of a type can exist whose module was never loaded.
     modules = sys.modules

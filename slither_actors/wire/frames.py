@@ -96,10 +96,11 @@ class FrameParser:
     does not fit there is read in place into memory of its own; above 16 MiB that is mapped, so that what has not come
     costs nothing. Not thread-safe.
 
-    :param max_frame: most bytes a frame may have in all, header included; checked before anything is allocated.
-    :param accepts: the kinds that may come on this pipe.
-    :param loses: a frame for which there is no memory is read to its end and comes as a :class:`LostFrame`, so that it
-        alone has failed; without it that is a ProtocolError.
+    Args:
+        max_frame: most bytes a frame may have in all, header included; checked before anything is allocated.
+        accepts: the kinds that may come on this pipe.
+        loses: a frame for which there is no memory is read to its end and comes as a :class:`LostFrame`, so that it
+            alone has failed; without it that is a ProtocolError.
     """
 
     __slots__ = (
@@ -179,7 +180,8 @@ class FrameParser:
     def buffer(self) -> memoryview:
         """Where the next read may go; never empty. Valid until :meth:`received`.
 
-        :raises ProtocolError: the stream is broken already.
+        Raises:
+            ProtocolError: the stream is broken already.
         """
         if self._large is not None:
             return self._large_room(self._large)
@@ -197,8 +199,9 @@ class FrameParser:
     def received(self, n: int) -> list[Frame]:
         """Return the frames that ``n`` more bytes in :meth:`buffer` have completed, in order.
 
-        :raises ProtocolError: what came is not a frame, or not one that may come here, or too large. Every further call
-            raises the same. Whole frames that came before it are in :meth:`salvage`.
+        Raises:
+            ProtocolError: what came is not a frame, or not one that may come here, or too large. Every further call
+                raises the same. Whole frames that came before it are in :meth:`salvage`.
         """
         if self._large is not None:
             return self._large_received(n)
@@ -264,7 +267,8 @@ class FrameParser:
     def feed(self, data: Buffer) -> list[Frame]:
         """Return the frames that ``data`` has completed: :meth:`buffer` and :meth:`received` in one, with a copy.
 
-        :raises ProtocolError: as :meth:`received` does.
+        Raises:
+            ProtocolError: as :meth:`received` does.
         """
         frames: list[Frame] = []
         rest = memoryview(data)
@@ -291,7 +295,8 @@ class FrameParser:
     def end(self) -> None:
         """Check that the stream ends between two frames.
 
-        :raises ProtocolError: in the middle of a frame, or it was broken before.
+        Raises:
+            ProtocolError: in the middle of a frame, or it was broken before.
         """
         if self._error is None and self.pending:
             held = self._large_filled if self._large is not None else self._end - self._start

@@ -19,8 +19,9 @@ MOST_ALIKE: Final = 256
 def check_hashes(values: list[Any]) -> None:
     """Refuse values too many of which have one hash.
 
-    :raises DecodeError: more than :data:`MOST_ALIKE` of them do.
-    :raises TypeError: one has none.
+    Raises:
+        DecodeError: more than :data:`MOST_ALIKE` of them do.
+        TypeError: one has none.
     """
     distinct = set(map(hash, values))
     if len(values) - len(distinct) < MOST_ALIKE:

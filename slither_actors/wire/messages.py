@@ -54,8 +54,14 @@ that serves all its workers, so they must not keep it for long."""
 def _fields(body: Buffer, what: str, most: int | None, **types: type | tuple[type, ...]) -> dict[str, Any]:
     """Decode the map in ``body``: the given keys, each of a given type.
 
-    :param most: bytes that the body may have; None: any number.
-    :raises ProtocolError: reason ``body``: it is no such map.
+    Args:
+        body: of a frame.
+        what: the name of its kind, for errors.
+        most: bytes that the body may have; None: any number.
+        **types: the keys, each with the types that its value may have.
+
+    Raises:
+        ProtocolError: reason ``body``: it is no such map.
     """
     if most is not None and len(body) > most:
         raise ProtocolError("body", f"the body of a {what} frame has {len(body)} bytes, more than {most}")
@@ -95,7 +101,8 @@ class Record:
     def to_body(self) -> bytes:
         """Encode the body of the frame.
 
-        :raises EncodeError: a field (``Hello.init``) has no form on the wire.
+        Raises:
+            EncodeError: a field (``Hello.init``) has no form on the wire.
         """
         return encode(self._map())
 
@@ -187,7 +194,11 @@ class Hello(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Hello:
-        """Decode a body. :raises ProtocolError: reason ``body``."""
+        """Decode a body.
+
+        Raises:
+            ProtocolError: reason ``body``.
+        """
         fields = _fields(
             body,
             "hello",
@@ -222,7 +233,11 @@ class Ready(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Ready:
-        """Decode a body. :raises ProtocolError: reason ``body``."""
+        """Decode a body.
+
+        Raises:
+            ProtocolError: reason ``body``.
+        """
         fields = _fields(body, "ready", MAX_TOLD, pid=int, python=str, msgpack=str, commands=list)
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -247,7 +262,11 @@ class Load(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Load:
-        """Decode a body. :raises ProtocolError: reason ``body``."""
+        """Decode a body.
+
+        Raises:
+            ProtocolError: reason ``body``.
+        """
         fields = _fields(body, "load", None, target=int, module=str, function=str, each=bool)
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -272,12 +291,20 @@ class Failure(Record):
 
     @classmethod
     def from_body(cls, body: Buffer) -> Failure:
-        """Decode a body. :raises ProtocolError: reason ``body``."""
+        """Decode a body.
+
+        Raises:
+            ProtocolError: reason ``body``.
+        """
         return cls.from_map(_fields(body, "failure", MAX_TOLD))
 
     @classmethod
     def from_map(cls, fields: Any) -> Failure:
-        """Check a map of four texts. :raises ProtocolError: reason ``body``: it is none, or of an unknown kind."""
+        """Check a map of four texts.
+
+        Raises:
+            ProtocolError: reason ``body``: it is none, or of an unknown kind.
+        """
         if type(fields) is not dict or not all(type(fields.get(name)) is str for name in cls.__slots__):
             raise ProtocolError("body", "a failure that is no map of kind, type, message and traceback")
         if fields["kind"] not in FAILURE_KINDS:
@@ -290,7 +317,11 @@ RETIRE_REASONS: Final = frozenset({"max_batches", "max_rss"})
 
 
 def retire_reason(frame: Frame) -> str:
-    """Why a worker retires. :raises ProtocolError: reason ``body``: it does not say."""
+    """Why a worker retires.
+
+    Raises:
+        ProtocolError: reason ``body``: it does not say.
+    """
     if len(frame.body) > MAX_TOLD:
         raise ProtocolError("body", f"the body of a retire frame has {len(frame.body)} bytes, more than {MAX_TOLD}")
     try:
@@ -308,7 +339,11 @@ def call_side(target: int | str, session: str | None = None) -> bytes:
 
 
 def parse_call_side(side: Buffer) -> tuple[int | str, str | None]:
-    """Target or command name, and session id. :raises ProtocolError: reason ``body``."""
+    """Target or command name, and session id.
+
+    Raises:
+        ProtocolError: reason ``body``.
+    """
     try:
         fields = decode(side)
     except DecodeError as error:
@@ -333,7 +368,8 @@ def reply_side(indexes: Sequence[int], failures: Sequence[Failure]) -> bytes:
 def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
     """Return the failed items of a reply, ascending, each with its index among all the batch's items.
 
-    :raises ProtocolError: reason ``body``: the side section does not say what the header announces.
+    Raises:
+        ProtocolError: reason ``body``: the side section does not say what the header announces.
     """
     count = frame.failed
     if not count:

@@ -37,9 +37,12 @@ def unpack_on_heap(
 ) -> Any:
     """Do what ``unpackb`` does, with its work space on the heap: slower, but next to nothing on the C stack.
 
-    :param most_items: that a list may have; -1: as many as there are bytes.
-    :param most_keys: that a map may have; -1: half as many.
-    :param pairs_hook: makes something of the keys and values of a map; None: a dict.
+    Args:
+        data: one whole value.
+        hook: decodes an extension.
+        most_items: that a list may have; -1: as many as there are bytes.
+        most_keys: that a map may have; -1: half as many.
+        pairs_hook: makes something of the keys and values of a map; None: a dict.
     """
     unpacker = Unpacker(
         None,
@@ -61,7 +64,8 @@ def unpack_on_heap(
 def check_announced(data: Buffer) -> None:
     """Walk over ``data`` without making anything of it: if all of it is there, its lists announce no more than is.
 
-    :raises Exception: it is not one whole value.
+    Raises:
+        Exception: it is not one whole value.
     """
     unpacker = Unpacker(None, read_size=1, max_buffer_size=len(data) or 1)
     unpacker.feed(data)
@@ -73,7 +77,8 @@ def check_announced(data: Buffer) -> None:
 def elements(data: Buffer, key: str | None = None) -> list[Buffer]:
     """Return the items of a list in ``data``, or of the one that a map there has under ``key``, still encoded.
 
-    :raises Exception: there is no such list.
+    Raises:
+        Exception: there is no such list.
     """
     unpacker = Unpacker(None, read_size=1, max_buffer_size=len(data) or 1, strict_map_key=False)
     unpacker.feed(data)

@@ -13,7 +13,8 @@ PAGE: Final = 4096
 class Extents:
     """The free parts of an arena of so many bytes. Not thread-safe.
 
-    :param size: of the arena; what does not make a whole page is left over.
+    Args:
+        size: of the arena; what does not make a whole page is left over.
     """
 
     __slots__ = ("_free", "size", "used")
@@ -43,7 +44,8 @@ class Extents:
     def give(self, offset: int, size: int) -> None:
         """Give back the part at ``offset``, taken with this ``size``.
 
-        :raises ValueError: it is not in use, or not all of it.
+        Raises:
+            ValueError: it is not in use, or not all of it.
         """
         size = rounded(size)
         free = self._free

@@ -32,7 +32,8 @@ _PAIR: Final = struct.Struct("<QQ")
 class Mapped:
     """An arena that the other side writes.
 
-    :param fd: of the file; not needed any more afterwards.
+    Args:
+        fd: of the file; not needed any more afterwards.
     """
 
     __slots__ = ("_map", "_view")
@@ -44,7 +45,8 @@ class Mapped:
     def look_up(self, frame: Frame) -> int:
         """Have the buffers of a `SHARED` frame, which is their offset yet, show what is there; gives that offset.
 
-        :raises ProtocolError: reason ``body``: they lie outside the arena.
+        Raises:
+            ProtocolError: reason ``body``: they lie outside the arena.
         """
         offset = int.from_bytes(frame.buffers, "little")
         size = frame.shared_size
@@ -57,8 +59,9 @@ class Mapped:
 class Arena:
     """An arena that this side writes. Not thread-safe.
 
-    :param fd: of the file; not needed any more afterwards.
-    :param tail: bytes at the file's end that are not the arena's.
+    Args:
+        fd: of the file; not needed any more afterwards.
+        tail: bytes at the file's end that are not the arena's.
     """
 
     __slots__ = ("_map", "extents")
@@ -104,7 +107,11 @@ def freed_body(parts: Sequence[tuple[int, int]]) -> bytes:
 
 
 def freed_parts(body: Buffer) -> list[Any]:
-    """Decode the parts (offset, size). :raises ProtocolError: reason ``body``: these are none."""
+    """Decode the parts (offset, size).
+
+    Raises:
+        ProtocolError: reason ``body``: these are none.
+    """
     if len(body) % _PAIR.size:
         raise ProtocolError("body", "the body of a freed frame is no list of pairs")
     return list(_PAIR.iter_unpack(body))

@@ -68,7 +68,8 @@ def command(function: Any = None) -> Any:
 def commands_of(cls: type) -> dict[str, str]:
     """Return the commands of an adapter class: name of the command to name of the method, sorted.
 
-    :raises ValueError: two methods have the same command name.
+    Raises:
+        ValueError: two methods have the same command name.
     """
     commands: dict[str, str] = {}
     for attribute in dir(cls):

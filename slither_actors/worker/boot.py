@@ -45,14 +45,15 @@ def command(
     The process is to have ``pass_fds`` of the descriptors (none of them below 3), and any stdin, stdout and
     stderr: the first it closes, the second it makes the third.
 
-    :param python: the interpreter; Python 3.9 or later, with msgpack.
-    :param request_fd: the end of a pipe that the worker reads frames from.
-    :param reply_fd: the end of a pipe that it writes frames to.
-    :param lifeline_fd: the end of a pair of sockets that it reads nothing from: its end of file means that the host is
-        gone. Where its threads are is written there when the host asks, see :mod:`.stacks`.
-    :param memory: files that it shares with the host: that of requests and that of its replies; or one for its cursor
-        alone, which else is at the end of that of the replies; or none.
-    :param flags: options of the interpreter.
+    Args:
+        python: the interpreter; Python 3.9 or later, with msgpack.
+        request_fd: the end of a pipe that the worker reads frames from.
+        reply_fd: the end of a pipe that it writes frames to.
+        lifeline_fd: the end of a pair of sockets that it reads nothing from: its end of file means that the host is
+            gone. Where its threads are is written there when the host asks, see :mod:`.stacks`.
+        memory: files that it shares with the host: that of requests and that of its replies; or one for its cursor
+            alone, which else is at the end of that of the replies; or none.
+        flags: options of the interpreter.
     """
     # The same interpreter may have found msgpack on a path that its child does not get (a zip, a test runner's path).
     msgpack = ""

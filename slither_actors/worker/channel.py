@@ -110,8 +110,9 @@ class Channel:
     def read(self) -> list[Frame]:
         """Return the frames that the next read completes, perhaps none; waits for it.
 
-        :raises HostGoneError: end of file.
-        :raises ProtocolError: the host sent what is no request.
+        Raises:
+            HostGoneError: end of file.
+            ProtocolError: the host sent what is no request.
         """
         parser = self._parser
         if monotonic() >= self._look_at:
@@ -132,7 +133,11 @@ class Channel:
         return n
 
     def _failed(self, error: OSError) -> NoReturn:
-        """Explain a read or write that failed. :raises HostGoneError: the host is gone."""
+        """Explain a read or write that failed.
+
+        Raises:
+            HostGoneError: the host is gone.
+        """
         if is_end(error):
             raise HostGoneError from None
         self._check()
@@ -175,7 +180,11 @@ class Channel:
                 self._shared.look_up(frame)
 
     def freed(self, frame: Frame) -> None:
-        """Handle memory that the host has copied out or dropped. :raises ProtocolError: the frame is malformed."""
+        """Handle memory that the host has copied out or dropped.
+
+        Raises:
+            ProtocolError: the frame is malformed.
+        """
         arena = self._arena
         if arena is not None:
             for offset, size in freed_parts(frame.body):
@@ -200,7 +209,8 @@ class Channel:
     def reply(self, request_id: int, attempt: int, count: int, body: bytes, took: int) -> None:
         """Send a plain reply: what `write` does, for the one frame that comes for each batch.
 
-        :raises HostGoneError: nobody reads any more.
+        Raises:
+            HostGoneError: nobody reads any more.
         """
         if monotonic() >= self._look_at:
             self._check()
@@ -232,9 +242,20 @@ class Channel:
     ) -> None:
         """Send one frame; waits until the pipe has taken it.
 
-        :param shared: the buffers may go through shared memory.
+        Args:
+            kind: of the frame, as all that follows: see `wire.header`.
+            request_id: of the request that it answers, or 0.
+            body: encoded.
+            side: the side section.
+            buffers: sent after the body.
+            shared: the buffers may go through shared memory.
+            attempt: of the request.
+            count: of items, or results.
+            failed: items that failed alone.
+            took: nanoseconds.
 
-        :raises HostGoneError: nobody reads any more.
+        Raises:
+            HostGoneError: the host does not read any more.
         """
         if monotonic() >= self._look_at:
             self._check()

@@ -50,8 +50,9 @@ class Execution:
     What a function raises becomes a failure frame, whatever it is: a cancelled asyncio task, an interrupt or a panic of
     an extension says nothing against the worker. Only ``SystemExit`` leaves :meth:`execute`, as it asks for the exit.
 
-    :param between: called now and then between two items of a request; serves the host, and says whether it has
-        cancelled that one.
+    Args:
+        between: called now and then between two items of a request; serves the host, and says whether it has cancelled
+            that one.
     """
 
     def __init__(self, channel: Channel, between: Callable[[int], bool] = lambda request_id: False) -> None:
@@ -71,7 +72,12 @@ class Execution:
         self._surely_fits = max_frame - HEADER_SIZE
 
     def execute(self, frame: Frame) -> None:
-        """Execute a request. :raises HostGoneError: the host is gone. :raises ProtocolError: it is malformed."""
+        """Execute a request.
+
+        Raises:
+            HostGoneError: the host is gone.
+            ProtocolError: it is malformed.
+        """
         kind = frame.kind
         self._took = 0
         if type(frame) is LostFrame:

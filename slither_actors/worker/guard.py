@@ -39,7 +39,8 @@ _WRAPPER: Final = (
 def require_msgpack(fallback: str = "") -> None:
     """End the process, with a sentence on stderr, if the interpreter has no msgpack.
 
-    :param fallback: a directory that has it, tried last.
+    Args:
+        fallback: a directory that has it, tried last.
     """
     try:
         from slither_actors.wire import msgpack_settings
@@ -69,7 +70,8 @@ def require_msgpack(fallback: str = "") -> None:
 def guard(request_fd: int, reply_fd: int, lifeline_fd: int, host_pid: int, *arenas: int) -> tuple[int, ...]:
     """Everything in this module that needs doing, in the order that it needs.
 
-    :returns: the descriptors that are ours from now on, in the order of the arguments.
+    Returns:
+        the descriptors that are ours from now on, in the order of the arguments.
     """
     require_descriptors(request_fd, reply_fd, lifeline_fd)
     ours = take_descriptors(request_fd, reply_fd, lifeline_fd, *arenas)
@@ -101,7 +103,8 @@ def _refuse(text: str) -> NoReturn:
 def take_descriptors(*ours: int) -> tuple[int, ...]:
     """Make 0 read nothing, 1 the same as 2, and keep ``ours`` from programs that this process starts or forks.
 
-    :returns: the numbers they have from now on.
+    Returns:
+        the numbers they have from now on.
     """
     global _stderr
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -39,7 +39,10 @@ def leave(error: BaseException, given: Any, each: bool) -> None:
 def clause(error: BaseException, given: Any, each: bool) -> str:
     """Return what to add to the text of an exception that a function raised; "" if nothing is known.
 
-    :param given: what the function was called with: the list of payloads, or (``each``) one of them.
+    Args:
+        error: the exception, with its traceback.
+        given: what the function was called with: the list of payloads, or one of them.
+        each: whether the function is called for each payload.
     """
     try:
         if each:

@@ -18,8 +18,9 @@ MAX_RSS: Final = "max_rss"
 class Limits:
     """Says after each batch whether the worker is to be replaced.
 
-    :param max_batches: batches that it may execute; None: any number.
-    :param max_rss: bytes of resident memory that it may have between two batches; None: any number.
+    Args:
+        max_batches: batches that it may execute; None: any number.
+        max_rss: bytes of resident memory that it may have between two batches; None: any number.
     """
 
     __slots__ = ("_left", "_max_rss", "_page", "_statm")
@@ -65,7 +66,8 @@ def address_space() -> int:
 def limit_memory(size: int) -> None:
     """From now on what this process asks for beyond ``size`` bytes of address space is a MemoryError.
 
-    :raises ValueError: the system allows less, and not this; or this process has more already.
+    Raises:
+        ValueError: the system allows less, and not this; or this process has more already.
     """
     import resource
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def watch(levels: str = "") -> None:
     """Take the records of this process, from the moment that it has `logging`.
 
-    :param levels: what the host has set, see :data:`slither_actors.wire.log_lines.LEVELS`.
+    Args:
+        levels: what the host has set, see :data:`slither_actors.wire.log_lines.LEVELS`.
     """
     if "logging" in sys.modules:
         _install(sys.modules["logging"], levels)

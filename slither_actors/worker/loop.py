@@ -114,7 +114,8 @@ class Loop:
     def _between_items(self, request_id: int) -> bool:
         """Serve the host in the middle of a batch that is executed item by item. Whether that batch is cancelled.
 
-        :raises StopError: the host wants the worker to end, which leaves the rest of the batch undone.
+        Raises:
+            StopError: the host wants the worker to end, which leaves the rest of the batch undone.
         """
         if not (frames := self._channel.read_ready()):
             return False

@@ -23,8 +23,9 @@ a handler of its own for it gets the signal, and the host gets no stack."""
 def tell_stack(lifeline_fd: int) -> None:
     """Write the stacks of all threads into the lifeline whenever the signal comes.
 
-    :param lifeline_fd: a high number: a function that closes what it does not know and then opens a file gets a low
-        one, and must not find a stack in its file.
+    Args:
+        lifeline_fd: a high number: a function that closes what it does not know and then opens a file gets a low one,
+            and must not find a stack in its file.
     """
     if not STACK_SIGNAL:
         return

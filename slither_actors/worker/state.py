@@ -80,7 +80,8 @@ def in_worker() -> bool:
 def index() -> int:
     """Return this worker's place in its pool, from 0 to ``size - 1``. A worker that replaces another has its index.
 
-    :raises RuntimeError: this process is no worker.
+    Raises:
+        RuntimeError: this process is no worker.
     """
     _check_place()
     return _index
@@ -89,7 +90,8 @@ def index() -> int:
 def pool() -> str:
     """Return the name of this worker's pool.
 
-    :raises RuntimeError: this process is no worker.
+    Raises:
+        RuntimeError: this process is no worker.
     """
     _check_place()
     return _pool
