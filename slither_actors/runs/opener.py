@@ -214,9 +214,9 @@ class RunOpener:
             idle.set()
 
     def _ended(self, run_id: int, cut_off: bool) -> None:
-        self._live.pop(run_id, None)
-        self._finished += 1
+        self._finished += 1  # before it is gone: a drain that finds no run any more counts what has finished
         self.cut_off += cut_off
+        self._live.pop(run_id, None)
         if not self._live:
             self.look_again()
 

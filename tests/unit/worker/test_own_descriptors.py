@@ -74,11 +74,14 @@ def test_programs_of_a_function_ignore_and_block_nothing() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGPIPE})
     try:
         worker = WorkerProcess()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2, signal.SIGPIPE})
+        for number in numbers:  # the suite itself may run under nohup
+            signal.signal(number, signal.SIG_DFL)
+        usual = subprocess.run([sys.executable, "-c", _ignored()], capture_output=True, text=True, check=True).stdout
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2, signal.SIGPIPE})
         for number, handler in before.items():
             signal.signal(number, handler)
-    usual = subprocess.run([sys.executable, "-c", _ignored()], capture_output=True, text=True, check=True).stdout
     with worker:
         worker.ready()
         assert results(worker.call("ignored_by_children", [1], module="own_processes")) == [usual]
