@@ -32,7 +32,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.pools.processes.guardian": "tests/faults/test_guardian.py",
     "slither_actors.pools.worker.head_clock": "tests/unit/pools/test_executor.py",
     "slither_actors.pools.worker.stack_capture": "tests/unit/pools/test_stack.py",
-    "slither_actors.pools.worker_errors": "tests/unit/pools/test_executor.py",
     "slither_actors.runs.flow.pacing": "tests/unit/runs/test_batcher.py",
     "slither_actors.runs.input.batch_sender": "tests/unit/runs/test_batcher.py",
     "slither_actors.runs.input.memory_input": "tests/unit/runs/test_consumer.py",
