@@ -88,7 +88,7 @@ def test_a_pool_without_starts_gives_up_and_comes_back(tmp_path: Path) -> None:
             with Descriptors(0):
                 reader = threading.Thread(target=read)
                 reader.start()
-                wait(lambda: pool().pool.in_pipes)
+                wait(lambda: pool().executors[0].in_pipe)  # sent to the worker, so that its death is an attempt
                 os.kill(pool().executors[0].pid, signal.SIGKILL)
                 reader.join(20)
                 end = stream.statistics()
