@@ -52,7 +52,7 @@ from supervisors import (
 from supervisors.actors.lifecycle import Lifecycle, lifecycle_of
 from supervisors.exits import Draining
 from supervisors.runtime.interrupts import Event
-from supervisors.supervision.snapshot import snapshot
+from supervisors.supervision.snapshot import snapshot_of
 
 BEGIN_POLL = 0.5
 """Seconds between two looks, while the root is waited for, whether the scheduler that starts it is still there."""
@@ -285,9 +285,9 @@ class SystemTree:
             self._scheduler.post(self._cut)
 
     def _cut(self) -> None:
-        actor = self.children._actor if self.children is not None else None
-        if actor is not None:
-            self.cut = tuple(_names(snapshot(actor).children, "", ("running", "stopping", "starting")))
+        node = snapshot_of(self.children) if self.children is not None else None
+        if node is not None:
+            self.cut = tuple(_names(node.children, "", ("running", "stopping", "starting")))
             self._life_of_children().kill()
 
     def _life_of_children(self) -> Lifecycle:

@@ -19,7 +19,7 @@ from supervisors.supervision.messages import ChildState
 from supervisors.supervision.supervisor import Supervisor
 from supervisors.wording import shown
 
-__all__ = ["TreeNode", "draw", "snapshot", "tree"]
+__all__ = ["TreeNode", "draw", "snapshot", "snapshot_of", "tree"]
 
 
 class TreeNode(Struct, frozen=True):
@@ -69,9 +69,9 @@ def tree(ref: LightRef[Any], timeout: float = 5.0) -> TreeNode:
     done = Event()
 
     def take() -> None:
-        actor = ref._actor  # None if it has ended in the meantime
-        if actor is not None:
-            taken.append(snapshot(actor))
+        node = snapshot_of(ref)
+        if node is not None:
+            taken.append(node)
         done.set()
 
     def down(_: Down) -> None:
@@ -93,6 +93,12 @@ def snapshot(actor: LightActor) -> TreeNode:
     name = getattr(actor, "name", None) or type(actor).__name__
     kind = "supervisor" if isinstance(actor, (Supervisor, DynamicSupervisor)) else "worker"
     return TreeNode(name, type(actor).__name__, kind, "running", 0, None, _statistics(actor), _children(actor))
+
+
+def snapshot_of(ref: LightRef[Any]) -> TreeNode | None:
+    """Return the snapshot under an actor; None if it has ended. Scheduler's thread only."""
+    actor = ref._actor
+    return snapshot(actor) if actor is not None else None
 
 
 def draw(node: TreeNode) -> str:

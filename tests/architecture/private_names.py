@@ -16,7 +16,6 @@ KNOWN: set[tuple[str, str]] = set()
 # Uses of private names of another folder of the same package.
 KNOWN_ACROSS_FOLDERS: set[tuple[str, str]] = {
     ("slither_actors.runs.input.batcher", "_failed_in"),  # of Strategy, whose public names are for users
-    ("slither_actors.system.supervision", "_actor"),
     # A light actor, its inbox and its scheduler are one hot path: a method call a message would be measurable.
     ("supervisors.actors.light_actor", "_actors"),
     ("supervisors.actors.light_actor", "_check_thread"),
