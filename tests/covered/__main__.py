@@ -19,11 +19,17 @@ from tests.architecture.pure import pure_modules
 TESTS = ["tests/unit", "tests/property", "tests/integration", "--deselect=tests/integration/test_benchmarks.py"]
 
 # In percent of lines and branches. To be raised with the figure, never lowered.
-FLOOR = 80.0
+FLOOR = 85.0
 PURE_FLOOR = 100.0
 
 # Pure modules that are below the floor for these, with what they reach. A module that has reached it is to be removed.
-BELOW: dict[str, float] = {}
+BELOW: dict[str, float] = {
+    "slither_actors.pools.assignment.sessions": 93.0,
+    "slither_actors.pools.worker.blame": 95.5,
+    "slither_actors.pools.worker.request_queue": 98.0,
+    "slither_actors.runs.batch_book": 98.0,
+    "slither_actors.system.health": 75.0,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -36,12 +42,20 @@ def main(arguments: list[str]) -> int:
         report = Path(folder, "report.json")
         subprocess.run([*coverage, "json", "--quiet", "-o", str(report)], cwd=ROOT, check=True)
         data = json.loads(report.read_text())
-    covered = {dotted(ROOT / name): file["summary"]["percent_covered"] for name, file in data["files"].items()}
+    covered = {
+        dotted(ROOT / name): file["summary"]["percent_covered"]
+        for name, file in data["files"].items()
+        if (ROOT / name).is_relative_to(ROOT)  # not another installation that a child process found
+    }
     low = False
     for module in pure_modules():
         floor = BELOW.get(module, PURE_FLOOR)
-        low |= covered[module] < floor
-        print(f"{covered[module]:6.1f} %  {module}{'' if covered[module] >= floor else f'  BELOW {floor}'}")
+        reached = covered.get(module, 0.0)
+        low |= reached < floor
+        print(f"{reached:6.1f} %  {module}{'' if reached >= floor else f'  BELOW {floor}'}")
+        if module in BELOW and reached >= PURE_FLOOR:
+            low = True
+            print(f"          {module} is to leave the list BELOW")
     total = data["totals"]["percent_covered"]
     print(f"{total:6.1f} %  in all (at least {FLOOR})")
     return int(low or total < FLOOR or tests.returncode != 0)
