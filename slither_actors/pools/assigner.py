@@ -71,7 +71,11 @@ class Assigner:
             for slot, jobs in outbox.items():
                 ref = slot.ref
                 assert ref is not None  # of an idle worker
-                ref.tell(Send(jobs))
+                if slot.forget:
+                    forget, slot.forget = slot.forget, []
+                    ref.tell(Send(jobs, forget))
+                else:
+                    ref.tell(Send(jobs))
             outbox.clear()
 
     def _next(self, run_queue: RunQueue, hungry: bool, share: bool) -> bool:

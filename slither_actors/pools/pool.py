@@ -38,7 +38,10 @@ from slither_actors.pools.messages import (
 )
 from slither_actors.pools.statistics import PoolStatistics
 from slither_actors.wire.header import CANCELLED, Frame
-from supervisors import Crashed, Down, ExitReason, LightActor, Ref, monitor
+from supervisors import Crashed, Down, ExitReason, LightActor, Ref, Timer, monitor
+
+FORGET_AFTER = 0.5
+"""Seconds after which the stores of runs that ended go from a worker that is sent no other job."""
 
 
 class Pool(LightActor):
@@ -67,6 +70,7 @@ class Pool(LightActor):
         self._run_queues: set[RunQueue] = set()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._counters = link.counters
+        self._forget_alarm: Timer | None = None
         self._rest = MemoryRest(self, lambda: link.arena, self._slots.all, lambda: bool(self._run_queues))
 
     def on_start(self) -> None:
@@ -163,9 +167,22 @@ class Pool(LightActor):
         self._assigner.nothing_waits(run_queue)
         if message.forget_session and run_queue.session is not None:
             self._slots.sessions.forget(run_queue.session)
-            for slot in run_queue.served_by:
-                if slot.ready:
-                    self._executor(slot).tell(Forget(run_queue.session))
+            self._forget_later(run_queue.session, run_queue.served_by)
+
+    def _forget_later(self, session: str, slots: Iterable[WorkerSlot]) -> None:
+        """Have workers drop a session's store with their next jobs, or soon: a message to each would cost a write."""
+        for slot in slots:
+            if slot.ready:
+                slot.forget.append(session)
+        if self._forget_alarm is None:
+            self._forget_alarm = self.call_later(FORGET_AFTER, self._forget_now)
+
+    def _forget_now(self) -> None:
+        self._forget_alarm = None
+        for slot in self._slots.all:
+            if slot.forget:
+                forget, slot.forget = slot.forget, []
+                self._executor(slot).tell(Forget(forget))
 
     @staticmethod
     def _executor(slot: WorkerSlot) -> Ref[WorkerCommand]:

@@ -231,8 +231,8 @@ class Bench:
         self.link.ref.tell(CancelJobs(run_queue, jobs))
         self.scheduler.run_until_idle()
 
-    def close(self, run_queue: RunQueue) -> None:
-        self.link.ref.tell(CloseQueue(run_queue, False))
+    def close(self, run_queue: RunQueue, *, forget_session: bool = False) -> None:
+        self.link.ref.tell(CloseQueue(run_queue, forget_session))
         self.scheduler.run_until_idle()
 
     def when_ready(self) -> list[Exception | None]:

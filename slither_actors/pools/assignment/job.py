@@ -138,9 +138,15 @@ RunNotice: TypeAlias = Replies | Outcomes
 
 
 class Send(Struct, frozen=True, gc=False):
-    """Put these jobs into the worker's pipe."""
+    """Put these jobs into the worker's pipe.
+
+    Args:
+        jobs: in order.
+        forget: sessions whose stores the worker may drop before them; so those of runs that ended cost no write.
+    """
 
     jobs: list[Job]
+    forget: Sequence[str] = ()
 
 
 class Cancel(Struct, frozen=True):
@@ -150,9 +156,9 @@ class Cancel(Struct, frozen=True):
 
 
 class Forget(Struct, frozen=True):
-    """The worker may drop this session's store."""
+    """The worker may drop the stores of these sessions."""
 
-    session: str
+    sessions: Sequence[str]
 
 
 class Trim(Struct, frozen=True):
@@ -276,7 +282,7 @@ class RunQueue:
 class WorkerSlot:
     """One worker's place in the pool, kept over the worker's deaths."""
 
-    __slots__ = ("index", "jobs", "load", "pid", "quota", "ready", "ref", "run_queue")
+    __slots__ = ("forget", "index", "jobs", "load", "pid", "quota", "ready", "ref", "run_queue")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -290,3 +296,5 @@ class WorkerSlot:
         """Jobs that its run may still put into the pipe while other runs wait for a worker; renewed when it is idle."""
         self.jobs: list[Job] = []
         """Those in its pipe, and those on their way to its Executor, in order."""
+        self.forget: list[str] = []
+        """Sessions of runs that ended, whose stores the worker still has."""

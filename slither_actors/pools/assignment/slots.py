@@ -48,6 +48,7 @@ class WorkerSlots:
         self.idle.pop(slot, None)
         slot.ready = False
         slot.load = 0
+        slot.forget.clear()  # they went with the worker
 
     def choose(self, run_queue: RunQueue, job: Job, hungry: bool = False) -> WorkerSlot | None:
         """Return the slot for a run's next job, or None while there is no room for it.

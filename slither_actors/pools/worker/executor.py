@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from signal import SIGKILL
 from typing import assert_never
 
@@ -156,7 +156,7 @@ class Executor(LightActor):
     def on_receive(self, message: ExecutorMessage) -> None:
         """Serve the Pool and the host."""
         if isinstance(message, Send):
-            self._send(message.jobs)
+            self._send(message)
         elif isinstance(message, Cancel):
             self._cancel(message.jobs)
         elif isinstance(message, Spawned):
@@ -166,20 +166,22 @@ class Executor(LightActor):
         elif isinstance(message, Death):
             self._died(message)
         elif isinstance(message, Forget):
-            self._forget(message.session)
+            self._forget(message.sessions)
         elif isinstance(message, Trim):
             self._trim()
         else:
             assert_never(message)
 
-    def _send(self, jobs: list[Job]) -> None:
+    def _send(self, message: Send) -> None:
         host, requests = self._host, self._requests
         if self._state is not State.READY or host is None:
             # Sent before the Pool heard of the death. It will, or is just about to: WorkerGone makes it redeliver all
             # that it had given us and that has no outcome, these among them.
             return
         idle = not requests
-        host.send(requests.put(jobs))
+        if message.forget:
+            host.send(_forget_frames(message.forget))
+        host.send(requests.put(message.jobs))
         if idle:
             self._clock.restart(self.scheduler.now())
         host.flush()
@@ -197,10 +199,9 @@ class Executor(LightActor):
         if self._state is State.READY and self._host is not None and self._host.trim():
             self.call_later(TRIM_AGAIN, self._trim)
 
-    def _forget(self, session: str) -> None:
+    def _forget(self, sessions: Sequence[str]) -> None:
         if self._state is State.READY and self._host is not None:
-            body = encode(session)
-            self._host.send([pack_header(FORGET, 0, body_len=len(body)), body])
+            self._host.send(_forget_frames(sessions))
             self._host.flush()
 
     # -- replies
@@ -484,3 +485,11 @@ class Executor(LightActor):
 def _executed(ended: tuple[Job, Outcome]) -> bool:
     outcome = ended[1]
     return type(outcome) is not Frame or outcome.kind != CANCELLED
+
+
+def _forget_frames(sessions: Sequence[str]) -> list[bytes]:
+    frames = []
+    for session in sessions:
+        body = encode(session)
+        frames.append(pack_header(FORGET, 0, body_len=len(body)) + body)
+    return frames
