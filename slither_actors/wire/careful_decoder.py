@@ -1,7 +1,7 @@
 """The careful way of decoding: for bodies with more in one map, or deeper inside, than the quick way takes on trust.
 
 Two things let a few bytes cost much. A list announces its length, and room for it is made before anything of it has
-come; msgpack makes room for 10,000 items at most, but at each of 1,024 levels, and anew inside each extension. And
+come; msgpack makes room for 10,000 items at most, but at each of 1,024 levels, and again inside each extension. And
 keys may be made to share one hash, so that the n-th insertion compares n times. The quick way bounds both by bounds so
 small that nothing can add up. What exceeds them comes here, is checked first, and then has no such bounds.
 """
@@ -37,7 +37,7 @@ def decode_large(body: Buffer, beside: BesideBody) -> Any:
     check_announced(body)
     if _TIMESTAMP.search(body) is None:
         # Without extensions keys are text, bytes and numbers of 64 bits. No more than some 50 of those have one hash,
-        # and that of text is keyed anew in each process.
+        # and that of text is keyed differently in each process.
         try:
             if not room.large:
                 return unpack_on_heap(body, _not_plain)

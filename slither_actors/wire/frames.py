@@ -133,7 +133,7 @@ class FrameParser:
         loses: bool = False,
     ) -> None:
         self.max_frame = max_frame
-        self.shared = False  # whether a frame with shared buffers has come; whoever looks after those may reset it
+        self.shared = False  # whether a frame with shared buffers has come; their owner may reset it
         self._accepts = accepts
         self._loses = loses
         self._buffer = bytearray(BUFFER_SIZE)
@@ -258,7 +258,7 @@ class FrameParser:
         self._start = start
         self._need = HEADER_SIZE
         if start < end and not MAGIC.startswith(buffer[start : min(start + 2, end)]):
-            # A stray print is shorter than a header: waiting for the rest of it would be waiting for ever.
+            # A stray print is shorter than a header: waiting for the rest of it would never end.
             self._salvage = frames
             self._error = self._complaint(start)
             raise self._error

@@ -210,7 +210,7 @@ class Channel:
         """Send a plain reply: what `write` does, for the one frame that comes for each batch.
 
         Raises:
-            HostGoneError: nobody reads any more.
+            HostGoneError: the host has closed its end.
         """
         if monotonic() >= self._look_at:
             self._check()

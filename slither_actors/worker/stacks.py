@@ -1,7 +1,7 @@
 """Where a worker is: the Python frames of all its threads, on a signal, for a host that is about to kill it.
 
 ``faulthandler`` writes them from inside the signal's handler. It needs neither the interpreter lock nor memory, so this
-works while a C function holds the lock for ever, and it writes files, lines and names of functions, never values.
+works even if a C function never releases the lock, and it writes files, lines and names of functions, never values.
 """
 
 from __future__ import annotations
