@@ -27,7 +27,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.cli.signals": "tests/faults/test_signals.py",
     "slither_actors.demos.killer": "tests/integration/test_demo.py",
     "slither_actors.demos.survey": "tests/integration/test_demo.py",
-    "slither_actors.pools.pool": "tests/unit/pools/test_executor.py",
     "slither_actors.pools.events": "tests/integration/dispatch/test_telemetry_and_statistics.py",
     "slither_actors.pools.processes.guardian": "tests/faults/test_guardian.py",
     "slither_actors.pools.worker.head_clock": "tests/unit/pools/test_executor.py",
