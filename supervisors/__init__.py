@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from supervisors.actors.calls import call
 from supervisors.actors.daemon_actor import DaemonActor, DaemonRef, abandoned_threads, supervise_threading
-from supervisors.actors.deferred_init import with_deferred_init
 from supervisors.actors.light_actor import Down, LightActor, LightRef, Monitor, monitor
 from supervisors.actors.ref import Ref
 from supervisors.actors.registry import Registry
@@ -68,16 +67,17 @@ from supervisors.supervision.messages import (
     TerminateChild,
     WhichChildren,
 )
-from supervisors.supervision.partitions import Partitions, PartitionSupervisor
-from supervisors.supervision.run import run
 from supervisors.supervision.snapshot import TreeNode, tree
 from supervisors.supervision.supervisor import Supervisor
-from supervisors.supervision.task_future import TaskFuture
-from supervisors.supervision.tasks import Tasks, TaskSupervisor
 
 if TYPE_CHECKING:
+    from supervisors.actors.deferred_init import with_deferred_init
     from supervisors.config.errors import ConfigError
     from supervisors.config.tree_config import SupervisorSpec, load
+    from supervisors.supervision.partitions import Partitions, PartitionSupervisor
+    from supervisors.supervision.run import run
+    from supervisors.supervision.task_future import TaskFuture
+    from supervisors.supervision.tasks import Tasks, TaskSupervisor
 
 __all__ = [
     "DEFERRED",
@@ -162,11 +162,19 @@ __all__ = [
     "with_deferred_init",
 ]
 
-# Imported at their first use (PEP 562), so that programs without files do not load the YAML and JSON Schema readers.
+# Imported at their first use (PEP 562): programs without files do not load the YAML and JSON Schema readers, and a
+# System needs neither tasks nor partitions.
 _ELSEWHERE = {
     "ConfigError": "supervisors.config.errors",
+    "PartitionSupervisor": "supervisors.supervision.partitions",
+    "Partitions": "supervisors.supervision.partitions",
     "SupervisorSpec": "supervisors.config.tree_config",
+    "TaskFuture": "supervisors.supervision.task_future",
+    "TaskSupervisor": "supervisors.supervision.tasks",
+    "Tasks": "supervisors.supervision.tasks",
     "load": "supervisors.config.tree_config",
+    "run": "supervisors.supervision.run",
+    "with_deferred_init": "supervisors.actors.deferred_init",
 }
 
 
