@@ -333,3 +333,41 @@ def test_the_bytes_of_a_reply_take_the_place_of_the_request() -> None:
     bench.submit(other)
     bench.book.outcome(other, [Item(1, "done")])
     assert budget.held == batch.encoded
+
+
+def test_a_reply_with_too_few_results_and_failures() -> None:
+    bench = Bench(on_error="skip")
+    batch = bench.batch(0, 1, 2)
+    bench.submit(batch)
+    bench.book.outcome(batch, a_reply([0], {1: "odd"}))
+    (skipped,) = bench.deliveries()
+    assert "3 items went out, 2 results came back" in str(skipped.errors[0])
+
+
+def test_a_batch_all_of_whose_items_failed_alone() -> None:
+    bench = Bench(on_error="skip")
+    batch = bench.batch(0, 1)
+    bench.submit(batch)
+    bench.book.outcome(batch, a_reply([], {0: "odd", 1: "odd"}))
+    (skipped,) = bench.deliveries()
+    assert list(skipped.positions) == [0, 1]
+
+
+def test_a_halt_by_an_item_cancels_nothing_that_is_done() -> None:
+    bench = Bench(on_error="halt")
+    batch = bench.batch(0, 1)
+    bench.submit(batch)
+    bench.book.outcome(batch, a_reply([0], {1: "odd"}))
+    assert bench.effects() == [StopInput()]
+    end = bench.book.end()
+    assert end is not None
+    assert list(end.batch.positions) == [1]  # type: ignore[union-attr]
+
+
+def test_behind_a_charged_item_that_halts_nothing_is_rebuilt() -> None:
+    bench = Bench(on_error="halt")
+    batch = bench.batch(0, 1)
+    bench.submit(batch)
+    bench.book.outcome(batch, AtItem(0, WorkerCrashed(1)))
+    assert [effect for effect in bench.effects() if isinstance(effect, Split)] == []
+    assert bench.book.rebuilding == 0
