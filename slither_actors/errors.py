@@ -61,7 +61,7 @@ def _rebuild(cls: type[SlitherError], args: tuple[Any, ...], state: dict[str, An
     return error
 
 
-# What the caller has to mend before anything runs
+# What the caller has to correct before anything runs
 
 
 class OptionError(SlitherError, ValueError):
@@ -187,7 +187,7 @@ class BatchTimeout(SlitherError):
 
     Args:
         timeout: seconds that it had.
-        inline: it was a thread of an inline executor, which nobody can kill.
+        inline: it was a thread of an inline executor, which cannot be killed.
         option: the option that says so: "timeout" or "batch_timeout".
         of: what had that time: the "batch", or the one "item" of it that is charged.
         item_id: of that item.
@@ -444,7 +444,7 @@ class SessionLost(SlitherError):
     """With strict affinity, the worker that held a session has died, and what the session had stored with it.
 
     Args:
-        session_id: the session, which begins anew on another worker.
+        session_id: the session, which begins again, empty, on another worker.
     """
 
     def __init__(self, session_id: str) -> None:

@@ -55,7 +55,7 @@ async def run_in_thread(function: Callable[[], R], name: str, *, to_the_end: boo
             error = raised
         try:
             call_soon(loop, tell, result, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed: no task waits any more
             pass
 
     try:
@@ -78,6 +78,6 @@ async def run_in_thread(function: Callable[[], R], name: str, *, to_the_end: boo
             break  # the call's own, which is raised below
     if cancelled is not None:
         if not answer.cancelled():
-            answer.exception()  # looked at, so that nobody warns of it
+            answer.exception()  # retrieved, so that asyncio does not warn of it
         raise cancelled
     return answer.result()

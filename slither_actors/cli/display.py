@@ -38,7 +38,7 @@ class Display:
         self.enabled = _is_terminal(STDERR) and os.environ.get("TERM", "dumb") != "dumb"
 
     def show(self, progress: Progress) -> None:
-        """Draw the line anew."""
+        """Draw the line again."""
         if not self.enabled:
             return
         # The last column stays free: some terminals go to the next line as soon as it is filled.
@@ -85,7 +85,7 @@ class Ticker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._over.set()
-        # It may be in a write that blocks, on an output that nobody reads: the thread is daemon, and left to itself.
+        # It may be in a write that blocks, on an output that is not read: the thread is a daemon and is not waited for.
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:

@@ -69,7 +69,7 @@ class Mapping:
         self._results = 0  # by the main thread, like the next one
         self._failed = 0
         self._unfinished = 0
-        # What has no outcome yet, by line, where it may have to be told: filled by the reading thread.
+        # What has no outcome yet, by line, where it may have to be reported: filled by the reading thread.
         self._inputs: dict[int, Any] = {}
         self._reasons: list[tuple[int, str]] = []  # of the first of those and of the malformed: a line, and why
 
@@ -115,7 +115,7 @@ class Mapping:
             self._display.say(translated(error))
             return BAD_USAGE, "failed"
         except DispatchError as error:
-            # What the source raised, a malformed line, is told by itself: it names the line.
+            # What the source raised, a malformed line, is reported as it is: it names the line.
             if isinstance(error.reason, SlitherError):
                 self._unfinished = len(set(error.unfinished).difference(error.failed))
             self._display.say(_told(error))
@@ -222,8 +222,8 @@ class Mapping:
     def _take_partial(self, error: DispatchError) -> None:
         """Deliver what was done before the failure.
 
-        Results that wait behind the failed batch for their turn are not: whoever asked for order may rely on line n
-        of the output being that of input n.
+        Results that wait behind the failed batch for their turn are not: in order means that line n of the output
+        is that of input n.
         """
         first_missing = min(error.unfinished, default=None)
         for item in error.partial_results:

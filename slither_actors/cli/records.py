@@ -105,7 +105,7 @@ def error_record(line: int, value: Any, error: BaseException) -> dict[str, Any]:
         line: the input's line number.
         value: the input; where it is not JSON, the text of the line.
         error: the reason. Of an exception in a worker, type, message and traceback are the worker's; of a worker that
-            was killed at a deadline, its ``stack`` is told, where it is known.
+            was killed at a deadline, its ``stack`` is added, where it is known.
     """
     return {"line": line, "input": value, "error": _described(error)}
 

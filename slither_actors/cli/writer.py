@@ -23,7 +23,7 @@ class WriteFailed(Exception):
 
     Attributes:
         name: of the file, for people.
-        closed: nobody reads the pipe any more (``| head``), which is no fault of anybody.
+        closed: the pipe's reader has closed it (``| head``), which is not an error.
     """
 
     def __init__(self, name: str, closed: bool, reason: str) -> None:
@@ -39,8 +39,8 @@ class WriteFailed(Exception):
 class LineWriter:
     """Lines to a descriptor. May be used by several threads.
 
-    What is written waits in memory until there is `FLUSH_BYTES` of it; somebody calls `flush` now and then, so that
-    a line never waits for the next one.
+    What is written waits in memory until there is `FLUSH_BYTES` of it; the caller calls `flush` now and then, so
+    that a line never waits for the next one.
 
     Args:
         fd: an open descriptor; stays the caller's.
@@ -52,7 +52,7 @@ class LineWriter:
         self._fd = fd
         self._name = name
         self._before_write = before_write
-        # Whoever is in a write that blocks keeps it, and so keeps the next writer waiting: that is the backpressure.
+        # Held during a write that blocks, so that the next writer waits: that is the backpressure.
         self._lock = threading.Lock()
         self._gathered = bytearray()
         self._failure: OSError | None = None
@@ -97,7 +97,7 @@ class LineWriter:
             while self._gathered:
                 try:
                     self._write_piece(FLUSH_BYTES)
-                except BlockingIOError:  # whoever shares the terminal or pipe with us made it non-blocking
+                except BlockingIOError:  # a process that shares the terminal or pipe made it non-blocking
                     self._ready(None)
         except OSError as error:
             self._failure = error

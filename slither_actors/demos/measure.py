@@ -24,7 +24,7 @@ def measure_files(paths: list[str]) -> list[dict[str, Any]]:
         One mapping for each, see `measure`.
 
     Raises:
-        Exception: one of them cannot be read or parsed; whoever asked finds out which by asking again for fewer.
+        Exception: one of them cannot be read or parsed; the caller finds out which by asking again for fewer.
     """
     return [measure(path) for path in paths]
 

@@ -12,7 +12,7 @@ KINDS = ("modules", "classes", "functions")
 """What may have a docstring."""
 
 LONGEST = 5
-"""How many of the longest functions are told."""
+"""How many of the longest functions are listed."""
 
 
 @dataclass(slots=True)

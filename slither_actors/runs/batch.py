@@ -16,7 +16,7 @@ class Batch(Job, kw_only=True, eq=False):
     Args:
         positions: where its items come in the output, ascending; a range where they stand side by side.
         entries: Items, or bare payloads if `bare`; kept until the batch is delivered, for skip, split and route.
-        bare: the entries are payloads that nobody has wrapped; their ids are their positions.
+        bare: the entries are payloads, not Items; their ids are their positions.
         error: why it could not be encoded.
         encoded: bytes that it holds of the run's budget.
         live: it has no outcome yet.

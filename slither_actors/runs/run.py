@@ -103,7 +103,7 @@ class Run:
             is on its way.
         reading: the piece that the consumer is handing out.
         starving: the Batcher waits for an event that only another role can report. Written by the Batcher.
-        source_done: nothing more is pulled. Written by whoever pulls, and by the Collector when the run halts.
+        source_done: nothing more is pulled. Written by the role that pulls, and by the Collector when the run halts.
         batcher: the Batcher with a thread of its own; None where the consumer plays that role.
         producer: what pulls a lazy source; None where the consumer does.
     """
@@ -195,7 +195,7 @@ class Run:
         self.reading = iter(())
 
     def room(self) -> int:
-        """Return how many items may be pulled now by a Producer, which has to be told to stop.
+        """Return how many items a Producer may pull now; it does not stop by itself.
 
         Where bytes are counted, the size of what was pulled and not fed to the strategy yet is unknown: little of it
         may be pulled.

@@ -15,7 +15,7 @@ class RunStatistics(Struct, frozen=True):
     Args:
         pulled: items taken from the source.
         buffered: items that are in no batch yet.
-        in_flight: items in batches without an outcome: waiting, at a worker, or being made anew.
+        in_flight: items in batches without an outcome: waiting, at a worker, or being made again.
         awaiting_retry: items in failed batches whose next attempt waits for its back-off.
         held: items that have an outcome and were not handed out yet: the order keeps them back, or the consumer has
             not taken them.

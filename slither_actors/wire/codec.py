@@ -55,7 +55,7 @@ class Encoder:
         self._fruitless = False
         self.copied = True
         """Of the value encoded last: whether its buffers are bytes, which the receiver has to copy out of them. (Into
-        arrays it only looks, so that these had better be in memory of its own.)"""
+        arrays it only looks, so that these should be in memory of its own.)"""
         self._reset()
 
     def _reset(self) -> None:

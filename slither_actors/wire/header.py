@@ -88,7 +88,7 @@ class Frame:
     """One frame. ``side`` is bytes; ``body`` bytes or a read-write view; ``buffers`` a view, writable unless empty.
 
     Of a frame with the flag `SHARED` ``buffers`` are at first the offset, as bytes, and ``shared_size`` says how many
-    bytes there are; once somebody has looked them up, a read-only view of that memory, which ``lease`` keeps in use.
+    bytes there are; once they have been looked up, a read-only view of that memory, which ``lease`` keeps in use.
     """
 
     __slots__ = (

@@ -17,7 +17,7 @@ cancelled  to host     none
 stop       to worker   none
 forget     to worker   body: session id
 freed      to worker   body: pairs of u64, see :mod:`.shared_memory`: parts of its arena that it may use again; empty:
-                       nobody wants anything, what is kept for large frames goes back to the system
+                       the System is idle, what is kept for large frames goes back to the kernel
 retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
 =========  ==========  ================================================================================================
 """

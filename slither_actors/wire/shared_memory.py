@@ -2,8 +2,8 @@
 
 A pipe carries a megabyte in pieces: each side copies it, the kernel makes and frees its pages, and the two take turns.
 Here the one side copies it into the arena and the other out of it. An arena is a file without a name (memfd) that a
-worker inherits; it is gone with the last of those who hold it. Its size is sealed: nobody can cut it off below the
-other's feet.
+worker inherits; it is gone with the last of those who hold it. Its size is sealed: neither side can
+shorten it while the other reads.
 
 The side that writes into an arena keeps its :class:`Extents`. It may use a part again once the other side has copied
 out of it: for a request that is when its reply comes, for a reply when the host says so (kind ``freed``). What was used

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 CLAUSE = "__slither_clause__"
 """In the dict of an exception: what `hints` has found out about it."""
-# In the codec none of the user's code runs: where it was when it gave up, up to 500 calls deep, helps nobody.
+# In the codec none of the user's code runs: where it was when it gave up, up to 500 calls deep, is of no help.
 _OF_THE_CODEC = ("encode", "decode")
 
 

@@ -136,7 +136,7 @@ class Loop:
                 return
 
     def _start(self) -> bool:
-        """Become what the hello frame says. False if that failed and the host was told."""
+        """Become what the hello frame says. False if that failed; the host has received why."""
         channel = self._channel
         frames: list[Frame] = []
         while not frames:

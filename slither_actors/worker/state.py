@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Store = dict[str, Any]
 
 MAX_SESSIONS: Final = 1024
-"""Stores of so many sessions are kept, those used last: not every session's end is told."""
+"""Stores of so many sessions are kept, those used last: not every session's end is announced."""
 
 
 class SessionStores:

@@ -1,9 +1,9 @@
 """What a worker writes to stderr: the last lines kept for errors, all of them for the log, as far as that keeps up.
 
 What a program prints is seen, also where it is a worker: a line goes to the logger ``slither_actors.worker`` at INFO
-if a handler takes it there, and else to this process's own stderr, with the worker's place before it. Whoever says
-anything of that logger or of ``slither_actors`` (a level, a handler, even a NullHandler) has decided: then nothing goes
-to stderr. A line that is a record of the worker's own `logging` becomes a record here, of the same logger.
+if a handler takes it there, and else to this process's own stderr, with the worker's place before it. A program
+that configures that logger or ``slither_actors`` (a level, a handler, even a NullHandler) has decided: then nothing
+goes to stderr. A line that is a record of the worker's own `logging` becomes a record here, of the same logger.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ FORK_PATIENCE = 5.0
 """Seconds that a fork of the host waits for a process that is just being made: milliseconds, as a rule."""
 
 # Held while a process is made, and by a fork of the host. A child that was forked in the middle of that would keep
-# pipes open that nobody knows yet; one of them is `subprocess`'s own, which it reads until nobody has it open for
-# writing: the Spawner would wait for as long as that child lives.
+# pipes open that are not registered yet; one of them is `subprocess`'s own, which it reads until its last writing end
+# is closed: the Spawner would wait for as long as that child lives.
 _making = threading.RLock()
 
 
@@ -138,7 +138,7 @@ class Spawner(DaemonActor):
 
     Runs in: a thread of its own, alive as long as its System (see the module's docstring). Owns: the guardian's process
     and pipe. If it dies: the workers die with its thread (PDEATHSIG) and the System starts Spawner, pools and runs
-    anew; the runs that were under way fail with PoolUnavailable.
+    again; the runs that were under way fail with PoolUnavailable.
     """
 
     def __init__(self, scheduler: Scheduler, note: Callable[[Spawner], None], processes: Processes) -> None:

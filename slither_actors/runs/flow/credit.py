@@ -36,7 +36,7 @@ class Credit:
         self._batches = self._least = batches
         self.grows = False
         self._grown_at = self._waited_at = 0
-        self.fixed = batch_size is not None  # else `made` is to be told how large batches turn out
+        self.fixed = batch_size is not None  # else `made` learns how large batches turn out
         # 64 as FixedBatch: where batches turn out larger the window grows with them.
         self._size = 64 if batch_size is None else batch_size
         self.limit = batches * self._size

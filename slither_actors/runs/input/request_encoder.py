@@ -65,7 +65,7 @@ class RequestEncoder:
 
     @property
     def finds_items(self) -> bool:
-        """Whether an Item among what was taken for bare payloads is noticed here, and the batch then mended."""
+        """Whether an Item among what was taken for bare payloads is noticed here, and the batch then corrected."""
         return self.target is not None
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ def take_out(run: Run, batch: Batch, errors: Mapping[int, PayloadError]) -> list
 
     Args:
         run: whose batch it is; what is made is entered where the run looks for what is on its way.
-        batch: not told to the Collector yet, so nobody else looks into it.
+        batch: unknown to the Collector yet, so no other role reads it.
         errors: by the item's index in the batch; at least one.
     """
     left = [index for index in range(batch.count) if index not in errors]
