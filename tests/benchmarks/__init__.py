@@ -1,5 +1,5 @@
 """Timings against other pools: `python -m tests.benchmarks`, or `make bench`. Not part of the test run.
 
 A claim about time is a ratio from one run on one machine: ours and the others take their turns in the same rounds, and
-what is told is the median of the ratios of these rounds, with the lowest and the highest.
+what is reported is the median of the ratios of these rounds, with the lowest and the highest.
 """

@@ -13,7 +13,7 @@ from typing import Any
 PACKAGE = __name__.rpartition(".")[0]
 SCRIPTS = Path(__file__).parent / "scripts"
 CEILING = 600.0
-"""Seconds that no part of the benchmark takes unless somebody hangs."""
+"""Seconds that no part of the benchmark takes unless a process hangs."""
 
 
 class ChildFailed(Exception):

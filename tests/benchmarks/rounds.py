@@ -21,7 +21,7 @@ class WrongResults(Exception):
 
 
 def in_turn(names: Iterable[str], rounds: int) -> Iterator[tuple[int, str]]:
-    """Who is next, each once a round; another one begins each round, so that nobody always comes after the same state.
+    """Which is next, each once a round; another one begins each round, so that none always comes after the same state.
 
     Yields:
         The number of the round, and a name.

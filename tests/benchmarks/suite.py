@@ -61,7 +61,7 @@ def measure_apart(letter: str, settings: Settings) -> list[Figures]:
     """Measure a workload in a process of its own: it begins like any other, and who hangs there costs only that one.
 
     Raises:
-        ChildFailed: somebody hung, failed, or gave wrong results.
+        ChildFailed: a process hung, failed, or gave wrong results.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "figures.json")

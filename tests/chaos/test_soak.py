@@ -24,7 +24,7 @@ TESTS = Path(__file__).parents[1]
 def test_everything_at_once_loses_nothing_and_leaves_no_trace(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """In a process of its own, whose memory nobody else grows: the ledger of the tests keeps every run."""
+    """In a process of its own, whose memory nothing else grows: the ledger of the tests keeps every run."""
     faulthandler.cancel_dump_traceback_later()  # this is to take so long
     words = [sys.executable, "-m", "support.soak", "--seconds", str(SECONDS)]
     if "SOAK_SEED" in os.environ:

@@ -11,7 +11,7 @@ from .known import CONDITIONS, Condition
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which conditions, how many times each, and what pytest is told."""
+    """Which conditions, how many times each, and the arguments of pytest."""
 
     conditions: list[Condition]
     times: int

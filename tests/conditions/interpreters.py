@@ -25,7 +25,7 @@ def find(version: str, environ: Mapping[str, str], version_of: Callable[[str], s
     """The program of this version: what PYTHON312 (for 3.12) names, else python3.12 on PATH. None: there is none.
 
     Raises:
-        LookupError: PYTHON312 names something else. Whoever set it would not want it overlooked.
+        LookupError: PYTHON312 names something else. It was set on purpose and must not be overlooked.
     """
     variable = "PYTHON" + version.replace(".", "")
     if given := environ.get(variable):
@@ -38,7 +38,7 @@ def find(version: str, environ: Mapping[str, str], version_of: Callable[[str], s
 
 
 def environment(program: str, version: str) -> str:
-    """The Python of a virtual environment with the package and what its tests need; made anew as the Makefile's is.
+    """The Python of a virtual environment with the package and what its tests need; rebuilt as the Makefile's is.
 
     Raises:
         subprocess.CalledProcessError: it cannot be made.

@@ -15,7 +15,7 @@ from . import interpreters
 from .known import ROOT, Condition, environment_of
 from .outcomes import Outcome, outcome_of
 
-# Looks now and then for the runner: when that was killed, nobody else ends a hog.
+# Looks now and then for the runner: when that was killed, nothing else ends a hog.
 HOG = """\
 import os, sys
 while os.getppid() == int(sys.argv[1]):

@@ -1,7 +1,7 @@
 """What a batch costs, counted: a regression is seen without a clock, on any machine.
 
 The ceilings are what it takes today with the CPython that takes most, and a tenth more. Lower them when it becomes
-less; whoever raises one says why. `python -m pytest tests/counts -s` shows the counts, by function.
+less; a change that raises one says why. `python -m pytest tests/counts -s` shows the counts, by function.
 """
 
 from __future__ import annotations

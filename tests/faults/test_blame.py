@@ -217,7 +217,7 @@ def test_a_forked_child_does_not_speak_for_its_parent(start: Start) -> None:
 @pytest.mark.fault(3)
 @pytest.mark.parametrize("seed", range(6))
 def test_any_run_with_killers_among_its_items(start: Start, seed: int) -> None:
-    """Each bad item costs its attempts, each one a death or a failure, and nobody else is touched."""
+    """Each bad item costs its attempts, each one a death or a failure, and no other item is touched."""
     chance = random.Random(seed)
     system = start(2, max_restarts=None)
     size = chance.randint(1, 150)
@@ -482,7 +482,7 @@ def test_a_stop_takes_effect_between_two_items(make: Start, tmp_path: Path) -> N
         with beside(system.stop, 20.0):
             while executor.statistics().state != "stopping":
                 time.sleep(0.001)
-            system._scheduler.post(told.set)  # the turn is over in which the worker is told
+            system._scheduler.post(told.set)  # the turn is over in which the worker is notified
             told.wait(20)
             gates.open(*range(64))
 

@@ -109,7 +109,7 @@ def test_the_death_is_seen_within_a_moment(
 def test_child_that_left_group_hides_nothing_and_delays_nothing(
     start: Start, tmp_path: Path, child: Callable[[], int], seen_by: str, kind: str, eventually: Callable[..., None]
 ) -> None:
-    """It cannot be found, and lives on. But it has nobody any more to read what it writes."""
+    """It cannot be found, and lives on. But what it writes is not read any more."""
     system = start()
     assert works(system)
     before, own = system.statistics().descriptors, descriptors()

@@ -65,7 +65,7 @@ def test_the_right_part_alone_starts_its_child(folder: Path) -> None:
         assert (folder / "started").exists()
 
 
-# The mistake, then line (from the right part's end), column, path and words of what is told.
+# The mistake, then line (from the right part's end), column, path and words of the message.
 MISTAKES = {
     "a duplicate key": ("dispatch: {timeout: 1}\ndispatch: {timeout: 2}\n", 2, 1, "dispatch", "on line 6 already"),
     "an unknown key": ("dispach: {timeout: 1}\n", 1, 1, "dispach", "did you mean dispatch?"),

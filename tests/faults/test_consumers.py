@@ -156,7 +156,7 @@ def test_a_consumer_whose_thread_dies_in_mid_batch(
         held = [stream]
 
         def consume() -> None:
-            mine = held.pop()  # nobody else has it
+            mine = held.pop()  # no other reference to it
             next(mine), next(mine)
             wait()
             raise SystemExit
@@ -184,7 +184,7 @@ def check_leaving(
     run = streams[0]._consumer.run
     leaves(streams.pop(), lambda: (gates.wait_begun("a"), gates.wait_begun("b")))
     gc.collect()
-    # Nobody is there any more: no run, nothing waits; the two batches that are executed may run out.
+    # No consumer is left: no run, nothing waits; the two batches that are executed may run out.
     eventually(lambda: system.statistics().runs == 0, GRACE)
     pool = system.statistics().pools["default"].pool
     assert pool is not None

@@ -172,7 +172,7 @@ def test_the_trace_is_bounded_for_any_stack_and_output(start: Start) -> None:
     assert works(system)
 
 
-# --- what is told
+# --- what is reported
 
 
 @pytest.mark.fault(4, 5)

@@ -1,4 +1,4 @@
-"""The host is killed: two seconds later nobody of its family lives, whatever they were at."""
+"""The host is killed: two seconds later no process of its family lives, whatever it was doing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host that forks while a System runs: the child is told what it cannot use, the parent's workers do not notice."""
+"""A host that forks while a System runs: its use in the child is an error, the parent's workers do not notice."""
 
 from __future__ import annotations
 

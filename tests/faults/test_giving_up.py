@@ -125,7 +125,7 @@ def test_after_giving_up_a_pool_answers_at_once_and_comes_back(start: Start, eve
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run([0, 0], module="crashes", function="exits_in_c", on_error="skip", batch_size=1)
     assert unavailable(caught.value)
-    # Whoever asks now is served or refused, and never hangs; in the end it is served.
+    # Each caller from now on is served or refused, and never hangs; in the end it is served.
     for _ in range(3):
         thread = threading.Thread(target=ask)
         thread.start()

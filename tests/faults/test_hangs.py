@@ -1,4 +1,4 @@
-"""Batches that hang, however they do it: killed at their deadline, and nobody else notices."""
+"""Batches that hang, however they do it: killed at their deadline, and nothing else is affected."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ DROPPED = re.compile(
 
 
 def ignored_by_python(stderr: str) -> str:
-    """What was printed besides interrupts that struck where nobody can catch them."""
+    """What was printed besides interrupts that struck where no code can catch them."""
     return DROPPED.sub("", stderr)
 
 
@@ -148,7 +148,7 @@ def test_signals_at_random_moments(tmp_path: Path) -> None:
     assert random_interrupts(tmp_path, 300, seed=1) > 50
 
 
-# -- what a handler raises is told from what a callback raises
+# -- what a handler raises is distinguished from what a callback raises
 
 
 class Limit(Exception):

@@ -28,7 +28,7 @@ def given(lazy: bool, payloads: Any) -> Any:
 
 
 def executioner(gates: Gates, name: str, times: int, sig: int) -> None:
-    """Kill whoever comes to this gate, so many times, and let the next one pass."""
+    """Kill each worker that comes to this gate, so many times, and let the next one pass."""
     for time in range(times):
         kill_and_wait(gates.wait_begun(name, time + 1)[time], sig)
     gates.wait_begun(name, times + 1)
@@ -231,7 +231,7 @@ def test_workers_killed_at_random_lose_and_double_nothing(start: Start, lazy: bo
         assert got == list(range(5000))
     ledger, seen = stream.statistics(), counts(system)
     assert (ledger.pulled, ledger.emitted, ledger.dropped, ledger.skipped) == (5000, 5000, 0, 0)
-    # One that was killed while it was idle, or at the very end, costs nobody anything. Split makes two batches of one.
+    # One that was killed while it was idle, or at the very end, costs no attempt. Split makes two batches of one.
     assert ledger.retries <= seen.deaths <= killer.kills
     assert set(seen.exits) <= set(killer.sent)
     after = system.dispatch.run([1, 2], module="tasks", function="double", on_error=Retry(5, backoff=0.001))

@@ -1,4 +1,4 @@
-"""Replies that come late, twice, or to what nobody asked: they never reach another batch."""
+"""Replies that come late, twice, or without a request: they never reach another batch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_answer_to_a_forgotten_request_kills_the_worker(
     assert next(stream).payload == 2
     eventually(lambda: executor(system).in_pipe == 3, SECONDS)
     stream.close()
-    # It answers all. The first is still owed, though nobody wants it any more; the others it had let go.
+    # It answers all. The first is still owed, though it is not wanted any more; the others it had let go.
     results = system.dispatch.run([1], module="tasks", function="double", on_error=Retry(2, backoff=0))
     assert [item.payload for item in results] == [2]
     wait_gone(before)
@@ -85,7 +85,7 @@ def test_output_of_a_killed_workers_child_reaches_no_run(start: Start, tmp_path:
     assert [item.payload for item in results] == [2 * n for n in range(20)]
     while not said.exists():
         assert alive(child)
-    assert said.read_text() == "broken\n"  # nobody has that pipe open any more
+    assert said.read_text() == "broken\n"  # no process has that pipe open any more
     wait_gone(child)
     seen = counts(system)
     assert (seen.kills, seen.late, seen.protocol_errors) == ({"timeout": 1}, 0, {})

@@ -160,7 +160,7 @@ def test_a_strict_session_is_lost_with_a_recycled_worker(start: Start) -> None:
     )
     results = list(stream)
     lost = [item for item in results if "skipped" in item.meta]
-    # Three batches, then the session is told that what they had stored is gone; it is not sent that batch.
+    # Three batches, then the session is notified that what they had stored is gone; it is not sent that batch.
     assert [item.id for item in lost] == [3, 7]
     for item in lost:
         assert isinstance(item.meta["error"], SessionLost)

@@ -9,7 +9,7 @@ from support.scarcity import run
 
 pytestmark = pytest.mark.fault(23)
 
-# What threads do that cannot be started is the interpreter's affair, and the same for every reason: so here they are
+# What threads do that cannot be started is the interpreter's concern, and the same for every reason: so here they are
 # counted out, for a look at each moment at which there may be none.
 THREADS = """
 left = [1000]

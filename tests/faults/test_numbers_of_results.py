@@ -42,7 +42,7 @@ def test_another_number_of_results_fails_the_whole_batch(
         on_error="skip",
     )
     results = list(stream)
-    # Not one result is handed out, not even those that are there: nobody knows whose they are.
+    # Not one result is handed out, not even those that are there: it is not known whose they are.
     assert sorted(item.id for item in results) == list(range(8))
     for item in results:
         error = item.meta["error"]

@@ -1,4 +1,4 @@
-"""Strategy by restart type by kind of exit, with a thread for each child: who starts anew is who the model says."""
+"""Strategy by restart type by kind of exit, with a thread for each child: those restart that the model names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: one orderly drain within its limit, then force; exit code 143 or 130; nobody is left."""
+"""SIGTERM and Ctrl-C: one orderly drain within its limit, then force; exit code 143 or 130; no process is left."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_without_a_handler_sigterm_ends_program_and_workers(tmp_path: Path) -> N
         assert program.survivors(2.0) == set()
 
 
-# --- Ctrl-C, where nobody handles it
+# --- Ctrl-C, where it is not handled
 
 
 def test_the_groups_ctrl_c_reaches_the_host_and_not_the_workers(tmp_path: Path) -> None:

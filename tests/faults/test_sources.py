@@ -1,4 +1,4 @@
-"""Sources that raise midway, block for ever, or never end."""
+"""Sources that raise midway, block without end, or never end."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_program_that_is_killed_while_its_output_is_read(system: System) -> No
     assert came.numbers == (500, 500, 0, 0)
 
 
-# --- that block for ever
+# --- that block without end
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def silent_pipe() -> Iterator[tuple[int, int]]:
         yield reader, writer
     finally:
         os.close(writer)
-        # Whoever still reads finds the end there, and not what has this number next.
+        # A thread that still reads finds the end there, and not what has this number next.
         while [thread for thread in threading.enumerate() if "Producer" in thread.name]:
             time.sleep(0.005)
         os.close(reader)
@@ -167,7 +167,7 @@ def test_a_stream_with_a_blocked_source_closes_at_once(
         eventually(lambda: any("os.read(reader, 1)" in record.getMessage() for record in caplog.records))
         os.write(writer, b"x")
         eventually(lambda: not [thread for thread in threading.enumerate() if "Producer" in thread.name])
-    # What it gave in the end is nobody's any more.
+    # What it gave in the end is not delivered any more.
     assert stream.statistics() == replace(end, pulled=4, dropped_by_close=1)
 
 

@@ -1,4 +1,4 @@
-"""Standstill is not slowness: a host that was stopped, alone or with its workers, kills nobody for that."""
+"""Standstill is not slowness: a host that was stopped, alone or with its workers, kills no worker for that."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_deadlines_of_starts_count_for_the_budget(
 def test_a_start_that_fails_after_a_timeout_is_counted_as_well(
     start: Start, tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
-    """The Executor makes the next worker itself then; that this one cannot start is nobody's plan."""
+    """The Executor makes the next worker itself then; that this one cannot start is not planned."""
     switch = tmp_path / "switch"
     system = start(1, python=stand_in(tmp_path, "false_start", "exits", switch), max_restarts=None)
     assert works(system)
@@ -222,7 +222,7 @@ def test_an_interpreter_without_msgpack_is_told_with_the_remedy(make: Start, tmp
     with pytest.raises(WorkerCrashed, match=r"cannot be a worker, as it has no msgpack.*-m pip install msgpack"):
         system.start()
     assert set(counts_after(system).exits) <= {"exit 3", "SIGKILL"}
-    assert counts_after(system).started <= 20  # the budget, and not a loop for ever
+    assert counts_after(system).started <= 20  # the budget, and not a loop without end
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "not executable", "no program"])

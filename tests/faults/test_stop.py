@@ -82,7 +82,7 @@ def test_what_is_late_is_cut_off_and_leaves_nothing(start: Start, tmp_path: Path
     system = start(3, shutdown=60.0)
     with hanging(system, tmp_path, 2) as hung:
         assert not system.stop(timeout)
-        # Reaped, too: nobody would do it later.
+        # Reaped, too: nothing would do it later.
         assert not [pid for pid in hung if Path(f"/proc/{pid}").exists()]
     assert left_behind(before) == []
     assert counts(system).started == sum(counts(system).exits.values()) == 3

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.fault(24)
 class Scene:
     """A System with two workers, one of which hangs and ignores SIGTERM: to wait for its end takes long.
 
-    Whoever calls `stop` from user code leaves here what it answered, and whether the hung worker lived then.
+    Each caller of `stop` in user code leaves here what it answered, and whether the hung worker lived then.
 
     Args:
         folder: for a file.
@@ -217,7 +217,7 @@ def test_an_actor_of_another_system(tmp_path: Path) -> None:
     assert scene.answers == ASKED
 
 
-# --- user code in the caller's own thread may wait: nobody waits for it
+# --- user code in the caller's own thread may wait: nothing waits for it
 
 
 WAITED = [(True, False)]

@@ -50,7 +50,7 @@ def test_workers_in_the_middle_of_a_batch_that_hangs(start: Start, tmp_path: Pat
             pids_in(path)
         stops_in_time(system)
     seen = counts_after(system)
-    # SIGTERM is enough for one that sleeps in Python, and also for one in C, as nobody has a handler for it.
+    # SIGTERM is enough for one that sleeps in Python, and also for one in C, as no handler is set for it.
     polite = function in ("in_python", "in_c_with_the_interpreter_lock", "stops_itself")
     assert (seen.kills, seen.exits) == (({}, {"SIGTERM": 2}) if polite else ({"shutdown": 2}, {"SIGKILL": 2}))
     assert seen.deaths == 0

@@ -1,4 +1,4 @@
-"""Trees of real processes under nested supervisors: who is killed takes down what the rules say, and nobody else."""
+"""Trees of real processes under nested supervisors: a killed child takes down what the rules say, and nothing else."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_two_that_die_at_once(world: World, strategy: str, victims: str, at_leas
     world.kill(*victims)
     after = settle(world, lambda now: len(now) == 3 and all(now[name] != before[name] for name in at_least_once))
     assert {name for name in "abc" if after[name] == before[name]} == set("abc") - set(at_least_once)
-    # Whoever was dead already when the strategy came to stop it is not started twice for that.
+    # A child that was dead already when the strategy came to stop it is not started twice for that.
     assert all(world.starts[name] <= 3 for name in "abc")
     assert ref.is_alive()
     assert [node.state for node in tree(ref).children] == ["running"] * 3

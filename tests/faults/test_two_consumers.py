@@ -1,4 +1,4 @@
-"""Several threads, or tasks, on one stream: one at a time iterates, the others are told so, and nothing is lost."""
+"""Several threads, or tasks, on one stream: one at a time iterates, the others get an error, and nothing is lost."""
 
 from __future__ import annotations
 

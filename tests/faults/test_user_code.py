@@ -1,4 +1,4 @@
-"""User code of the host that raises, gives nonsense or blocks ends its own run with the cause; nobody else notices."""
+"""User code of the host that raises, gives nonsense or blocks ends its own run with the cause, and affects no other."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def standing(system: System) -> list[Any]:
 
 
 class Nameless(BaseException):
-    """No Exception, and nobody's."""
+    """No Exception, and not built in."""
 
 
 class Unprintable(Exception):

@@ -9,7 +9,7 @@ from fuzz import strategies, targets
 from fuzz.seeds import CORPUS, ROOT
 
 EXAMPLES = [file.read_text() for file in sorted((ROOT / "docs").rglob("*.yaml"))]
-# Generous: it is against what takes for ever. The bounds themselves are in test_bounds.py.
+# Generous: it is against what does not end. The bounds themselves are in test_bounds.py.
 DEADLINE = 5000
 
 

@@ -19,7 +19,7 @@ PIECES = st.lists(st.one_of(st.binary(max_size=5), st.just(RUNS), st.just(b"\n" 
 
 
 class Fuzzer:
-    """In the place of the driver's process: it leaves the inputs that it is told to have found."""
+    """In the place of the driver's process: it leaves the inputs that it is given as found."""
 
     def __init__(self, found: list[bytes], output: str, code: int) -> None:
         self.found = found

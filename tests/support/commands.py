@@ -87,7 +87,7 @@ class Running:
     """A command that runs on, with its standard input open."""
 
     def __init__(self, argv: Sequence[str], cwd: Path) -> None:
-        # A file, not a pipe: nobody has to read it for the command to go on.
+        # A file, not a pipe: the command goes on without a reader.
         self._err = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self.process = subprocess.Popen(
             command(*argv), cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._err

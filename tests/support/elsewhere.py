@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 FOLDER = "SLITHER_ACTORS_TEST_WARNINGS"
-"""The environment variable that names the folder; not set: nobody leaves anything."""
+"""The environment variable that names the folder; not set: no process leaves anything."""
 
 
 def take_warnings() -> list[str]:

@@ -1,4 +1,4 @@
-"""The fault model's table of tests, from the marks on the tests: ``python tests/support/fault_docs.py`` writes it anew.
+"""The fault model's table of tests, from the marks on the tests: ``python tests/support/fault_docs.py`` rewrites it.
 
 In docs/fault-model.md each row of the table of faults begins with the fault's number and ends with the files whose
 tests are marked with it, ``@pytest.mark.fault(N)``.

@@ -32,7 +32,7 @@ class Gates:
             return []
 
     def wait_begun(self, name: object, times: int = 1) -> list[int]:
-        """Wait until somebody has come to it, `times` times in all."""
+        """Wait until a worker has come to it, `times` times in all."""
         deadline = time.monotonic() + SECONDS
         while len(pids := self.begun(name)) < times:
             assert time.monotonic() < deadline, f"nobody came to gate {name} within {SECONDS} s"

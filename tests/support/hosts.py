@@ -21,7 +21,7 @@ MARK = "SLITHER_ACTORS_TEST_HOST"
 
 
 class Host:
-    """A program of its own, and all that descend from it: whoever was started by one of them carries its mark.
+    """A program of its own, and all that descend from it: each process started by one of them carries its mark.
 
     Args:
         process: the program.
@@ -78,7 +78,7 @@ class Host:
         self.process.wait()
 
     def survivors(self, seconds: float) -> set[int]:
-        """Who is left of them after so many seconds; asked again and again until nobody is."""
+        """Which are left of them after so many seconds; asked again and again until none is."""
         deadline = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < deadline:
             time.sleep(0.01)

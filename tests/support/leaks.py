@@ -73,7 +73,7 @@ def _descriptors() -> dict[tuple[str, str], str]:
 
 
 def _processes() -> dict[tuple[int, str], str]:
-    """Our descendants, and orphans of theirs; zombies too, which somebody failed to reap. Linux only."""
+    """Our descendants, and orphans of theirs; zombies too, which were not reaped. Linux only."""
     if not PROC.joinpath("self", "stat").exists():
         return {}
     parents: dict[int, int] = {}

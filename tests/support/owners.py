@@ -20,7 +20,7 @@ from support.gates import SECONDS
 
 
 class Owner(LightActor):
-    """Lives as long as its process, which is nobody else's.
+    """Lives as long as its process, which no other actor owns.
 
     Runs in: the scheduler's thread. If its process dies, it crashes; if it ends, its process is killed.
     """

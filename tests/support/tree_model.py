@@ -56,7 +56,7 @@ def begin(node: Branch, start: Callable[[str], Any], **where: Any) -> Any:
 
 
 def predict(root: Branch, dead: str, reason: ExitReason) -> tuple[set[str], set[str]]:
-    """Names of the leaves that start anew and of those that are gone for good, as the tree is at that moment."""
+    """Names of the leaves that restart and of those that are gone for good, as the tree is at that moment."""
     anew: set[str] = set()
     gone: set[str] = set()
     abnormal = isinstance(reason, (Crashed, Killed))
@@ -78,7 +78,7 @@ def predict(root: Branch, dead: str, reason: ExitReason) -> tuple[set[str], set[
             gone.update(leaf.name for leaf in leaves(child))
             return None
         if node.budget == 0:
-            # Over its budget it stops all its children and ends with Shutdown, which is its own supervisor's affair.
+            # Over its budget it stops all its children and ends with Shutdown, which its own supervisor handles.
             gone.update(leaf.name for leaf in leaves(node))
             return Shutdown()
         at = node.children.index(child)

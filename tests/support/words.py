@@ -1,7 +1,6 @@
 """``python -m tests.support.words``: words that docstrings, comments and pages do not use; part of ``make lint``.
 
-Each has a plain technical replacement that a reader can search for. What is still there is counted for each file in
-`words_left.txt`; a count may only fall, and ``--update`` writes a lower one (never a higher one).
+Each has a plain technical replacement that a reader can search for.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT = Path(__file__).with_name("words_left.txt")
 
 # The word, as a regular expression, and what to write in its place.
 WORDS = {
@@ -65,33 +63,16 @@ def files() -> list[Path]:
     return sorted([*modules, *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 
 
-def left() -> dict[str, int]:
-    """Return how many listed words each file may still have."""
-    lines = LEFT.read_text().splitlines()
-    return {name: int(count) for count, name in (line.split() for line in lines)}
-
-
-def main(arguments: list[str]) -> int:
-    """Compare each file with its count; return 1 if one has more, or fewer and the count was not lowered."""
-    allowed, counted, wrong = left(), {}, False
-    for file in files():
-        name = str(file.relative_to(ROOT))
-        lines = [(line, word) for line, text in prose_of(file) for word in found_in(text)]
-        if lines:
-            counted[name] = len(lines)
-        if len(lines) > allowed.get(name, 0):
-            wrong = True
-            for line, word in sorted(lines):
-                print(f"{name}:{line}: {word!r}: {_instead_of(word)}")
-    lower = {name: min(count, counted.get(name, 0)) for name, count in allowed.items()}
-    if lower != allowed:
-        if "--update" in arguments:
-            LEFT.write_text("".join(f"{count:3} {name}\n" for name, count in lower.items() if count))
-        else:
-            wrong = True
-            print(f"fewer words than {LEFT.name} allows: python -m tests.support.words --update lowers it")
-    print(f"{sum(counted.values())} words of the list are left, in {len(counted)} files")
-    return int(wrong)
+def main() -> int:
+    """Print where a listed word is, and what to write instead; return 1 if there is one."""
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {word!r}: {_instead_of(word)}"
+        for file in files()
+        for line, text in sorted(prose_of(file))
+        for word in found_in(text)
+    ]
+    print(*found, f"{len(found)} words of the list are left", sep="\n")
+    return int(bool(found))
 
 
 def _instead_of(word: str) -> str:
@@ -99,4 +80,4 @@ def _instead_of(word: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A stand-in that answers what it was told to forget.
+"""A stand-in that answers requests that were cancelled.
 
 It holds back the batches whose payload is text and acknowledges each cancel; once only one is left that was not
 cancelled, it answers all of them.

@@ -126,17 +126,17 @@ def loaded(request, payloads):
 
 
 def cancelled(request, payloads):
-    """Though nobody asked: the batch is not at fault, but it will not be answered either."""
+    """Without a cancel: the batch is not at fault, but it will not be answered either."""
     say(pack_frame(frames.CANCELLED, request.request_id + 1_000_000))
 
 
 def cancelled_itself(request, payloads):
-    """Though nobody asked: who believes it waits for ever."""
+    """Without a cancel: a host that believes it waits without end."""
     say(pack_frame(frames.CANCELLED, request.request_id))
 
 
 def answered_and_cancelled(request, payloads):
-    """The batch behind it was not begun, and nobody asked for that either."""
+    """The batch behind it was not begun, and its cancel was not requested either."""
     say(reply(request, payloads) + pack_frame(frames.CANCELLED, request.request_id + 1))
 
 

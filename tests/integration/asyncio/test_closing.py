@@ -249,7 +249,7 @@ def test_a_closed_loop_ends_a_run_with_nothing_in_flight(
 def test_a_loop_that_is_closed_with_a_task_in_middle_of_a_run(
     system: System, gates: Gates, source: Any, call: str, eventually: Callable[..., None]
 ) -> None:
-    """Not shut down, its tasks not cancelled: the next message for the run finds out that nobody will read it."""
+    """Not shut down, its tasks not cancelled: the next message for the run finds out that it will not be read."""
 
     async def main() -> asyncio.Task[Any]:
         given = source([1, (2, gates["shut"]), 3])

@@ -1,4 +1,4 @@
-"""A service on asyncio, under load, whose workers are killed, and which is told to end: every answer is right or says
+"""A service on asyncio, under load, whose workers are killed, and which is asked to end: every answer is right or says
 what went wrong, and nothing is left."""
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ async def load(port: int, service: subprocess.Popen[str]) -> tuple[Counter[str],
             try:
                 status, content = await get(port, f"/score?n={n}")
             except OSError:
-                # Only once it was told to end, may it close its door.
+                # Only after it was asked to end may it refuse connections.
                 assert told.is_set()
                 after["refused"] += 1
                 return

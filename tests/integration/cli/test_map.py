@@ -90,7 +90,7 @@ def test_halt_delivers_what_came_before_and_fails(cli: Cli) -> None:
     assert "ValueError: negative: -5" in done.err
     assert "a batch of 2 lines failed, 5 to 6: ValueError" in done.err
     assert done.summary.startswith("slither-actors: failed: 4 results, 2 failed in ")
-    assert "map_command.py" not in done.err  # the worker's traceback is told, not ours
+    assert "map_command.py" not in done.err  # the worker's traceback is printed, not ours
 
 
 def test_skip_leaves_out_the_batch_and_says_why(cli: Cli, here: Path) -> None:

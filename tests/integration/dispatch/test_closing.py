@@ -180,7 +180,7 @@ def test_what_waits_is_cancelled_and_what_is_executed_runs_out(
         while next(stream).id < 59:
             pass
 
-        def ask() -> None:  # what has come out makes room for the next ones only when there is somebody who wants one
+        def ask() -> None:  # what has come out makes room for the next ones only when a consumer wants one
             with pytest.raises(StreamClosed):
                 next(stream)
 

@@ -22,7 +22,7 @@ class Unprintable(Exception):
 
 
 class Nameless(BaseException):
-    """No Exception, and nobody's."""
+    """No Exception, and not built in."""
 
 
 CAUSES = pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_light_actors_run_pulls_nothing_and_starts_nothing() -> None:
 
 
 class Asker(LightActor):
-    """A light actor that has its work done by one with a thread, and is told what came of it."""
+    """A light actor that has its work done by one with a thread, and receives what came of it."""
 
     def __init__(self, worker: Callable[[], Any], answered: Callable[[Any], object]) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ def test_an_actor_that_was_restarted_dispatches(eventually: Callable[..., None])
 
 
 def test_actors_restarted_with_the_spawner_dispatch() -> None:
-    """rest_for_one: pools and tree are started anew with it; runs wait for the new workers."""
+    """rest_for_one: pools and tree are restarted with it; runs wait for the new workers."""
     with one_worker(daemon("mine", "start")) as system:
         lifecycle = lifecycle_of(system._tree._spawner)
         assert lifecycle is not None

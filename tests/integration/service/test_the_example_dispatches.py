@@ -19,7 +19,7 @@ EXAMPLE = ROOT / "docs" / "examples" / "service"
 
 @pytest.fixture
 def archived(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
-    """The texts that the archive was told, in order; the feeds look into `tmp_path`."""
+    """The texts that the archive received, in order; the feeds look into `tmp_path`."""
     monkeypatch.syspath_prepend(str(EXAMPLE))
     monkeypatch.chdir(tmp_path)
     import service_actors

@@ -64,7 +64,7 @@ def test_two_runs_on_two_pools_killed_worker_and_crashed_child(system: System, e
     eventually(lambda: system.health().ready)
     again = system.dispatch.run(["great"], command="score", pool="scoring")
     assert again[0].payload == 2
-    # rest_for_one: what comes after the archive was started anew with it, what comes before was left alone.
+    # rest_for_one: what comes after the archive was restarted with it, what comes before was left alone.
     eventually(lambda: is_anew(system, archive, "intake", "archive"))
     eventually(lambda: is_anew(system, news, "intake", "feeds", "news"))
     after = system.tree()

@@ -28,7 +28,7 @@ def test_one_item_none_or_all_are_charged(count: int, index: int | None, each: b
     st.data(),
 )
 def test_deaths_are_bad_items_and_those_at_no_item(batch: tuple[int, set[int]], data: st.DataObject) -> None:
-    """The whole way of a batch under skip: it ends, and nobody is charged who was not at fault."""
+    """The whole way of a batch under skip: it ends, and no item is charged that was not at fault."""
     count, bad = batch
     work = [(list(range(count)), 0)]
     charged: list[int] = []

@@ -1,4 +1,4 @@
-"""A whole pool under any arrivals, replies, cancels, closes and deaths: nobody starves, and no worker idles in vain."""
+"""A whole pool under any arrivals, replies, cancels, closes and deaths: no run starves, no worker idles needlessly."""
 
 from __future__ import annotations
 

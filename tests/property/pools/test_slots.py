@@ -86,7 +86,7 @@ class Pools(RuleBasedStateMachine):
         if count > 1:
             assert run_queue.ahead
             assert len(self.pipes[slot]) + count <= pipe_depth(run_queue.average)
-            # Nobody gets a second one before each idle worker that the run may have has got one.
+            # No worker gets a second one before each idle worker that the run may have has got one.
             assert not (slot not in mine and others_idle and len(mine | {slot}) < run_queue.max_in_flight)
         self.slots.take(slot, run_queue, count)
         self.pipes[slot] += [job] * count

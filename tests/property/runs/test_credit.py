@@ -1,4 +1,4 @@
-"""Credit: the counters keep the window, whoever looks at them when."""
+"""Credit: the counters keep the window, whichever thread reads them, and whenever."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def exits_at_once(payloads):
 
 
 def hangs(payloads):
-    """Writes its pid to the file that the first payload names, then sleeps for ever."""
+    """Writes its pid to the file that the first payload names, then sleeps without end."""
     with open(payloads[0], "w") as file:
         file.write(f"{os.getpid()}\n")
     while True:

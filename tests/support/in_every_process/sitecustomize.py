@@ -37,7 +37,7 @@ def report_warnings(folder):
         raise message
 
     def unraisablehook(unraisable):
-        # A warning of a finalizer has been left already. Any other exception that nobody can catch is a mistake, too.
+        # A warning of a finalizer has been left already. Any other exception that no code can catch is a mistake, too.
         if not isinstance(unraisable.exc_value, Warning):
             where = f"Exception ignored in: {unraisable.object!r}\n"
             parts = (unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)

@@ -1,4 +1,4 @@
-"""The soak: a host with two pools, clients of every kind, and somebody who kills workers. Prints what came of it."""
+"""The soak: a host with two pools, clients of every kind, and threads that kill workers. Prints what came of it."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ class Client:
         self.books.closed([item.id for item in got], stream.statistics)
 
     def dropped(self) -> None:
-        """Nobody closes it: it is let go of."""
+        """It is not closed: its last reference is dropped."""
         payloads = payloads_of(self.rng)
         stream = self.system.dispatch.stream(self.source(payloads), **self.options(opaque=True), on_error="skip")
         try:

@@ -81,7 +81,7 @@ def test_a_reader_that_waits_ends_when_it_is_stopped(pipe: tuple[int, int]) -> N
     assert next(lines) == (1, b"1")
     timer = threading.Timer(0.02, source.stop)
     timer.start()
-    assert list(lines) == []  # and does not wait for ever
+    assert list(lines) == []  # and does not wait without end
     timer.join()
 
 

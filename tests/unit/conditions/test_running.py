@@ -40,7 +40,7 @@ def test_hogs_are_there_one_a_cpu_until_the_end() -> None:
 
 
 def test_a_hog_ends_when_its_runner_is_gone() -> None:
-    # Its parent is alive and another than the one it is told: it ends as it would when adopted.
+    # Its parent is alive and another than the one it is given: it ends as it would when adopted.
     subprocess.run([sys.executable, "-c", HOG, str(os.getppid())], timeout=60, check=True)
 
 
@@ -125,7 +125,7 @@ def test_where_no_folder_is_named_nothing_was_left(monkeypatch: pytest.MonkeyPat
 
 
 def conditions(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run the runner; under no other condition than those it is told, whichever this suite is run under."""
+    """Run the runner; under no other condition than those it is given, whichever this suite is run under."""
     others = (SWITCH_INTERVAL, WARNINGS, "PYTHONDEVMODE", "PYTHONWARNINGS")
     return subprocess.run(
         [sys.executable, "-m", "tests.conditions", *argv],

@@ -165,7 +165,7 @@ def test_without_a_worker_that_can_read_it_there_is_no_arena(monkeypatch: pytest
 
 
 def test_a_reply_that_cannot_be_mapped_is_a_protocol_error() -> None:
-    read, write = os.pipe()  # which nobody can map
+    read, write = os.pipe()  # which cannot be mapped
     try:
         frames = [reply(0, 1)]
         error = ReplyArena(read).resolve(frames)

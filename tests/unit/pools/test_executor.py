@@ -413,7 +413,7 @@ def test_what_was_sent_before_death_was_heard_is_redelivered(bench: Make) -> Non
     it = bench(max_restarts=None)
     it.start()
     run_queue = it.run_queue()
-    it.hosts[0].die(signal=9)  # nobody has read that message yet
+    it.hosts[0].die(signal=9)  # that message is not read yet
     it.submit(run_queue, 1)
     assert run_queue.collector.ended == []
     assert [call.body for call in it.host.calls()] == [b"body 1"]
@@ -499,7 +499,7 @@ def test_each_attempt_has_a_beginning_of_its_own(bench: Make) -> None:
     it.greets = False
     it.do(it.host.die, 0)
     job.attempt += 1
-    it.resubmit(job)  # nobody has it now
+    it.resubmit(job)  # no worker has it now
     assert job.began == 0.0
     it.scheduler.advance(3.0)
     it.do(it.host.ready)
@@ -524,7 +524,7 @@ def test_what_waits_in_the_pipe_is_cancelled_by_acknowledgement(bench: Make) -> 
     assert it.pool.in_pipes == 2
     it.do(it.host.say, reply_to(calls[0]), reply_to(calls[1]))  # one was begun before the cancel came
     assert it.pool.in_pipes == 0
-    assert run_queue.collector.ended == []  # nobody wants to know
+    assert run_queue.collector.ended == []  # no run is notified
     assert len(it.hosts) == 1
 
 

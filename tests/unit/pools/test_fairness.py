@@ -140,7 +140,7 @@ def test_a_one_item_run_waits_for_pipes_and_one_batch_a_run(bench: Make, size: i
 
 @AVERAGES
 def test_a_stream_of_one_item_runs_and_long_one_get_their_turns(bench: Make, average: float | None) -> None:
-    """Neither starves: of the long run at least one batch a round, and no more while somebody waits."""
+    """Neither starves: of the long run at least one batch a round, and no more while another run waits."""
     it = bench()
     it.start()
     (long,) = lanes_of(it, 1, average)
@@ -283,7 +283,7 @@ def test_a_dead_workers_unbegun_batch_does_not_lose_its_turn(bench: Make) -> Non
     it = bench(max_restarts=None)
     it.start()
     run_queues = lanes_of(it, 30)
-    it.hosts[0].die(signal=9)  # nobody has heard of it yet
+    it.hosts[0].die(signal=9)  # not noticed yet
     for ref, run_queue in enumerate(run_queues):
         it.submit(run_queue, ref)
     served: list[bytes] = []

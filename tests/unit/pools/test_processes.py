@@ -63,7 +63,7 @@ def test_a_closed_pipe_counts_once_the_worker_is_known_to_live() -> None:
 
 
 def test_one_that_comes_while_all_are_ended_is_killed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is added after all that there were have been killed, and taken by whoever reaps those."""
+    """It is added after all that there were have been killed, and taken by the thread that reaps those."""
     everything = Processes()
     late = made(everything)
     codes: list[int] = []

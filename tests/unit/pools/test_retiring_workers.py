@@ -64,7 +64,7 @@ def test_what_waits_in_the_pipe_goes_on_as_the_same_attempt(bench: Make, apart: 
     counts = it.counts
     assert counts.recycled == {"max_batches": 1}
     assert counts.redelivered == 2
-    # It was planned: nobody's fault, no budget, no new Executor.
+    # It was planned: no fault, no budget, no new Executor.
     assert (counts.deaths, counts.kills, counts.restarts) == (0, {}, {})
     assert (counts.started, len(it.hosts)) == (2, 2)
 
@@ -309,7 +309,7 @@ def test_nothing_may_follow_a_retirement_in_the_same_breath(bench: Make) -> None
 
 
 def test_one_that_retires_without_work_breaks_the_protocol(bench: Make) -> None:
-    """Or a pool could go on for ever with workers that do nothing."""
+    """Or a pool could go on without end with workers that do nothing."""
     it = bench(max_restarts=2, max_seconds=600.0)
     it.start()
     ref = it.link.ref
@@ -350,7 +350,7 @@ def test_a_strict_session_waiting_in_pipe_hears_of_recycling(bench: Make) -> Non
     assert isinstance(error.__cause__, WorkerRecycled)
     assert error.__cause__.reason == "max_rss"
     it.do(it.hosts[0].die, 0)
-    it.submit(run_queue, 3)  # it begins anew
+    it.submit(run_queue, 3)  # it begins again
     it.do(it.host.say, reply_to(it.host.calls()[0]))
     assert run_queue.collector.of(3).kind == wire.REPLY
     assert it.counts.redelivered == 0

@@ -1,4 +1,4 @@
-"""What is told of the stacks that a worker wrote down, and how an Executor waits for them."""
+"""What is reported of the stacks that a worker wrote down, and how an Executor waits for them."""
 
 from __future__ import annotations
 

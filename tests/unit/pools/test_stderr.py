@@ -82,7 +82,7 @@ class Side:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[StderrLog]:
-    """One that somebody reads."""
+    """One whose level is enabled."""
     with caplog.at_level(logging.INFO, "slither_actors.worker"):
         yield StderrLog("pool[3]")
 

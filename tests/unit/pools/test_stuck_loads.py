@@ -59,7 +59,7 @@ def test_with_a_worker_that_has_it_a_function_is_not_at_fault(bench: Make) -> No
     it.submit(run_queue, 1, 2, target=target)
     well = it.hosts[0]
     loaded(it, well)
-    for _ in range(5):  # whoever takes the other place is stuck
+    for _ in range(5):  # each worker in the other place is stuck
         it.scheduler.advance(10.1)
     assert run_queue.collector.ended == []
     assert it.counts.kills == {"load_timeout": 5}

@@ -1,4 +1,4 @@
-"""What a worker says though nobody asked: none of it is taken, as each would leave a batch without an outcome."""
+"""What a worker says without a request: none of it is taken, as each would leave a batch without an outcome."""
 
 from __future__ import annotations
 

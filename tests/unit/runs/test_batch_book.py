@@ -19,7 +19,7 @@ from slither_actors.runs.messages import AskRoute, ReadyItems, RebuildBatch, Res
 
 
 class Watcher(Observer):
-    """Keeps what it is told."""
+    """Keeps what it receives."""
 
     observes_stops = True
 

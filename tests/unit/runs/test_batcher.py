@@ -1,4 +1,4 @@
-"""The Batcher as a role, without threads: a collector that writes down what it is told, and a clock moved by hand."""
+"""The Batcher as a role, without threads: a collector that writes down what it receives, and a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -360,7 +360,7 @@ def test_the_batch_that_all_wait_for_is_admitted_however_full() -> None:
     assert bench.shape() == [[1, 3], [0, 2]]
 
 
-# --- made anew
+# --- rebuilt
 
 
 def made_anew(bench: Bench) -> list[Batch]:

@@ -1,4 +1,4 @@
-"""The inbox of a consumer in an event loop: nothing is lost, and nobody is woken twice."""
+"""The inbox of a consumer in an event loop: nothing is lost, and no consumer is woken twice."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_the_question_at_hand_is_answered_by_the_kill(cls: Any, gate: Gate) -> N
     assert dead(ref.ask(lambda: "late", block=False))
     gate.opened.set()
     gone(ref)
-    assert dead(asked)  # the answer that came after all is nobody's
+    assert dead(asked)  # the answer that came after all is dropped
 
 
 @KINDS

@@ -16,7 +16,7 @@ class Kid(LightActor):
 
 
 class Policy:
-    """Gives the pauses that it was told, then None."""
+    """Gives the pauses that it was made with, then None."""
 
     def __init__(self, *pauses: float) -> None:
         self.intensity = RestartIntensity(7)

@@ -1,4 +1,4 @@
-"""What a probe is told of a System, by its state and its pools."""
+"""What a probe learns of a System, by its state and its pools."""
 
 from __future__ import annotations
 
