@@ -106,6 +106,7 @@ class LocalHost:
         self._buffer_end = gil_io.address_of(parser.shared_buffer) + len(parser.shared_buffer)
         self._stderr = StderrTail()
         self._abandoned = False
+        self._spawning = False  # the Spawner was asked, and has not answered
         self._killing = False  # since the worker was first killed
         self._given_up = False
         self._dump = b""  # the stacks of its threads
@@ -120,6 +121,7 @@ class LocalHost:
         """Have the Spawner make the process."""
         python = str(self._spec.python or sys.executable)
         flags = interpreter.flags(python)
+        self._spawning = True
         self._spawner.tell(
             Spawn(
                 lambda *fds: boot.command(python, *fds, flags=flags),
@@ -132,6 +134,7 @@ class LocalHost:
         )
 
     def _spawned(self, worker: WorkerProcess | Exception) -> None:
+        self._spawning = False
         if isinstance(worker, Exception):
             if not self._abandoned:
                 self._executor.actor_ref.tell(SpawnFailed(self, worker))
@@ -370,6 +373,7 @@ class LocalHost:
         """Send SIGKILL to the group; `Death` follows once the process is reaped."""
         worker = self._worker
         if worker is None:
+            self._give_up_start()
             return
         if not worker.kill_group() and not self._killing:
             self._scheduler.background.submit(logger.warning, _NOT_PERMITTED, worker.pid, os.geteuid())
@@ -383,6 +387,12 @@ class LocalHost:
         if not self._killing:
             self._killing = True
             self._scheduler.call_later(KILL_PATIENCE, self._outlived)
+
+    def _give_up_start(self) -> None:
+        """Report a start that a dead Spawner does not answer. Should its process come after all, it is killed."""
+        if self._spawning and not self._abandoned and not self._spawner.is_alive():
+            self._abandoned = True
+            self._executor.actor_ref.tell(SpawnFailed(self, RuntimeError("the Spawner has ended")))
 
     def _outlived(self) -> None:
         """Give up a worker that was killed and is not dead: it hangs in the kernel, or nothing may kill it."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from slither_actors import PoolSpec
+from slither_actors.pools.hosts.base import SpawnFailed
 from slither_actors.pools.hosts.local import LocalHost
 from slither_actors.pools.processes.spawner import GuardianLink
 from slither_actors.wire.ends import is_end
@@ -113,3 +114,16 @@ def test_guardian_that_has_ended_is_told_of_when_it_is_replaced() -> None:
         assert ("has ended with code" in text, pid, code) == (True, popen.pid, -9)
     finally:
         link.close()
+
+
+@pytest.mark.parametrize(("alive", "reports"), [(True, 0), (False, 1)], ids=["alive", "dead"])
+def test_a_start_that_a_dead_spawner_owes_ends_when_killed(alive: bool, reports: int) -> None:
+    told: list[object] = []
+    executor = types.SimpleNamespace(scheduler=None, actor_ref=types.SimpleNamespace(tell=told.append))
+    spawner = types.SimpleNamespace(tell=lambda message: None, is_alive=lambda: alive)
+    host = LocalHost(executor, None, spawner, PoolSpec(), None, None, None)  # type: ignore[arg-type]
+    host.kill()  # nothing was asked of it yet
+    host.start()
+    host.kill()
+    host.kill()
+    assert [type(message) for message in told] == [SpawnFailed] * reports
