@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from architecture import circles, private_names, sizes, tested_modules
+from architecture.__main__ import main
 from architecture.any_share import MOST, percent
 from architecture.imports import ROOT
 
@@ -44,9 +42,8 @@ def test_few_parameters_are_any(package: str) -> None:
     assert MOST[package] - 1 < percent(package) <= MOST[package]
 
 
-def test_the_figures_are_printed() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.architecture"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-    )
+def test_the_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    printed = capsys.readouterr().out
     for title in ("Circles", "Private names", "Files over 300 lines", "Modules that no test imports", "Any"):
-        assert title in done.stdout
+        assert title in printed

@@ -84,16 +84,19 @@ def _processes() -> dict[tuple[int, str], str]:
             continue
         with contextlib.suppress(OSError):
             # "pid (name) state ppid ... starttime": the name may hold blanks and brackets, so cut behind the last.
-            name, _, rest = (PROC / entry / "stat").read_text(errors="replace").rpartition(")")
+            name, _, rest = _read(f"/proc/{entry}/stat").decode(errors="replace").rpartition(")")
             fields = rest.split()
             pid = int(entry)
             parents[pid], started[pid] = int(fields[1]), fields[19]
             names[pid] = f"{name})  state {fields[0]}"
+    _FOREIGN.intersection_update(started.items())
     own = os.getpid()
     found = {}
     for pid in parents:
-        if pid != own and (_descends(pid, own, parents) or _is_marked(pid)):
-            # A pid may be given again, but not with the same start.
+        if pid == own:
+            continue
+        # A pid may be given again, but not with the same start.
+        if _descends(pid, own, parents) or ((pid, started[pid]) not in _FOREIGN and _is_marked(pid)):
             found[pid, started[pid]] = f"{names[pid]}  {_command_line(pid)}"
     return found
 
@@ -108,9 +111,21 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
 
 def _is_marked(pid: int) -> bool:
     try:
-        return MARK.encode() in (PROC / str(pid) / "environ").read_bytes()
+        return MARK.encode() in _read(f"/proc/{pid}/environ")
     except OSError:  # gone, or not ours
         return False
+
+
+def _read(path: str) -> bytes:
+    """Return what a file of /proc says, four times as fast as `Path.read_bytes`: this is done for each test."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        content = b""
+        while piece := os.read(fd, 1 << 16):
+            content += piece
+        return content
+    finally:
+        os.close(fd)
 
 
 def _command_line(pid: int) -> str:
@@ -118,3 +133,18 @@ def _command_line(pid: int) -> str:
         return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200]
     except OSError:
         return ""
+
+
+# Processes that ran before the tests, with their starts: none of them can become one of ours.
+_FOREIGN: set[tuple[int, str]] = set()
+
+
+def _note_foreign() -> None:
+    own = os.getpid()
+    for entry in os.listdir(PROC) if PROC.joinpath("self", "stat").exists() else []:
+        if entry.isdigit() and int(entry) != own:
+            with contextlib.suppress(OSError):
+                _FOREIGN.add((int(entry), _read(f"/proc/{entry}/stat").rpartition(b")")[2].split()[19].decode()))
+
+
+_note_foreign()
