@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ids import stable
 
 from slither_actors.cli.records import NotJson, json_line
 
@@ -43,7 +44,7 @@ MOMENT = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
         ({MOMENT.date(): 1, uuid.UUID(int=1): 2}, {"2024-01-02": 1, "00000000-0000-0000-0000-000000000001": 2}),
         (["cut \ud83d", {"\ud83d": np.int64(1)}], ["cut \ud83d", {"\ud83d": 1}]),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_it_is_written_as_json(value: Any, written: Any) -> None:
     line = json_line(value)
@@ -70,7 +71,7 @@ def test_it_is_written_as_json(value: Any, written: Any) -> None:
         ({b"k": 3}, "return text"),
         (object(), "return plain data"),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_what_json_cannot_say_is_refused_with_a_remedy(value: Any, remedy: str) -> None:
     with pytest.raises(NotJson, match="the result is not JSON: ") as caught:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.ids import stable
 
 from slither_actors import Context, OptionError, OptionTypeError, PoolSpec, Retry, UnknownCommand, UnknownPool
 from slither_actors.executors import SnakeBridge, Snakepit
@@ -47,7 +48,7 @@ KINDS: list[tuple[Kind, list[object], list[object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "taken", "refused"), KINDS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("kind", "taken", "refused"), KINDS, ids=stable)
 def test_a_kind_and_its_schema_agree(kind: Kind, taken: list[object], refused: list[object]) -> None:
     # As the reader of files does it, true is no number.
     base = jsonschema.Draft202012Validator
@@ -171,7 +172,7 @@ def test_the_help_of_a_record_lists_its_options() -> None:
         ({"executor": 3}, "executor", ()),
         ({"executor": Odd()}, "executor", ()),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_an_error_names_its_option(options: dict[str, Any], option: str, others: tuple[str, ...]) -> None:
     with pytest.raises(OptionError) as caught:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from support.ids import stable
 
 from slither_actors import OptionError, Retry, System, UnknownOption, UnknownPool
 from slither_actors.dispatch import Dispatcher
@@ -51,7 +52,7 @@ class Anything:
         ({"strategy": WeightedBatch, "max_weight": -1}, OptionError, "max_weight must be above 0, not -1"),
         ({"max_weight": -1}, OptionError, "max_weight must be above 0, not -1"),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_a_mistake_shows_when_the_system_is_made(defaults: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=re.escape(said)) as caught:
@@ -83,7 +84,7 @@ def test_defaults_that_are_no_mapping_are_refused() -> None:
         {"executor": Anything, "batchsize": 3},
         {"speed": 3},
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_a_run_may_still_complete_is_taken(defaults: Any) -> None:
     assert check_defaults(defaults, ["gpu"]) == (defaults or {})
@@ -111,7 +112,7 @@ def test_a_run_that_fails_for_a_default_says_so(defaults: Any, options: dict[str
         Dispatcher(Engine(), defaults).stream([1], module="m", function="f", **options)
 
 
-@pytest.mark.parametrize("options", [{"speed": 3}, {"timeout": -1}, {"tiemout": 1}], ids=str)
+@pytest.mark.parametrize("options", [{"speed": 3}, {"timeout": -1}, {"tiemout": 1}], ids=stable)
 def test_a_mistake_of_the_call_does_not_name_the_defaults(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError) as caught:
         Dispatcher(Engine(), {"timeout": 3, "pool": "p"}).stream([1], module="m", function="f", **options)

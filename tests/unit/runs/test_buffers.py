@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ids import stable
 
 from slither_actors import Item
 from slither_actors.runs.input.buffers import LOOKS, BufferGuard
@@ -43,7 +44,7 @@ LEFT_ALONE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("buffer", WRITABLE, ids=repr)
+@pytest.mark.parametrize("buffer", WRITABLE, ids=stable)
 def test_a_writable_buffer_is_copied_with_its_type(buffer: Any) -> None:
     own = owned(buffer)
     assert type(own) is type(buffer)
@@ -54,7 +55,7 @@ def test_a_writable_buffer_is_copied_with_its_type(buffer: Any) -> None:
     assert not np.shares_memory(held, source)
 
 
-@pytest.mark.parametrize("buffer", WRITABLE, ids=repr)
+@pytest.mark.parametrize("buffer", WRITABLE, ids=stable)
 def test_an_item_with_one_keeps_its_id_and_meta(buffer: Any) -> None:
     item = Item.wrap(buffer, id="a").put_meta(of="mine")
     own = owned(item)
@@ -62,7 +63,7 @@ def test_an_item_with_one_keeps_its_id_and_meta(buffer: Any) -> None:
     assert not np.shares_memory(np.asarray(own.payload), np.asarray(buffer))
 
 
-@pytest.mark.parametrize("payload", LEFT_ALONE, ids=repr)
+@pytest.mark.parametrize("payload", LEFT_ALONE, ids=stable)
 def test_what_cannot_be_written_to_is_left_alone(payload: Any) -> None:
     assert owned(payload) is payload
     item = Item.wrap(payload, id=1)

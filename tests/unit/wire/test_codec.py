@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 import pytest
+from support.ids import stable
 
 from slither_actors.wire.codec import DecodeError, EncodeError, Encoder, decode, encode
 from slither_actors.wire.extension_codes import MAX_NESTING
@@ -83,7 +84,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("value", VALUES, ids=stable)
 def test_a_value_comes_out_equal_and_of_the_same_type(value: object) -> None:
     for packed in (value, [value], {"k": (value,)}):
         back = decode(encode(packed))

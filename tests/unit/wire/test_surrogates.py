@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from support.ids import stable
 
 from slither_actors.wire import extensions
 from slither_actors.wire.codec import EncodeError, Encoder, decode, encode
@@ -31,7 +32,7 @@ CUT = "cut \ud83d"
         [dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1), CUT))],
         {f"{CUT}{number}": number for number in range(1000)},
     ],
-    ids=lambda value: repr(value)[:30],
+    ids=stable,
 )
 def test_it_comes_out_equal_and_of_the_same_type(value: Any) -> None:
     for packed in (value, [value], {"k": (value,)}):
