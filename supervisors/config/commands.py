@@ -119,4 +119,6 @@ def _write(text: str, stream: TextIO) -> None:
         stream.flush()
     except BrokenPipeError:
         # Python would try to flush the rest at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -50,7 +50,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.worker.log_records": "tests/integration/dispatch/test_what_workers_say.py",
     "slither_actors.worker.loop": "tests/unit/worker/test_process.py",
     "slither_actors.worker.stacks": "tests/faults/test_where_it_hung.py",
-    "supervisors.config.commands": "tests/integration/config/test_commands.py",
     "supervisors.formats": "tests/unit/config/test_documented_paths.py",
     "supervisors.kinds": "tests/unit/config/test_documented_paths.py",
 }
