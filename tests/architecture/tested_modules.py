@@ -19,12 +19,8 @@ PROGRAMS = {
 # Modules that tests reach through another one: a program, a facade, or the class that they are a part of. Each with the
 # file that holds what it does. A test fails if one is listed that a test imports.
 REACHED_THROUGH: dict[str, str] = {
-    "slither_actors.cli.config_command": "tests/integration/config/test_commands.py",
     "slither_actors.cli.demo_command": "tests/integration/test_demo.py",
-    "slither_actors.cli.formats": "tests/unit/cli/test_formats.py",
     "slither_actors.cli.map_command": "tests/integration/cli/test_map.py",
-    "slither_actors.cli.order": "tests/unit/cli/test_any_order.py",
-    "slither_actors.cli.signals": "tests/faults/test_signals.py",
     "slither_actors.demos.killer": "tests/integration/test_demo.py",
     "slither_actors.demos.survey": "tests/integration/test_demo.py",
     "slither_actors.pools.events": "tests/integration/dispatch/test_telemetry_and_statistics.py",
@@ -50,8 +46,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.worker.log_records": "tests/integration/dispatch/test_what_workers_say.py",
     "slither_actors.worker.loop": "tests/unit/worker/test_process.py",
     "slither_actors.worker.stacks": "tests/faults/test_where_it_hung.py",
-    "supervisors.formats": "tests/unit/config/test_documented_paths.py",
-    "supervisors.kinds": "tests/unit/config/test_documented_paths.py",
 }
 
 

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+from slither_actors.cli.formats import recognized
 from slither_actors.cli.lines import MalformedLine, parse_line
 
 TEXT = '{"a": 1}\n{"a": 2}\n'
@@ -64,3 +65,80 @@ def test_what_is_not_recognized_is_told_as_before(line: bytes) -> None:
 
 def test_good_lines_are_never_looked_at_twice() -> None:
     assert parse_line(1, b"\xef\xbb\xbf[1]") == [1]
+
+
+PIPED = "{} | slither-actors map MODULE:FUNCTION -"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "what", "remedy"),
+    [
+        (b"\x1f\x8b\x08", "compressed by gzip", PIPED.format("zcat FILE")),
+        (b"\x1f\x9d\x90", "compressed by compress", PIPED.format("zcat FILE")),
+        (b"\x04\x22\x4d\x18", "compressed by lz4", PIPED.format("lz4cat FILE")),
+        (b"\xff\xfe\x00\x00{\x00", "UTF-32 text", PIPED.format("iconv -f UTF-32 -t UTF-8 FILE")),
+        (b"\x00\x00\xfe\xff\x00", "UTF-32 text", PIPED.format("iconv -f UTF-32 -t UTF-8 FILE")),
+        (b"\xff\xfe{\x00", "UTF-16 text", PIPED.format("iconv -f UTF-16 -t UTF-8 FILE")),
+        (b"\xfe\xff\x00{", "UTF-16 text", PIPED.format("iconv -f UTF-16 -t UTF-8 FILE")),
+        (b"ARROW1\x00\x00", "an Arrow file", "write its rows as JSON Lines first"),
+        (b"Obj\x01\x04", "an Avro file", "write its rows as JSON Lines first"),
+        (b"SQLite format 3\x00", "an SQLite database", "write its rows as JSON Lines first"),
+        (b"\x93NUMPY\x01", "a NumPy array", "write its rows as JSON Lines first"),
+        (b"%PDF-1.7", "a PDF document", "what is read is JSON Lines"),
+        (b"\x7fELF\x02", "a program", "what is read is JSON Lines"),
+    ],
+)
+def test_the_first_bytes_say_what_it_is(beginning: bytes, what: str, remedy: str) -> None:
+    assert recognized(beginning) == f"the input is {what}, not JSON Lines: {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "encoding"),
+    [
+        ("12".encode("utf-16-le"), "UTF-16LE"),
+        ("12".encode("utf-16-be"), "UTF-16BE"),
+        # A line feed ends between its two bytes, so that a line of the second form has a zero more.
+        ('{"a": 1}\n'.encode("utf-16-be").split(b"\n")[0], "UTF-16BE"),
+        # Only the beginning is looked at.
+        (("1" * 32 + "\u20ac\u0100").encode("utf-16-le"), "UTF-16LE"),
+        (("1" * 32 + "\u20ac\u0100").encode("utf-16-be"), "UTF-16BE"),
+    ],
+)
+def test_utf_16_without_a_mark_is_recognized(beginning: bytes, encoding: str) -> None:
+    found = recognized(beginning)
+    assert found is not None
+    assert found.startswith("the input is UTF-16 text")
+    assert found.endswith(PIPED.format(f"iconv -f {encoding} -t UTF-8 FILE"))
+
+
+@pytest.mark.parametrize(
+    ("beginning", "command"),
+    [(b"[", "jq -c '.[]' FILE"), (b"  [ \r", "jq -c '.[]' FILE"), (b"{", "jq -c . FILE"), (b"\t{", "jq -c . FILE")],
+)
+def test_one_value_over_many_lines_is_recognized(beginning: bytes, command: str) -> None:
+    found = recognized(beginning)
+    assert found is not None
+    assert "one JSON value over many lines" in found
+    assert found.endswith(PIPED.format(command))
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"1",
+        b"\x00",
+        b"1\x00",
+        b"1\x002",
+        b"\x00" * 8,
+        b"1\x00\x002",
+        b"1234",
+        b"[]",
+        b"{}",
+        b"BZ",
+        b" PAR1",
+        b"%PDF",
+    ],
+)
+def test_of_other_bytes_nothing_is_said(beginning: bytes) -> None:
+    assert recognized(beginning) is None
