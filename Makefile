@@ -1,5 +1,6 @@
 # Needs CPython 3.11 or later, make and a package index; everything else goes into .venv.
-#   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it)
+#   make demo     what this is, in a quarter of a minute        make test     the suite (ARGS="-k window" for some of it;
+#                                                                             JOBS=0: in one process, for -s and --pdb)
 #   make lint     ruff, format, docstrings and words            make types    mypy --strict
 #   make coverage     tests under coverage, workers included    make architecture  circles, long files, share of Any
 #   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
@@ -13,6 +14,8 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3
 VENV := .venv
 IN_VENV := $(CURDIR)/$(VENV)/bin/
 ARGS ?=
+# Processes that run tests: two keep two cores busy, as most tests wait for a worker, a deadline or a death.
+JOBS ?= 2
 
 .DELETE_ON_ERROR:
 .PHONY: demo test coverage conditions lint types architecture fuzz bench clean
@@ -21,7 +24,7 @@ demo: $(VENV)/.installed
 	"$(IN_VENV)slither-actors" demo $(ARGS)
 
 test: $(VENV)/.installed-test
-	"$(IN_VENV)python" -m pytest $(ARGS)
+	"$(IN_VENV)python" -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 coverage: $(VENV)/.installed-test
 	"$(IN_VENV)python" -m tests.covered $(ARGS)
