@@ -37,15 +37,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.system.signals": "tests/faults/test_signals.py",
     "slither_actors.system.statistics": "tests/integration/dispatch/test_telemetry_and_statistics.py",
     "slither_actors.system.supervision": "tests/integration/service/test_actors_that_dispatch.py",
-    "slither_actors.wire.c_stack": "tests/unit/wire/test_large.py",
-    "slither_actors.wire.decoders": "tests/unit/wire/test_codec.py",
-    "slither_actors.wire.encode_errors": "tests/unit/wire/test_codec.py",
-    "slither_actors.wire.msgpack_settings": "tests/unit/wire/test_codec.py",
-    "slither_actors.wire.refusals": "tests/unit/wire/test_codec.py",
-    "slither_actors.worker.execution": "tests/unit/worker/test_requests.py",
-    "slither_actors.worker.log_records": "tests/integration/dispatch/test_what_workers_say.py",
-    "slither_actors.worker.loop": "tests/unit/worker/test_process.py",
-    "slither_actors.worker.stacks": "tests/faults/test_where_it_hung.py",
 }
 
 
