@@ -195,11 +195,13 @@ class Run:
         self.reading = iter(())
 
     def room(self) -> int:
-        """Return how many items a Producer may pull now; it does not stop by itself.
+        """Return how many items a Producer may pull now; it does not stop by itself. None once the run halts.
 
         Where bytes are counted, the size of what was pulled and not fed to the strategy yet is unknown: little of it
         may be pulled.
         """
+        if self.source_done:
+            return 0
         credit, budget = self.credit, self.budget
         room = credit.room()
         if budget is None or room <= 0 or credit.unbounded:

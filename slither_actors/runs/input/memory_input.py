@@ -76,7 +76,7 @@ class MemoryInput:
         run, batcher = self._run, self._batcher
         credit, source = run.credit, self._source
         room = credit.room()
-        if source is None or room <= 0:
+        if source is None or run.source_done or room <= 0:
             batcher.look()
             return False
         want = min(room, self._at_a_time)

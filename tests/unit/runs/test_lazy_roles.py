@@ -163,6 +163,19 @@ def test_a_closed_run_is_pulled_no_further(
     assert SourceEnded(None) not in bench.to_batcher.take()
 
 
+def test_a_run_that_halts_is_pulled_no_further(make: Callable[..., Bench]) -> None:
+    bench = make(iter(range(10)), batch_size=1, max_in_flight=2, prefetch=0)
+    bench.producer.on_receive(Wake())
+    bench.run.source_done = True  # by the Collector, which finishes what comes before the failure
+    bench.run.credit.returned += 2
+    bench.to_batcher.take()
+    bench.producer.wake()
+    bench.producer.on_receive(Wake())
+    assert (list(bench.buffer), bench.producer.waiting) == ([0, 1], True)
+    assert bench.to_batcher.take() == []
+    assert bench.run.room() == 0
+
+
 def test_at_its_end_the_producer_closes_the_iterator_it_made(make: Callable[..., Bench]) -> None:
     closed = []
 
