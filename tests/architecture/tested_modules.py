@@ -23,8 +23,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.cli.map_command": "tests/integration/cli/test_map.py",
     "slither_actors.demos.killer": "tests/integration/test_demo.py",
     "slither_actors.demos.survey": "tests/integration/test_demo.py",
-    "slither_actors.runs.input.batch_sender": "tests/unit/runs/test_batcher.py",
-    "slither_actors.runs.input.memory_input": "tests/unit/runs/test_consumer.py",
     "slither_actors.runs.input.run_thread_actor": "tests/unit/runs/test_lazy_roles.py",
     "slither_actors.runs.input.threaded_input": "tests/unit/runs/test_lazy_roles.py",
     "slither_actors.runs.output.async_stream": "tests/integration/asyncio/test_closing.py",
