@@ -37,7 +37,9 @@ def run(arguments: DemoArguments) -> int:
         return 1
     except BrokenPipeError:
         # What reads the table has gone. Python would try to flush the rest at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
         return 0
 
 
