@@ -19,9 +19,6 @@ PROGRAMS = {
 # Modules that tests reach through another one: a program, a facade, or the class that they are a part of. Each with the
 # file that holds what it does. A test fails if one is listed that a test imports.
 REACHED_THROUGH: dict[str, str] = {
-    "slither_actors.cli.map_command": "tests/integration/cli/test_map.py",
-    "slither_actors.demos.killer": "tests/integration/test_demo.py",
-    "slither_actors.demos.survey": "tests/integration/test_demo.py",
     "slither_actors.runs.input.run_thread_actor": "tests/unit/runs/test_lazy_roles.py",
     "slither_actors.runs.input.threaded_input": "tests/unit/runs/test_lazy_roles.py",
     "slither_actors.runs.output.async_stream": "tests/integration/asyncio/test_closing.py",
