@@ -11,10 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 
 from slither_actors.wire import decoders
-from slither_actors.wire.codec import encode
+from slither_actors.wire.codec import Encoder, decode, encode
 from slither_actors.wire.decoders import MOST_KEYS, BesideBody, Hook
 from slither_actors.wire.extension_codes import (
     BIG_INT,
@@ -36,6 +37,7 @@ from slither_actors.wire.extension_codes import (
     ZONE,
     DecodeError,
 )
+from slither_actors.wire.msgpack_settings import unpack_on_heap
 
 UTC = msgpack.packb(msgpack.ExtType(TIMEZONE, msgpack.packb([msgpack.ExtType(TIMEDELTA, bytes(12))])))
 CLOCK = b"\x01\x02\x03\x01\x04\x00\x00\x00"  # 1:02:03.000004, fold 1
@@ -86,6 +88,18 @@ def test_an_extension_is_a_value_of_its_type(code: int, data: bytes, expected: A
     assert repr(made) == repr(expected)
     assert made == expected
     assert type(made) is type(expected)
+
+
+def test_arrays_are_values_too() -> None:
+    array = np.arange(6, dtype=np.int16).reshape(2, 3)
+    body, buffers = Encoder(out_of_band=1).encode([array])
+    assert len(buffers) == 1
+    (beside,) = decode(body, b"".join(buffers))
+    (inside, scalar) = decode(encode([array, np.float32(1.5)]))
+    for back in (beside, inside):
+        assert back.dtype == array.dtype
+        assert back.tolist() == array.tolist()
+    assert (scalar, type(scalar)) == (1.5, np.float32)
 
 
 def test_a_zone_is_read_from_its_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +153,24 @@ def test_only_the_upper_levels_are_decoded_on_the_stack(monkeypatch: pytest.Monk
     assert not hook().on_stack
 
 
+def test_each_level_is_decoded_where_its_hook_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "room", a_room())
+    depths: dict[str, list[int]] = {"unpackb": [], "unpack_on_heap": []}
+
+    def on_stack(data: bytes, *, ext_hook: Hook, **bounds: Any) -> Any:
+        depths["unpackb"].append(ext_hook.depth)
+        return msgpack.unpackb(data, ext_hook=ext_hook, **bounds)
+
+    def on_heap(data: bytes, inner: Hook, *bounds: int) -> Any:
+        depths["unpack_on_heap"].append(inner.depth)
+        return unpack_on_heap(data, inner, *bounds)
+
+    monkeypatch.setattr(decoders, "unpackb", on_stack)
+    monkeypatch.setattr(decoders, "unpack_on_heap", on_heap)
+    hook()(TUPLE, tuples(6))
+    assert depths == {"unpackb": [1, 2, 3, 4], "unpack_on_heap": [5, 6]}
+
+
 @pytest.mark.parametrize("large", [True, False])
 def test_a_list_inside_an_extension_is_bounded(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "room", a_room(large=large))
@@ -163,7 +195,7 @@ def test_a_list_two_extensions_deep_is_bounded_tighter(large: bool, monkeypatch:
 @pytest.mark.parametrize("large", [True, False])
 def test_a_map_inside_an_extension_is_bounded(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "room", a_room(large=large))
-    most = {key: key for key in range(MOST_KEYS)}
+    most = {key: key for key in range(256)}
     assert hook()(TUPLE, msgpack.packb([most])) == (most,)
     with pytest.raises(ValueError, match="257"):
         hook()(TUPLE, msgpack.packb([{**most, -1: -1}]))

@@ -44,6 +44,7 @@ def deep(levels: int, inside: Any) -> Any:
         ({BAD: 1}, f" key {BAD!r}", ()),
         ([{BAD}], "[0]{...}", (0,)),
         (frozenset({BAD}), "{...}", ()),
+        ({"x" * 58: BAD}, f"['{'x' * 58}']", ("x" * 58,)),
         ({"x" * 80: BAD}, f"['{'x' * 59}...]", ("x" * 80,)),
         ([[1], {"k": [2]}, BAD], "[2]", (2,)),
         ([BAD, [BAD]], "[0]", (0,)),
@@ -80,6 +81,13 @@ def test_a_value_that_contains_itself_is_named(wrap: Callable[[Any], Any], last:
     error = explained([cycle])
     assert error.reason == "it contains itself"
     assert error.path == f"[0][1]{last}"
+
+
+def test_the_whole_value_may_be_what_it_contains() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    error = explained(cycle)
+    assert (error.path, error.reason) == ("[0]", "it contains itself")
 
 
 def test_a_value_that_stands_twice_does_not_contain_itself() -> None:
@@ -125,6 +133,10 @@ def test_text_with_surrogates_is_not_what_failed() -> None:
 
     assert explained(["\udcff", BAD], leaf).path == "[1]"
     assert explained("\udcff", leaf).reason == "ValueError: as a whole"
+
+
+def test_text_may_fail_for_another_reason() -> None:
+    assert explained(["a"], raises(OverflowError("too long"))).path == "[0]"
 
 
 def test_a_key_whose_repr_raises_is_named_by_type() -> None:

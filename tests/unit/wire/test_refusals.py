@@ -116,6 +116,16 @@ class File:
     def __next__(self) -> None: ...
 
 
+class Socket:
+    def fileno(self) -> int:
+        return 0
+
+
+class Reader:
+    def read(self) -> str:
+        return ""
+
+
 class Awaited:
     def __await__(self) -> Iterator[None]:
         return iter(())
@@ -168,6 +178,9 @@ def name_of(cls: type) -> str:
         (collections.deque(), "collections.deque cannot be sent; send list() of it"),
         (Table(), f"objects of type {HERE}.Table cannot be sent; send plain data (numbers, text, bytes, lists, "),
         (Coded(), f"objects of type {HERE}.Coded cannot be sent; send plain data (numbers, text, bytes, lists, "),
+        (Socket(), f"objects of type {HERE}.Socket cannot be sent; send plain data (numbers, text, bytes, lists, "),
+        (Reader(), f"objects of type {HERE}.Reader cannot be sent; send plain data (numbers, text, bytes, lists, "),
+        (len, "objects of type builtin_function_or_method cannot be sent; send plain data (numbers, text, bytes, "),
         (object(), "objects of type object cannot be sent; send plain data (numbers, text, bytes, lists, dicts, "),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +42,7 @@ from slither_actors.worker import Adapter, command, execution, state
 from slither_actors.worker import loop as module
 from slither_actors.worker.channel import HostGoneError
 from slither_actors.worker.cursor import Cursor
-from slither_actors.worker.limits import MAX_BATCHES, MAX_RSS
+from slither_actors.worker.limits import MAX_BATCHES, MAX_RSS, Limits
 from slither_actors.worker.loop import Loop
 from slither_actors.worker.state import SessionStores
 
@@ -182,6 +184,7 @@ def test_a_worker_becomes_what_the_hello_says(tmp_path: Path, monkeypatch: pytes
 def test_replies_are_bounded_by_the_frames_of_the_hello() -> None:
     pipe = run([a_load(), a_call(2, "x" * 3000)], max_frame=5000)
     assert pipe.kinds() == [(LOADED, 1), (FAILURE, 2)]
+    assert run([a_load(), a_call(2, "x" * 200)], max_frame=300).kinds() == [(LOADED, 1), (FAILURE, 2)]
     assert run().max_frame == DEFAULT_MAX_FRAME
 
 
@@ -373,8 +376,6 @@ def test_a_command_is_a_batch_too(functions: ModuleType) -> None:
 
 @pytest.mark.usefixtures("functions")
 def test_a_worker_that_grew_too_large_retires(monkeypatch: pytest.MonkeyPatch) -> None:
-    from slither_actors.worker.limits import Limits
-
     made: list[tuple[int | None, int | None]] = []
 
     class Counted(Limits):
@@ -391,6 +392,28 @@ def test_a_worker_that_grew_too_large_retires(monkeypatch: pytest.MonkeyPatch) -
     assert decode(pipe.sent[-1].body) == MAX_RSS
     run()
     assert made == [(None, 10)]  # and none where there is no limit
+
+
+@pytest.mark.usefixtures("functions")
+def test_a_batch_is_gone_before_memory_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(Frame):
+        __slots__ = ("__weakref__",)
+
+    plain = a_call(2, 1)
+    frames = [Watched(CALL, 0, 5, 2, 1, 0, plain.side, plain.body)]
+    watched = weakref.ref(frames[0])
+    left: list[object] = []
+
+    class Measured(Limits):
+        def after_batch(self) -> None:
+            left.append(watched())
+
+    monkeypatch.setattr(module, "Limits", Measured)
+    pipe = Pipe([a_hello(max_batches=9)], [a_load()], [])
+    pipe.reads[2].append(frames.pop())
+    assert Loop(pipe).run() == 0  # type: ignore[arg-type]
+    assert pipe.kinds() == [(LOADED, 1), (REPLY, 2)]
+    assert left == [None]
 
 
 def test_an_adapter_that_fails_to_end_is_code_1(functions: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -440,7 +463,9 @@ class Process:
         def guarded(*given: int) -> tuple[int, ...]:
             return tuple(fd + 100 for index, fd in enumerate(given) if index != 3)
 
-        monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        started = ModuleType("__main__")
+        started.Finder = object  # type: ignore[attr-defined]  # of the code that starts a worker
+        monkeypatch.setitem(sys.modules, "__main__", started)
         monkeypatch.setenv(LEVELS, json.dumps({"": 10}))
         for name, result in {
             "guard": guarded,
@@ -515,6 +540,21 @@ def test_a_crash_ends_the_process_at_once(
     said = capsys.readouterr().err
     assert "Traceback" in said
     assert type(error).__name__ in said
+
+
+def test_what_was_printed_before_a_crash_is_not_lost(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written))
+
+    def run() -> int:
+        print("printed")
+        assert written.getvalue() == b""
+        raise SystemExit(5)
+
+    process.run = run
+    with pytest.raises(Ended):
+        module.main(3, 4, 5, 1234)
+    assert written.getvalue() == b"printed\n"
 
 
 def test_an_error_that_has_a_code_of_its_own_is_code_1(process: Process) -> None:
