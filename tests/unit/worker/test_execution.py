@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +28,7 @@ from slither_actors.wire.frames import (
 )
 from slither_actors.wire.messages import Failure, Load, call_side, reply_failures
 from slither_actors.worker import execution as module
-from slither_actors.worker.cursor import INDEX, REQUEST, Cursor
+from slither_actors.worker.cursor import INDEX, REQUEST, SINCE, Cursor
 from slither_actors.worker.execution import Execution, resolve
 from slither_actors.worker.state import SessionStores
 
@@ -135,6 +136,10 @@ def same(given: Any) -> Any:
     return given
 
 
+async def coroutine(given: Any) -> Any:
+    return given
+
+
 # --- calls
 
 
@@ -154,6 +159,7 @@ def test_results_that_are_no_list_become_one(bench: Bench) -> None:
     ("function", "named"),
     [
         (lambda payloads: None, "expected a list of results, got NoneType; is its return missing?"),
+        (coroutine, "got coroutine; an async function cannot run in a worker"),
         (lambda payloads: "ab", "got str; it was called with a list of 2"),
         (lambda payloads: {1, 2}, "got set; a set has no order"),
         (lambda payloads: {1: 2}, "got dict"),
@@ -197,7 +203,7 @@ def test_a_function_that_runs_out_of_memory_lets_go(bench: Bench) -> None:
 
     class Large:
         def __del__(self) -> None:
-            kept.append("gone")
+            kept.append(bench.channel.frames[-1].kind)
 
     def function(payloads: Any) -> Any:
         large = Large()
@@ -207,7 +213,7 @@ def test_a_function_that_runs_out_of_memory_lets_go(bench: Bench) -> None:
         frame = bench.call(function, [1], each=each)
         found = reply_failures(frame)[0][1] if each else failed(frame, "user")
         assert (found.type, found.message) == ("MemoryError", "not for False")
-    assert kept == ["gone"] * 2
+    assert kept == [LOADED] * 2  # before the answer is written
 
 
 def test_a_body_that_is_no_value_is_a_failure(bench: Bench) -> None:
@@ -274,6 +280,14 @@ def test_the_cursor_is_at_the_item_in_execution(bench: Bench) -> None:
     assert module.cursor.words[INDEX] == 3  # all are done
 
 
+def test_what_comes_after_the_last_item_has_its_own_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**9, 1000))
+    monkeypatch.setattr(module, "monotonic_ns", lambda: next(clock))
+    seen: list[int] = []
+    bench.call(lambda payload: seen.append(module.cursor.words[SINCE]), "ab", each=True)
+    assert [*seen, module.cursor.words[SINCE]] == [1000, 2000, 3000]
+
+
 def test_a_whole_batch_may_say_where_it_is(bench: Bench) -> None:
     seen: list[Any] = []
     bench.call(lambda payloads: seen.append(module.cursor.batch) or payloads, [0, 0])
@@ -315,6 +329,17 @@ def test_a_target_that_was_not_loaded_is_named(bench: Bench) -> None:
     bench.load(same)
     found = failed(bench.again([1], target=17), "load")
     assert (found.type, found.message) == ("LookupError", "no function is loaded as target 17")
+
+
+def test_an_answer_tells_no_time_of_an_earlier_one(bench: Bench) -> None:
+    assert bench.call(same, [1]).took > 0
+    assert bench.again([1], target=17).took == bench.load(7).took == 0
+
+
+def test_a_module_is_imported_for_its_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imported_by_this_test.py").write_text("def f(payloads): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert resolve("imported_by_this_test", "f") is sys.modules.pop("imported_by_this_test").f
 
 
 @pytest.mark.parametrize("function", [7, "text", None])
@@ -434,6 +459,7 @@ def test_a_session_has_a_store_until_it_is_forgotten(bench: Bench) -> None:
 
     bench.execution.commands = {"counts": counts}
     assert results(bench.call(counts, [0], session="a")) == [1]
+    assert reply_results(bench.command("counts", {"items": [0]}))[0] == [1]
     assert reply_results(bench.command("counts", {"items": [0]}, session="a"))[0] == [2]
     assert [results(bench.again([0])) for _ in range(3)] == [[1]] * 3  # of no session
     assert results(bench.again([0], session="a")) == [3]
@@ -470,6 +496,8 @@ def test_large_results_go_beside_the_body(bench: Bench) -> None:
 
 
 def test_a_reply_has_at_most_max_frame_bytes(bench: Bench) -> None:
+    assert results(bench.call(same, ["x" * 5000])) == ["x" * 5000]
+    assert bench.channel.plain == 1  # what surely fits is sent in the quick way
     overhead = HEADER_SIZE + len(encode(["x" * 1000])) - 1000
     bench.channel.max_frame = overhead + 1000
     bench.execution.most(bench.channel.max_frame)
@@ -502,9 +530,7 @@ def test_with_each_a_result_without_form_fails_alone(bench: Bench) -> None:
 
 
 def test_with_each_an_async_function_is_named(bench: Bench) -> None:
-    async def function(payload: Any) -> None: ...
-
-    ((_, found),) = reply_failures(bench.call(function, [0], each=True))  # and no warning of one not awaited
+    ((_, found),) = reply_failures(bench.call(coroutine, [0], each=True))  # and no warning of one not awaited
     assert "the function gave a coroutine; an async function cannot run in a worker" in found.message
 
 

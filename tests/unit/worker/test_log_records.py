@@ -62,7 +62,7 @@ def test_an_error_has_its_traceback(own: logging.Logger, capfdbinary: Stderr) ->
         raise KeyError("key")
     except KeyError:
         own.exception("failed")
-    formatted = own.makeRecord("name", 30, "path", 1, "formatted before", (), None)
+        formatted = own.makeRecord("name", 30, "path", 1, "formatted before", (), sys.exc_info())
     formatted.exc_text = "trace"
     own.handle(formatted)
     first, second = records(capfdbinary)
@@ -189,7 +189,8 @@ def test_records_are_taken_as_soon_as_logging_is_loaded(named: logging.Logger) -
     empty.find_spec = lambda *_: None  # type: ignore[method-assign,assignment]
     sys.meta_path[:] = [empty, finder]  # type: ignore[list-item]
     watch(json.dumps({"log_records.named": 15}))
-    assert len(sys.meta_path) == 3
+    assert sys.meta_path[1:] == [empty, finder]  # it is asked first
+    assert type(sys.meta_path[0]) is log_records._Watch
     imported = __import__("logging")
     assert sys.meta_path == [empty, finder]
     assert loader.created == [imported]
