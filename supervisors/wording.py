@@ -31,6 +31,12 @@ def shown(value: object, limit: int = _SHOWN) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def no_reference(value: object) -> str:
+    """Return the words for a value in the place of an actor's reference; for a handle by name with the remedy."""
+    by_name = callable(getattr(value, "ref", None))
+    return f"{shown(value)}; its ref() is that of the actor that has the name now" if by_name else shown(value)
+
+
 def text_of(error: BaseException) -> str:
     """Return the message of an error, or its type's name if its ``__str__`` raises."""
     try:

@@ -42,6 +42,9 @@ Options may stand before, between and behind MODULE:FUNCTION and INPUT; what fol
 exit codes: 0 every input has a result, 3 some or all inputs failed and were left out, 1 the run was ended by a failure,
 2 bad usage, 130 and 143 ended by SIGINT and SIGTERM
 
+Ctrl-C and SIGTERM stop the reading; what is in flight is delivered, for up to 2 s. A second one ends at once. The
+summary counts the inputs that have no result then.
+
 examples:
   printf '1\\n2\\n3\\n' | slither-actors map operator:neg --each
   slither-actors map my_model:predict_batch rows.jsonl -o scores.jsonl --batch-size 32 --workers 4

@@ -173,6 +173,7 @@ class Mapping:
                     self._take_partial(error)
                     raise
                 except Interrupted:
+                    self._unfinished = self._lines - self._results - self._failed
                     system.stop(0.0)  # the workers had their time; what hangs is not asked again
                     raise
 

@@ -93,8 +93,11 @@ class DaemonActor(ThreadLoop):
 
         Raises:
             RuntimeError: the system has no thread left.
+            SupervisorError: its `__init__` has not called that of DaemonActor.
         """
         actor = cls(*args, **kwargs)
+        if "_daemon_ref" not in actor.__dict__:
+            raise SupervisorError(f"{cls.__name__}.__init__ must call super().__init__()")
         actor._start_actor_loop()
         return actor.actor_ref
 

@@ -50,6 +50,11 @@ def with_deferred_init(cls: type[P]) -> type[P]:
     Raises:
         TypeError: `cls` is no subclass of `pykka.ThreadingActor`.
     """
+    given: Any = cls
+    if not isinstance(given, type) or not issubclass(given, pykka.ThreadingActor):
+        raise TypeError(
+            f"with_deferred_init takes an actor with a thread of its own (a DaemonActor, say), not {given!r}"
+        )
     made: type[P] | None = cls.__dict__.get("_sup_late_class")
     if made is not None:
         return made

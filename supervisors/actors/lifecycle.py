@@ -15,7 +15,7 @@ from supervisors.actors.ref import Ref
 from supervisors.exits import ExitReason
 from supervisors.runtime.interrupts import raised_by_handler
 from supervisors.runtime.mailbox import MailboxTarget
-from supervisors.wording import shown
+from supervisors.wording import no_reference, shown
 
 __all__ = [
     "Down",
@@ -138,7 +138,7 @@ def checked_lifecycle(ref: object, what: str) -> Lifecycle:
         TypeError: it is no reference, or that of an actor that does not report its life.
     """
     if not isinstance(ref, pykka.ActorRef):
-        raise TypeError(f"only an actor's reference can be {what}, not {shown(ref)}")
+        raise TypeError(f"only an actor's reference can be {what}, not {no_reference(ref)}")
     lifecycle = lifecycle_of(ref)
     if lifecycle is None:
         raise TypeError(f"{ref} cannot be {what}: start it from supervise_threading({ref.actor_class.__name__})")

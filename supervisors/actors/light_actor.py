@@ -63,6 +63,8 @@ class LightActor(LightTarget):
         actor.scheduler = chosen
         try:
             actor.__init__(*args, **kwargs)  # type: ignore[misc]
+            if "_ref" not in actor.__dict__:
+                raise SupervisorError(f"{cls.__name__}.__init__ must call super().__init__()")
         except BaseException as exc:
             actor._stillborn(exc)
             raise

@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import pykka
 
+from supervisors.wording import shown
+
 __all__ = ["Reply", "fail_all"]
 
 T = TypeVar("T")
@@ -36,7 +38,13 @@ class Reply(Generic[T]):
         return True
 
     def fail(self, exc: BaseException) -> bool:
-        """Answer with an exception, which `ask` raises. Returns False if there was an answer already."""
+        """Answer with an exception, which `ask` raises. Returns False if there was an answer already.
+
+        Raises:
+            TypeError: `exc` is no exception.
+        """
+        if not isinstance(exc, BaseException):
+            raise TypeError(f"fail() takes an exception, not {shown(exc)}")
         self._pending.discard(self)
         try:
             self._future.set_exception((type(exc), exc, exc.__traceback__))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from supervisors.runtime.timers import Timer, TimerHeap
+from supervisors.runtime.timers import Timer, TimerHeap, check_timer
 
 __all__ = ["ThreadTimers"]
 
@@ -32,8 +31,7 @@ class ThreadTimers:
 
     def add(self, delay: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         """Add a call of ``fn(*args)`` that is due in `delay` seconds (at once, if not positive)."""
-        if math.isnan(delay):
-            raise ValueError("delay is not a number")
+        check_timer(delay, fn)
         return self._heap.add(self._clock() + max(delay, 0.0), fn, args, None)
 
     def run_due(self, stopped: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 import pykka
 
@@ -48,8 +48,21 @@ class Via(Generic[M_contra]):
         if ref is not None:
             ref.tell(message)
 
-    def ask(self, message: M_contra, /, *, timeout: float | None = CALL_TIMEOUT) -> Any:
+    @overload
+    def ask(
+        self, message: M_contra, /, *, block: Literal[False], timeout: float | None = CALL_TIMEOUT
+    ) -> pykka.Future[Any]: ...
+
+    @overload
+    def ask(
+        self, message: M_contra, /, *, block: Literal[True] = True, timeout: float | None = CALL_TIMEOUT
+    ) -> Any: ...
+
+    def ask(self, message: M_contra, /, *, block: bool = True, timeout: float | None = CALL_TIMEOUT) -> Any:
         """Send a message and wait for the answer: `call` of the actor that has the name now.
+
+        With ``block=False`` return the future of the answer, as an actor's own `ask` does; its `get` has no limit but
+        the one that it is given.
 
         Raises:
             NotRegistered: no actor has the name now. (In OTP the call exits with `noproc`.)
@@ -57,6 +70,8 @@ class Via(Generic[M_contra]):
             pykka.ActorDeadError: the actor ended before it answered.
             WouldDeadlock: on a scheduler's thread.
         """
+        if not block:
+            return self.ref().ask(message, block=False)
         return call(self.ref(), message, timeout)
 
     def ref(self) -> pykka.ActorRef[Any]:

@@ -20,7 +20,7 @@ from supervisors.runtime.background_thread import BackgroundThread
 from supervisors.runtime.interrupts import Event, Thread, block_sigpipe, locked
 from supervisors.runtime.mailbox import FunctionTarget, MailboxTarget, special_types
 from supervisors.runtime.poller import Poller
-from supervisors.runtime.timers import Timer, TimerHeap
+from supervisors.runtime.timers import Timer, TimerHeap, check_timer
 
 __all__ = ["Scheduler", "Timer"]
 
@@ -260,10 +260,12 @@ class Scheduler:
         """Call ``fn(*args)`` after `delay` seconds (at once, in the next turn, if not positive).
 
         Scheduler thread only. An exception crashes `owner`; the timer is cancelled when `owner` ends.
+
+        Raises:
+            TypeError, ValueError: the delay is no number, or `fn` cannot be called.
         """
         self._check_thread()
-        if delay != delay:
-            raise ValueError("delay is not a number")
+        check_timer(delay, fn)
         return self._timers.add(self._clock() + max(delay, 0.0), fn, args, owner)
 
     def add_reader(self, fd: int, fn: Callable[[], object], owner: MailboxTarget | None = None) -> None:

@@ -7,11 +7,26 @@ from collections.abc import Callable
 from typing import Any
 
 from supervisors.runtime.mailbox import MailboxTarget
+from supervisors.wording import shown
 
-__all__ = ["Timer", "TimerHeap"]
+__all__ = ["Timer", "TimerHeap", "check_timer"]
 
 # Below this many cancelled timers the heap is not worth rebuilding.
 _COMPACT_FROM = 64
+
+
+def check_timer(delay: float, fn: object) -> None:
+    """Check what a timer is made of, where the caller's line is still in the traceback.
+
+    Raises:
+        TypeError, ValueError: the delay is no number, or `fn` cannot be called.
+    """
+    if not callable(fn):
+        raise TypeError(f"a timer calls a function, not {shown(fn)}")
+    if not hasattr(delay, "__float__"):
+        raise TypeError(f"delay must be seconds, not {shown(delay)}")
+    if delay != delay:
+        raise ValueError("delay is not a number")
 
 
 class Timer:

@@ -65,6 +65,9 @@ class ChildSpec:
             raise TypeError("id must not be None")
         if not callable(self.start):
             raise TypeError(f"start of child {self.id!r} must be callable, not {self.start!r}")
+        if isinstance(self.start, type) and issubclass(self.start, pykka.Actor):
+            name = self.start.__name__
+            raise TypeError(f"start of child {self.id!r} must start it: {name}.start, not the class {name}")
         self._check_choice("restart", self.restart, get_args(Restart))
         self._check_choice("type", self.type, get_args(ChildType))
         if not isinstance(self.significant, bool):

@@ -26,7 +26,7 @@ from supervisors.supervision.messages import (
     WhichChildren,
 )
 from supervisors.supervision.supervisor import Supervisor
-from supervisors.wording import shown
+from supervisors.wording import no_reference
 
 __all__ = [
     "count_children",
@@ -238,7 +238,7 @@ def _request(
     check_may_block("a request to a supervisor")
     check_timeout(timeout)
     if not isinstance(ref, pykka.ActorRef):
-        raise TypeError(f"the first argument must be the reference of a supervisor, not {shown(ref)}")
+        raise TypeError(f"the first argument must be the reference of a supervisor, not {no_reference(ref)}")
     if not issubclass(ref.actor_class, (Supervisor, DynamicSupervisor)):
         # Not sent: to another actor the request would be an unknown message.
         raise TypeError(f"{ref} is no supervisor: requests about children go to the supervisor's reference")

@@ -30,7 +30,7 @@ from supervisors.supervision.child import (
     statistics_of,
 )
 from supervisors.supervision.child_spec import ChildSpec
-from supervisors.supervision.intensity import Backoff, RestartIntensity, RestartPolicy
+from supervisors.supervision.intensity import Backoff, RestartIntensity, RestartPolicy, checked_backoff
 from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
 from supervisors.supervision.messages import (
     ChildCounts,
@@ -88,7 +88,7 @@ class DynamicSupervisor(LightActor):
         self.max_children = max_children
         self.intensity = RestartIntensity(max_restarts, max_seconds) if policy is None else policy.intensity
         self._policy = policy
-        self._backoff = restart_backoff
+        self._backoff = checked_backoff(restart_backoff)
         # A dictionary for its order; the values are the reply functions of starts in progress.
         self._children: dict[Child, StartReply | None] = {}
         self._by_ref: dict[pykka.ActorRef[Any], Child] = {}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from supervisors.exits import ExitReason
+from supervisors.wording import shown
 
-__all__ = ["Backoff", "BackoffState", "RestartIntensity", "RestartPolicy"]
+__all__ = ["Backoff", "BackoffState", "RestartIntensity", "RestartPolicy", "checked_backoff"]
 
 
 class RestartIntensity:
@@ -152,6 +153,19 @@ class RestartPolicy(Protocol):
             reason: its exit reason.
             now: the scheduler's time, in seconds.
         """
+
+
+def checked_backoff(value: object) -> Backoff | None:
+    """Return what was given as `restart_backoff`.
+
+    Raises:
+        TypeError: it is neither a Backoff nor None.
+    """
+    if value is None or isinstance(value, Backoff):
+        return value
+    seconds = isinstance(value, (int, float)) and not isinstance(value, bool)
+    remedy = f"; for waits from {value} s: Backoff(base={value})" if seconds else ""
+    raise TypeError(f"restart_backoff must be a Backoff or None, not {shown(value)}{remedy}")
 
 
 def positive(name: str, value: float) -> float:

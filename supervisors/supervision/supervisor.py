@@ -31,7 +31,7 @@ from supervisors.supervision.child import (
     statistics_of,
 )
 from supervisors.supervision.child_spec import ChildSpec
-from supervisors.supervision.intensity import Backoff, RestartIntensity
+from supervisors.supervision.intensity import Backoff, RestartIntensity, checked_backoff
 from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
 from supervisors.supervision.messages import (
     CountChildren,
@@ -103,7 +103,7 @@ class Supervisor(Operator):
         self.strategy = strategy
         self.auto_shutdown = auto_shutdown
         self.intensity = RestartIntensity(max_restarts, max_seconds)
-        self._backoff = restart_backoff
+        self._backoff = checked_backoff(restart_backoff)
         self._children: dict[Hashable, Child] = {}
         self._by_ref: dict[pykka.ActorRef[Any], Child] = {}
         # Significant children, of which those that are not active any more are taken out when they are looked at.
@@ -111,6 +111,8 @@ class Supervisor(Operator):
         self._ending = False
         self._why_ending: ExitReason | None = None
         names: dict[Hashable, Hashable] = {}
+        if isinstance(children, ChildSpec):
+            raise TypeError("children must be a list of ChildSpecs, not one: Supervisor.start([ChildSpec(...)])")
         for spec in children:
             if not isinstance(spec, ChildSpec):
                 raise TypeError(not_a_spec(spec))

@@ -186,6 +186,8 @@ class Tasks:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> ChildSpec:
+        if not callable(fn):
+            raise TypeError(f"a task runs a function, not {shown(fn)}")
         name = getattr(fn, "__qualname__", type(fn).__qualname__)
 
         def start() -> pykka.ActorRef[_Task]:

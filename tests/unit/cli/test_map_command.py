@@ -391,7 +391,7 @@ def test_the_second_signal_stops_workers_and_keeps_results(bench: Bench) -> None
     bench.system.serve = serve
     assert bench.run(THREE) == 130
     assert bench.out == "1\n2\n"
-    assert bench.said() == ["ended by SIGINT: 2 results, 0 failed"]
+    assert bench.said() == ["ended by SIGINT: 2 results, 1 unfinished"]
     assert bench.system.calls == ["enter", 0.0, "exit"]
 
 
