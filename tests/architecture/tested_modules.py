@@ -24,9 +24,6 @@ REACHED_THROUGH: dict[str, str] = {
     "slither_actors.runs.output.async_stream": "tests/integration/asyncio/test_closing.py",
     "slither_actors.runs.output.blocking_driver": "tests/unit/runs/test_consumer.py",
     "slither_actors.runs.roles": "tests/unit/runs/test_lazy_roles.py",
-    "slither_actors.system.signals": "tests/faults/test_signals.py",
-    "slither_actors.system.statistics": "tests/integration/dispatch/test_telemetry_and_statistics.py",
-    "slither_actors.system.supervision": "tests/integration/service/test_actors_that_dispatch.py",
 }
 
 
