@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import sys
 from collections.abc import Callable
@@ -93,7 +94,10 @@ def test_a_group_that_cannot_be_killed_is_passed_over(error: type[OSError], monk
     assert asked == [70, 71]
 
 
-def test_the_end_of_the_host_kills_what_is_left(killed: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("program", [main, lambda: runpy.run_path(guardian.__file__, run_name="__main__")])
+def test_the_end_of_the_host_kills_what_is_left(
+    killed: list[tuple[int, int]], program: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ignored: dict[int, object] = {}
 
     def ignore(number: int, handler: object) -> None:
@@ -102,7 +106,7 @@ def test_the_end_of_the_host_kills_what_is_left(killed: list[tuple[int, int]], m
 
     def run(fd: int) -> None:
         monkeypatch.setattr(sys, "argv", ["guardian.py", str(fd)])
-        main()
+        program()
 
     monkeypatch.setattr(signal, "signal", ignore)
     after(b"+70\n+71\n+72\n-71\n", run)

@@ -12,6 +12,7 @@ import pytest
 from support.replies import reply_results
 
 from slither_actors.wire.codec import decode, encode
+from slither_actors.wire.extension_codes import RefusedError
 from slither_actors.wire.frames import (
     CALL,
     CANCELLED,
@@ -331,6 +332,20 @@ def test_a_target_that_was_not_loaded_is_named(bench: Bench) -> None:
     assert (found.type, found.message) == ("LookupError", "no function is loaded as target 17")
 
 
+def test_so_many_sides_of_calls_are_kept_and_no_more(bench: Bench) -> None:
+    sides = bench.execution._sides
+    for target in range(300):
+        bench.load(same, target=target)
+    for target in range(300):
+        assert results(bench.again([target], target=target)) == [target]
+    assert len(sides) == 256
+    bench.load(same, target=0)
+    assert sides == {}  # they may be those of another function
+    bench.again([0], target=0)
+    bench.again([0], target=1, session="s")
+    assert list(sides) == [call_side(0)]
+
+
 def test_an_answer_tells_no_time_of_an_earlier_one(bench: Bench) -> None:
     assert bench.call(same, [1]).took > 0
     assert bench.again([1], target=17).took == bench.load(7).took == 0
@@ -418,7 +433,7 @@ def test_items_of_a_command_may_fail_alone(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ([1], 'expected a dict with "items", got list'),
+        (["items"], 'expected a dict with "items", got list'),
         ({"item": []}, 'expected a dict with "items", got dict'),
         ({"items": "ab"}, 'expected a list as "items", got str'),
     ],
@@ -540,16 +555,16 @@ def test_places_count_the_items_that_failed(bench: Bench) -> None:
 
 
 @pytest.fixture
-def raising() -> Iterator[Callable[[BaseException], Any]]:
-    """A value that raises what a test gives while it is encoded."""
+def raising() -> Iterator[Callable[..., Any]]:
+    """A value that raises these errors, one each time that it is encoded; the last one from then on."""
     from slither_actors.wire import extensions
 
     class Raising:
-        def __init__(self, error: BaseException) -> None:
-            self.error = error
+        def __init__(self, *errors: BaseException) -> None:
+            self.errors = list(errors)
 
     def encoder(value: Raising, outer: object) -> Any:
-        raise value.error
+        raise value.errors.pop(0) if len(value.errors) > 1 else value.errors[0]
 
     extensions.ENCODERS[Raising] = encoder
     yield Raising
@@ -558,7 +573,7 @@ def raising() -> Iterator[Callable[[BaseException], Any]]:
 
 @pytest.mark.parametrize("results", [lambda bad: [bad], lambda bad: [ValueError(), bad]])
 def test_an_interrupt_of_the_encoding_is_a_failure(
-    bench: Bench, raising: Callable[[BaseException], Any], results: Callable[[Any], list[Any]]
+    bench: Bench, raising: Callable[..., Any], results: Callable[[Any], list[Any]]
 ) -> None:
     bad = raising(KeyboardInterrupt("no"))
     assert failed(bench.call(lambda payloads: results(bad), [1]), "encode").type == "KeyboardInterrupt"
@@ -568,7 +583,7 @@ def test_an_interrupt_of_the_encoding_is_a_failure(
 
 @pytest.mark.parametrize("results", [lambda bad: [bad], lambda bad: [ValueError(), bad]])
 def test_an_exit_while_encoding_is_the_workers(
-    bench: Bench, raising: Callable[[BaseException], Any], results: Callable[[Any], list[Any]]
+    bench: Bench, raising: Callable[..., Any], results: Callable[[Any], list[Any]]
 ) -> None:
     bad = raising(SystemExit(1))
     bench.execution.commands = {"c": lambda request: {"items": results(bad)}}
@@ -576,3 +591,15 @@ def test_an_exit_while_encoding_is_the_workers(
         bench.call(lambda payloads: results(bad), [1])
     with pytest.raises(SystemExit):
         bench.command("c", {"items": []})
+
+
+def test_what_stops_the_search_for_a_place_is_the_failure(bench: Bench, raising: Callable[..., Any]) -> None:
+    def function(payloads: list[BaseException]) -> list[Any]:
+        # Encoded without the failed one, and looked at for the reason; then again, for its place in the results.
+        return [ValueError(), raising(RefusedError("no form"), RefusedError("no form"), ends.pop())]
+
+    ends: list[BaseException] = [SystemExit(1), KeyboardInterrupt("no"), RefusedError("no form")]
+    assert failed(bench.call(function, [1]), "encode").message == "at [1]: no form"
+    assert failed(bench.call(function, [1]), "encode").type == "KeyboardInterrupt"
+    with pytest.raises(SystemExit):
+        bench.call(function, [1])
