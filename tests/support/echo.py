@@ -20,17 +20,19 @@ class Echo(Recorder):
     Args:
         run: which it is the Collector of.
         error: how the run ends; None: with its source.
+        answers: whether it answers at all.
     """
 
-    def __init__(self, run: Run, error: BaseException | None = None) -> None:
+    def __init__(self, run: Run, error: BaseException | None = None, answers: bool = True) -> None:
         super().__init__()
         self.run = run
         self.error = error
+        self.answers = answers
 
     def tell(self, message: Any) -> None:
         """Keep a message, and answer it."""
         super().tell(message)
-        if isinstance(message, BatchesReady):
+        if isinstance(message, BatchesReady) and self.answers:
             for batch in message.batches:
                 self.run.inbox.put(Deliver([replied(batch)]))
                 self.run.ledger.resolved += batch.count
@@ -38,10 +40,12 @@ class Echo(Recorder):
                 self.run.inbox.put(Finished(self.error))
 
 
-def echoing(items: Iterable[Any], *, error: BaseException | None = None, **options: Any) -> tuple[Consumer, Echo]:
+def echoing(
+    items: Iterable[Any], *, error: BaseException | None = None, answers: bool = True, **options: Any
+) -> tuple[Consumer, Echo]:
     """Return a consumer that was not driven yet, and the Collector that its run will have."""
     run = a_run(**options)
-    echo = Echo(run, error)
+    echo = Echo(run, error, answers)
     consumer = Consumer(
         run,
         items,
