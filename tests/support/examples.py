@@ -34,6 +34,25 @@ class Page:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
+    def write_modules(self, folder: Path) -> None:
+        """Write each Python block as a module of its own, for a type checker: its lines are those of the page.
+
+        Pages have files of the same name. So the name of the page is in front of each, and in the imports of it.
+        """
+        page = re.sub(r"\W", "_", self.path.stem).lower()
+        for found in _BLOCK.finditer(self.text):
+            if found[1] != "python":
+                continue
+            text = found[2]
+            for name in self.files:
+                own = Path(name).stem
+                text = re.sub(rf"^import {own}$", f"import {page}_{own} as {own}", text, flags=re.MULTILINE)
+                text = re.sub(rf"^from {own} import", f"from {page}_{own} import", text, flags=re.MULTILINE)
+            above = self.text.count("\n", 0, found.start(2))
+            named = _FILE.match(text)
+            module = Path(named[1]).stem if named else f"line_{above + 1}"
+            (folder / f"{page}_{module}.py").write_text("\n" * above + text)
+
     def run(self, script: str, folder: Path) -> str:
         """What a script prints."""
         (folder / "example.py").write_text(script)
