@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any, Generic, Never, Protocol, TypeVar
 
@@ -39,22 +38,28 @@ _logger = logging.getLogger("supervisors")
 class Latch(Generic[T]):
     """A value that is set once, and listeners that are called once with it, however set and listen race.
 
-    Without a lock that could be held by a thread on which a finalizer runs: `set` writes the value before it looks at
-    the listeners, `listen` adds the listener before it looks at the value, and taking a listener is atomic.
+    Without a lock that could be held by a thread on which a finalizer runs: `set` writes the value, by one atomic step
+    that decides among several, before it looks at the listeners; `listen` adds the listener before it looks at the
+    value; and taking a listener is atomic.
     """
 
-    __slots__ = ("_listeners", "_token", "value")
+    __slots__ = ("_listeners", "_set")
 
     def __init__(self) -> None:
-        self.value: T | None = None
-        self._token = threading.Lock()
+        self._set: dict[str, tuple[T]] = {}
         self._listeners: list[Callable[[T], object]] = []
+
+    @property
+    def value(self) -> T | None:
+        """What it was set to; None before."""
+        entry = self._set.get("it")
+        return None if entry is None else entry[0]
 
     def set(self, value: T) -> bool:
         """Set it and call the listeners, in their order. False if it was set already."""
-        if not self._token.acquire(blocking=False):
+        entry = (value,)
+        if self._set.setdefault("it", entry) is not entry:
             return False
-        self.value = value
         self._call(value)
         return True
 

@@ -26,6 +26,7 @@ class TaskFuture(GuardedFuture[T]):
         super().__init__()
         self._task: pykka.ActorRef[Any] | None = None
         self._cancelled = False
+        self._outcome: tuple[T] | BaseException | None = None
         self._latch: Latch[TaskFuture[T]] = Latch()
 
     def cancel(self) -> None:
@@ -49,7 +50,24 @@ class TaskFuture(GuardedFuture[T]):
         if self._cancelled:  # it was set before `cancel` could see the task
             kill(task)
 
+    def finish(self, outcome: tuple[T] | BaseException) -> None:
+        """Note the result, or the exception, of a task that is about to end: it is set once the task has ended.
+
+        The task's supervisor hears of that end first. So who has the result may start the next task at once, also where
+        `max_children` leaves no room beside this one.
+        """
+        self._outcome = outcome
+
     def _task_down(self, down: Down) -> None:
+        outcome = self._outcome
+        self._outcome = None
+        if isinstance(outcome, tuple):
+            with contextlib.suppress(queue.Full):  # cancelled
+                self.set(outcome[0])
+            return
+        if outcome is not None:
+            self.fail(outcome)
+            return
         self.fail(pykka.ActorDeadError(f"the task ended without a result: {shown(down.reason)}"))
 
     def fail(self, error: BaseException) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import queue
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -55,14 +53,14 @@ class Tasks:
 
     Args:
         supervisor: the reference of a TaskSupervisor, or a Via that leads to one and so survives its restarts.
-        shutdown: as of `ChildSpec`.
+        shutdown: as of `ChildSpec`: None is 5 s, and in a drain of its System as long as the drain.
     """
 
     def __init__(
         self,
         supervisor: pykka.ActorRef[Any] | Via[Any],
         *,
-        shutdown: float | Literal["brutal_kill", "infinity"] = 5.0,
+        shutdown: float | Literal["brutal_kill", "infinity"] | None = None,
     ) -> None:
         if not isinstance(supervisor, Via):
             _checked(supervisor)
@@ -220,14 +218,11 @@ class _Task(DaemonActor):
 
     def on_receive(self, message: object) -> None:
         future, fn, args, kwargs = self._work
-        try:
-            result = fn(*args, **kwargs)
-        except BaseException as exc:
-            if future is None:
-                raise
-            future.fail(exc)
-        else:
-            if future is not None:
-                with contextlib.suppress(queue.Full):  # cancelled
-                    future.set(result)
+        if future is None:
+            fn(*args, **kwargs)
+        elif not future.answered:  # else it was cancelled before it began
+            try:
+                future.finish((fn(*args, **kwargs),))
+            except BaseException as exc:
+                future.finish(exc)
         self.exit(Normal())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import sys
+from types import FrameType
+from typing import Any
 
 import pykka
 import pytest
@@ -100,3 +104,34 @@ def test_the_lifecycle_of_an_actor_has_its_reason(manual: ManualScheduler) -> No
     lifecycle = lifecycle_of(ref)
     assert lifecycle is not None
     assert lifecycle.exit.value == Normal()
+
+
+def test_a_latch_that_was_set_first_has_its_value_at_once() -> None:
+    """At whichever bytecode of a `set` another thread comes: what refuses it is a value that can be read."""
+    seen: list[tuple[bool, int | None]] = []
+
+    def set_at(wanted: int) -> bool:
+        """Set a latch, and again when the first one is at this bytecode. False: it has fewer."""
+        latch: Latch[int] = Latch()
+        counted = 0
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal counted
+            frame.f_trace_opcodes = True
+            if event == "opcode" and frame.f_code is Latch.set.__code__:
+                counted += 1
+                if counted == wanted:
+                    seen.append((latch.set(2), latch.value))
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            latch.set(1)
+        finally:
+            sys.settrace(before)
+        return counted >= wanted
+
+    assert sum(1 for _ in itertools.takewhile(set_at, itertools.count(1))) > 10
+    assert {value for _, value in seen} == {1, 2}
+    assert all(value == (2 if won else 1) for won, value in seen)
