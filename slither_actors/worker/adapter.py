@@ -20,8 +20,11 @@ class Adapter:
     Subclasses take no arguments on construction and define methods marked with :func:`command`.
     """
 
-    def init(self, **options: Any) -> None:
-        """Load models here: called once before the worker is ready, with the pool's options. To raise is to fail."""
+    def init(self, *args: Any, **options: Any) -> None:
+        """Load models here: called once before the worker is ready, with the pool's options. To raise is to fail.
+
+        The options come by name. A subclass names its own, and a type checker lets it: hence `args`, which is empty.
+        """
 
     def terminate(self) -> None:
         """Release resources: called once when the worker is stopped in order (not when it crashes or is killed)."""
