@@ -47,6 +47,10 @@ def with_deferred_init(cls: type[P]) -> type[P]:
 
     An `__init__` that raises is a failed start with that exception, as an `on_start` that raises is.
 
+    Args:
+        cls: a subclass of `pykka.ThreadingActor`. What this returned before comes back as it is. A subclass of that
+            is to be given to this function, too, else its own `__init__` runs in the thread that calls `start`.
+
     Raises:
         TypeError: `cls` is no subclass of `pykka.ThreadingActor`.
     """
@@ -63,15 +67,19 @@ def with_deferred_init(cls: type[P]) -> type[P]:
 
     class Late(supervised):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if _SEALED in self.__dict__:  # the `__init__` of a subclass calls it, in the thread
+                super().__init__(*args, **kwargs)
+                return
             base.__init__(self)
             self.__dict__[_SEALED] = True
             self._sup_arguments: Any = (args, kwargs)
 
-        def on_start(self) -> Any:
-            args, kwargs = self._sup_arguments
-            super().__init__(*args, **kwargs)
-            self._sup_arguments = None
-            return super().on_start()
+        def _sup_on_start(self) -> Any:
+            if self._sup_arguments is not None:  # else that of a subclass has done it
+                args, kwargs = self._sup_arguments
+                super().__init__(*args, **kwargs)
+                self._sup_arguments = None
+            return super()._sup_on_start()
 
         def _sup_last_call(self, reason: ExitReason) -> None:
             if self._sup_arguments is None:  # else there is nothing that on_exit could know of
@@ -83,4 +91,5 @@ def with_deferred_init(cls: type[P]) -> type[P]:
     Late.__module__, Late.__doc__ = cls.__module__, cls.__doc__
     # Kept on the class itself, so that both are garbage together.
     cls._sup_late_class = Late  # type: ignore[attr-defined]
+    Late._sup_late_class = Late
     return Late

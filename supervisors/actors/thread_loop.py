@@ -212,7 +212,7 @@ class ThreadLoop(pykka.ThreadingActor):
 
     def _sup_guarded_start(self) -> ExitReason | None:
         try:
-            answer: Any = self.on_start()  # type: ignore[func-returns-value]
+            answer = self._sup_on_start()
         except BaseException as exc:
             self._sup_lifecycle.start.set(Crashed(exc))
             return Crashed(exc)
@@ -222,6 +222,9 @@ class ThreadLoop(pykka.ThreadingActor):
         if answer is not DEFERRED:
             self._sup_lifecycle.start.set(Started())
         return None
+
+    def _sup_on_start(self) -> Any:
+        return self.on_start()
 
     def _sup_guarded_run(self) -> ExitReason:
         stopped = self.actor_stopped.is_set
