@@ -9,6 +9,7 @@ from typing import Protocol
 
 from slither_actors.system.health import DrainReport
 from supervisors import Monitor
+from supervisors.runtime.interrupts import with_cleanup
 from supervisors.runtime.signal_queue import SignalQueue
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -51,21 +52,22 @@ def run_until_signal(
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("run_until_signal must be called in the main thread: only there Python handles signals")
     events = SignalQueue[int](signals)
-    try:
-        # First, so that a System that ends as soon as the handlers are in place is noticed, too.
-        watch = system.when_ended(lambda: events.put(0))
-        with events:
-            try:
-                first = events.get() or 0
-            finally:
-                watch.cancel()
-            drain = _Drain(system, drain_timeout, lambda: events.put(0))
-            while not drain.over:
-                if events.get():
-                    system.stop()
-            return int(first), drain.report()
-    finally:
-        events.close()
+    return with_cleanup(lambda: _wait_and_drain(system, drain_timeout, events), events.close)
+
+
+def _wait_and_drain(system: DrainableSystem, drain_timeout: float, events: SignalQueue[int]) -> tuple[int, DrainReport]:
+    # First, so that a System that ends as soon as the handlers are in place is noticed, too.
+    watch = system.when_ended(lambda: events.put(0))
+    with events:
+        try:
+            first = events.get() or 0
+        finally:
+            watch.cancel()
+        drain = _Drain(system, drain_timeout, lambda: events.put(0))
+        while not drain.over:
+            if events.get():
+                system.stop()
+        return int(first), drain.report()
 
 
 class _Drain:

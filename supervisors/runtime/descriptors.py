@@ -6,8 +6,12 @@ import errno
 import fcntl
 import os
 import resource
+from collections import deque
+from itertools import starmap
 
-__all__ = ["close", "copied", "lowest", "raised"]
+from supervisors.runtime.interrupts import raised_by_handler
+
+__all__ = ["close", "close_all", "copied", "lowest", "raised"]
 
 _HIGHEST = 4096
 """Where ours begin at the most: the kernel's table of descriptors grows to the highest number."""
@@ -56,3 +60,22 @@ def close(fd: int) -> None:
     except OSError as error:
         if error.errno != errno.EBADF:
             raise
+
+
+_exhaust = deque[object](maxlen=0).extend
+
+
+def close_all(ends: list[int]) -> None:
+    """Close the ends of a pipe, the writing end first, so that a concurrent write cannot raise SIGPIPE.
+
+    Each leaves the list and is closed within one call of C code: an interrupt comes before it or after.
+
+    Args:
+        ends: empty afterwards.
+    """
+    while ends:
+        try:
+            _exhaust(map(os.close, starmap(ends.pop, [()])))
+        except (IndexError, OSError) as error:  # another thread closes it, too; other code has closed it already
+            if raised_by_handler(error):
+                raise

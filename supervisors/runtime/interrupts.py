@@ -20,7 +20,16 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any, TypeVar
 
-__all__ = ["Event", "Thread", "block_sigpipe", "inherits_mask", "locked", "raised_by_handler", "sigpipe_blocked"]
+__all__ = [
+    "Event",
+    "Thread",
+    "block_sigpipe",
+    "inherits_mask",
+    "locked",
+    "raised_by_handler",
+    "sigpipe_blocked",
+    "with_cleanup",
+]
 
 R = TypeVar("R")
 
@@ -184,6 +193,29 @@ def locked(lock: Any, function: Callable[..., R], *args: object) -> R:
     except BaseException:
         if lock._is_owned():
             lock.release()
+        raise
+    return result
+
+
+def with_cleanup(function: Callable[[], R], cleanup: Callable[[], object]) -> R:
+    """Call ``function()``, then ``cleanup()`` in any case; again if an interrupt may have cut that short.
+
+    A ``with`` or ``finally`` block has bytecodes before its exit is called at which that is left out.
+
+    Args:
+        function: what to call.
+        cleanup: may be called twice, also if `function` was interrupted before its first step.
+    """
+    done = False
+    try:
+        try:
+            result = function()
+        finally:
+            cleanup()
+            done = True
+    except BaseException:
+        if not done:
+            cleanup()
         raise
     return result
 

@@ -9,12 +9,11 @@ import fcntl
 import os
 import select
 import selectors
-from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from typing import Any
 
-from supervisors.runtime.descriptors import lowest
+from supervisors.runtime.descriptors import close_all, lowest
 from supervisors.runtime.mailbox import MailboxTarget
 
 __all__ = ["Poller"]
@@ -45,11 +44,6 @@ def _selector() -> selectors.BaseSelector:
     return selector
 
 
-# What follows makes and closes descriptors within one call of C code, each with its place in a list: an interrupt comes
-# before it or after, and loses none.
-_exhaust = deque[object](maxlen=0).extend
-
-
 def _copies(descriptors: list[int]) -> Iterator[int]:
     """Return copies with high numbers."""
     return map(fcntl.fcntl, descriptors, repeat(fcntl.F_DUPFD_CLOEXEC), repeat(lowest()))
@@ -59,14 +53,6 @@ def _copies(descriptors: list[int]) -> Iterator[int]:
 _write = ctypes.PyDLL(None, use_errno=True).write
 _write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _write.restype = ctypes.c_ssize_t
-
-
-def _close(ends: list[int]) -> None:
-    """Close the ends of a pipe, the writing end first, so that a concurrent write cannot raise SIGPIPE."""
-    while ends:
-        # IndexError: another thread closes it, too. OSError: other code has closed it already.
-        with contextlib.suppress(IndexError, OSError):
-            _exhaust(map(os.close, starmap(ends.pop, [()])))
 
 
 class Poller:
@@ -83,13 +69,14 @@ class Poller:
         self._low: list[int] = []
         self._ends: list[int] = []
         try:
+            # Within one call of C code, with the list: an interrupt comes before it or after, and loses none.
             self._low.extend(chain.from_iterable(starmap(os.pipe, [()])))
             try:
                 self._ends.extend(_copies(self._low))
             except OSError:  # no descriptor, or no high one, is left
-                _close(self._ends)
+                close_all(self._ends)
                 self._ends, self._low = self._low, self._ends
-            _close(self._low)
+            close_all(self._low)
             self._wake_read, self._wake_write.value = self._ends
             os.set_blocking(self._wake_read, False)
             os.set_blocking(self._wake_write.value, False)
@@ -198,8 +185,8 @@ class Poller:
 
     def _close_pipe(self) -> None:
         self._wake_write.value = self._wake_read = -1
-        _close(self._ends)
-        _close(self._low)
+        close_all(self._ends)
+        close_all(self._low)
 
     def __del__(self) -> None:
         if hasattr(self, "_ends"):  # else it was interrupted before there were any

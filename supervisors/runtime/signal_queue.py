@@ -10,9 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection
+from functools import partial
+from itertools import chain, starmap
 from typing import Any, Generic, Self, TypeVar
 
-from supervisors.runtime.interrupts import locked
+from supervisors.runtime.descriptors import close_all
+from supervisors.runtime.interrupts import locked, raised_by_handler
 
 __all__ = ["SignalQueue"]
 
@@ -20,6 +23,8 @@ T = TypeVar("T")
 
 _LONGEST_WAIT = 1e6
 """Seconds; a poll takes milliseconds in 31 bits. Longer waits take several."""
+
+_set_wakeup_fd = partial(signal.set_wakeup_fd, warn_on_full_buffer=False)
 
 
 class SignalQueue(Generic[T]):
@@ -29,6 +34,9 @@ class SignalQueue(Generic[T]):
     and before a wait begins (of a lock, a queue, a read) does not end that wait. So the C handler itself writes to the
     pipe that is waited for: `signal.set_wakeup_fd`. Handlers and wake-up descriptor are restored at the exit.
 
+    An interrupt may leave out the exit of a ``with`` block: callers that can be interrupted use `with_cleanup` around
+    it, with `close`.
+
     Args:
         signals: that are events. Must be empty in other threads than the main one.
     """
@@ -36,35 +44,32 @@ class SignalQueue(Generic[T]):
     def __init__(self, signals: Collection[int]) -> None:
         self._signals = signals
         self._events: deque[T | signal.Signals] = deque()
-        self._handlers: dict[int, Any] = {}
-        self._wakeup: int | None = None
         self._lock = threading.RLock()
-        self._open = True
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        os.set_blocking(self._writer, False)
+        # What there was before, noted before it is changed, or within the same call of C code: an interrupt between
+        # the two would leave no way back.
+        self._handlers: dict[int, Any] = {}
+        self._wakeup: list[int] = []
+        self._ends: list[int] = []
+        """Of the pipe, while it is open: the end that is read, and the one that is written."""
 
     def __enter__(self) -> Self:
         try:
-            if self._signals:
-                self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-            for number in self._signals:
-                self._handlers[number] = signal.signal(number, self._handle)
+            self._enter()
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-        if self._wakeup is not None:
-            signal.set_wakeup_fd(self._wakeup)
         self.close()
 
     def close(self) -> None:
-        """Close the pipe. Done by the exit; for a queue that is not entered. May be repeated."""
-        locked(self._lock, self._close)
+        """Restore handlers and wake-up descriptor, close the pipe. Done by the exit; may be repeated."""
+        try:
+            self._leave()
+        except BaseException:
+            self._leave()
+            raise
 
     def put(self, event: T) -> None:
         """Add an event. From any thread; without effect after the exit."""
@@ -75,7 +80,7 @@ class SignalQueue(Generic[T]):
         """Wait for the next event; None after `timeout` seconds."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
+        poll.register(self._ends[0], select.POLLIN)
         while not self._events:
             left = deadline - time.monotonic()
             if left < 0:
@@ -84,27 +89,48 @@ class SignalQueue(Generic[T]):
             self._drain()
         return self._events.popleft()
 
+    def _enter(self) -> None:
+        self._ends.extend(chain.from_iterable(starmap(os.pipe, [()])))
+        for end in self._ends:
+            os.set_blocking(end, False)
+        if self._signals:
+            self._wakeup.extend(map(_set_wakeup_fd, self._ends[1:]))
+        for number in self._signals:
+            if number not in self._handlers:
+                self._handlers[number] = signal.getsignal(number)
+                signal.signal(number, self._handle)
+
+    def _leave(self) -> None:
+        for number, former in self._handlers.items():
+            if signal.getsignal(number) is not former:  # else it was not changed, perhaps cannot be
+                signal.signal(number, former if former is not None else signal.SIG_DFL)
+        self._handlers.clear()
+        if self._wakeup:
+            try:
+                signal.set_wakeup_fd(self._wakeup[0])
+            except (OSError, ValueError) as error:  # closed by its owner meanwhile
+                if raised_by_handler(error):
+                    raise
+                signal.set_wakeup_fd(-1)
+            self._wakeup.clear()
+        # Last: while a number is the wake-up descriptor, signals write to whatever has it.
+        locked(self._lock, close_all, self._ends)
+
     def _handle(self, number: int, _: object) -> None:
         # Writes as well, since this may run after the byte of the C handler was read and before the next wait.
         self._events.append(signal.Signals(number))
         self._write()
 
     def _write(self) -> None:
-        if self._open:  # else the number may be that of another descriptor by now
+        if len(self._ends) == 2:  # else the number may be that of another descriptor by now
             try:
-                os.write(self._writer, b"\0")
+                os.write(self._ends[1], b"\0")
             except BlockingIOError:  # it is full, so that the waiter wakes up in any case
                 pass
 
     def _drain(self) -> None:
         try:
-            while os.read(self._reader, 4096):
+            while os.read(self._ends[0], 4096):
                 pass
         except BlockingIOError:
             pass
-
-    def _close(self) -> None:
-        if self._open:
-            self._open = False
-            os.close(self._reader)
-            os.close(self._writer)

@@ -14,6 +14,7 @@ from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import checked_lifecycle
 from supervisors.actors.light_actor import LightActor
 from supervisors.exits import IGNORE, ExitReason, Killed, Normal, Shutdown, StartAnswer
+from supervisors.runtime.interrupts import with_cleanup
 from supervisors.runtime.scheduler import Scheduler
 from supervisors.runtime.signal_queue import SignalQueue
 from supervisors.supervision.child_spec import ChildSpec
@@ -72,19 +73,28 @@ def run(
     limit = math.inf if stop_timeout is None else stop_timeout
     if stop_timeout is None and isinstance(root, ChildSpec):
         limit = root.shutdown_seconds
-    with SignalQueue[ExitReason](signals) as events:
+    events = SignalQueue[ExitReason](signals)
+    made: list[Scheduler] = []
+
+    def stop_own() -> None:
+        for own in made:
+            own.stop()
+
+    def run_root() -> ExitReason:
         if isinstance(root, pykka.ActorRef):
             return _run_until_ended(root, events, limit)
         start = _start_function(root)
-        own = Scheduler("supervisors") if scheduler is None else None
-        try:
-            if own is not None:
-                own.start()
-            ref = _start_root(start, own or scheduler)
-            return Normal() if ref is None else _run_until_ended(ref, events, limit)
-        finally:
-            if own is not None:
-                own.stop()
+        if scheduler is None:
+            made.append(Scheduler("supervisors"))
+            made[0].start()
+        ref = _start_root(start, made[0] if scheduler is None else scheduler)
+        return Normal() if ref is None else _run_until_ended(ref, events, limit)
+
+    def handling_signals() -> ExitReason:
+        with events:
+            return with_cleanup(run_root, stop_own)
+
+    return with_cleanup(handling_signals, events.close)
 
 
 def _run_until_ended(ref: pykka.ActorRef[Any], events: SignalQueue[ExitReason], limit: float) -> ExitReason:

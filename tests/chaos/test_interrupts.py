@@ -1,4 +1,4 @@
-"""Interrupts at every bytecode of a run and a stream, at 300 of start and stop, and by 20,000 signals."""
+"""Interrupts at every bytecode of a run, a stream and a tree, at 300 of start and stop, and by 20,000 signals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 from faults.test_interrupts import random_interrupts
-from support.interrupts import KINDS, Bytecodes, Interrupt, Kind, bytecodes_of, interrupt, interrupted
+from support.interrupts import (
+    KINDS,
+    Bytecodes,
+    Interrupt,
+    Kind,
+    bytecodes_of,
+    bytecodes_of_a_tree,
+    interrupt,
+    interrupt_a_tree,
+    interrupted,
+)
 from support.leaks import held, left_behind
 
 from slither_actors import PoolSpec, System
@@ -30,6 +40,13 @@ def test_every_bytecode_of_a_run(system: System, kind: Kind) -> None:
     total = bytecodes_of(system, kind)
     for at in range(total):
         interrupt(system, kind, at, (Interrupt, KeyboardInterrupt, TimeoutError)[at % 3])
+    assert total > 1000
+
+
+def test_every_bytecode_of_a_tree() -> None:
+    total = bytecodes_of_a_tree()
+    for at in range(total):
+        interrupt_a_tree(at)
     assert total > 1000
 
 

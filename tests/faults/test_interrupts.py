@@ -15,7 +15,18 @@ from typing import Any
 
 import pytest
 from support import scripts
-from support.interrupts import KINDS, Bytecodes, Interrupt, Kind, bytecodes_of, interrupt, interrupted, run
+from support.interrupts import (
+    KINDS,
+    Bytecodes,
+    Interrupt,
+    Kind,
+    bytecodes_of,
+    bytecodes_of_a_tree,
+    interrupt,
+    interrupt_a_tree,
+    interrupted,
+    run,
+)
 from support.leaks import held, left_behind
 
 from slither_actors import DispatchError, PoolSpec, StreamClosed, System
@@ -68,6 +79,12 @@ def test_a_stop_interrupted_at_any_bytecode_ends_by_itself() -> None:
         if not system.stopped:  # it was interrupted before its first step
             system.stop()
         assert not left_behind(before), where
+
+
+def test_a_tree_interrupted_at_any_bytecode_leaves_nothing() -> None:
+    total = bytecodes_of_a_tree()
+    for sample in range(SAMPLES):
+        interrupt_a_tree((sample * total + total // 2) // SAMPLES)
 
 
 def test_a_drain_interrupted_at_any_bytecode_can_be_repeated() -> None:

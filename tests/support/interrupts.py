@@ -6,14 +6,21 @@ can do, which come in behind calls and at the beginnings of functions and loops 
 
 from __future__ import annotations
 
+import gc
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+from unittest.mock import patch
 
 from slither_actors import Retry, System
+from supervisors import LightActor, Normal, Scheduler
+from supervisors import run as run_tree
+
+from .leaks import held, left_behind
 
 OURS = ("/slither_actors/", "/supervisors/")
 
@@ -187,4 +194,58 @@ def bytecodes_of(system: System, kind: Kind) -> int:
     kind(system)  # what is made or loaded once is there
     with Bytecodes() as codes:
         assert kind(system) == expected(kind)
+    return codes.count
+
+
+class KeptScheduler(Scheduler):
+    """One that its user does not finalize: what is raised in a finalizer has no caller."""
+
+    kept: ClassVar[list[Scheduler]] = []
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.kept.append(self)
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class EndsSoon(LightActor):
+    """Ends in the turn after its start."""
+
+    def on_start(self) -> None:
+        self.call_later(0, self.exit, Normal())
+
+
+def run_a_tree() -> None:
+    """`supervisors.run` of a tree, on a scheduler of its own."""
+    assert run_tree(EndsSoon.start) == Normal()
+
+
+def as_signals_are() -> list[object]:
+    """Return the handlers and the wake-up descriptor of this process."""
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    return [*map(signal.getsignal, SIGNALS), descriptor]
+
+
+def interrupt_a_tree(at: int) -> None:
+    """Interrupt `run_a_tree` at one bytecode: nothing of it is left."""
+    before, signals = held(), as_signals_are()
+    gc.disable()  # nor does an earlier one's finalizer run meanwhile
+    try:
+        with patch("supervisors.supervision.run.Scheduler", KeptScheduler):
+            where = interrupted(at, run_a_tree)
+    finally:
+        gc.enable()
+        KeptScheduler.kept.clear()
+    assert as_signals_are() == signals, where
+    assert not left_behind(before), where
+
+
+def bytecodes_of_a_tree() -> int:
+    """How many `run_a_tree` takes."""
+    run_a_tree()  # what is made or loaded once is there
+    with Bytecodes() as codes:
+        run_a_tree()
     return codes.count

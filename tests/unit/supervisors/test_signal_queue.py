@@ -8,7 +8,9 @@ import signal
 import threading
 
 import pytest
+from support.interrupts import Bytecodes, Interrupt, interrupted
 
+from supervisors.runtime.interrupts import with_cleanup
 from supervisors.runtime.signal_queue import SignalQueue
 
 USR1, USR2 = signal.SIGUSR1, signal.SIGUSR2
@@ -90,3 +92,83 @@ def test_a_full_pipe_loses_no_event() -> None:
             queue.put(number)
         assert [queue.get(timeout=0) for _ in range(70_000)] == list(range(70_000))
         assert queue.get(timeout=0) is None
+
+
+def wakeup_descriptor() -> int:
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    return descriptor
+
+
+def wait_once() -> None:
+    queue = SignalQueue[int]([USR1, USR2])
+
+    def wait() -> None:
+        with queue:
+            queue.put(1)
+            assert queue.get() == 1
+
+    with_cleanup(wait, queue.close)
+
+
+def test_an_interrupt_at_any_bytecode_leaves_nothing() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    try:
+        before = [signal.getsignal(USR1), signal.getsignal(USR2)]
+        wait_once()
+        descriptors = os.listdir("/dev/fd")
+        at = 0
+        while (where := interrupted(at, wait_once)) is not None:
+            assert wakeup_descriptor() == writer, where
+            assert [signal.getsignal(USR1), signal.getsignal(USR2)] == before, where
+            assert os.listdir("/dev/fd") == descriptors, where
+            at += 1
+        assert at > 100
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.parametrize("error", [Interrupt, KeyboardInterrupt, TimeoutError])
+def test_a_block_interrupted_in_its_exit_is_left_whole(error: type[BaseException]) -> None:
+    def count(at: int | None) -> Bytecodes:
+        codes = Bytecodes(at, error)
+        queue = SignalQueue[int]([USR1]).__enter__()
+        try:
+            with codes:
+                queue.close()
+        except error:
+            assert codes.raised is not None
+        finally:
+            handler, descriptor = signal.getsignal(USR1), wakeup_descriptor()
+            queue.close()
+        first = codes.where is not None and codes.where[0] == "SignalQueue.close"  # before its first step
+        assert first or (handler, descriptor) == (before, -1), codes.where
+        assert (at is None) == (codes.raised is None)
+        return codes
+
+    before = signal.getsignal(USR1)
+    for at in range(count(None).count):
+        count(at)
+
+
+def test_a_closed_wake_up_descriptor_is_not_restored() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    before = len(os.listdir("/dev/fd"))
+    with SignalQueue[int]([USR1]):
+        os.close(writer)
+        os.close(reader)
+    assert signal.set_wakeup_fd(-1) == -1
+    assert len(os.listdir("/dev/fd")) == before - 2
+
+
+def test_a_number_given_twice_is_restored_once() -> None:
+    before = signal.getsignal(USR1)
+    with SignalQueue[int]([USR1, USR1]):
+        pass
+    assert signal.getsignal(USR1) is before
