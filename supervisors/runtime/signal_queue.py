@@ -26,13 +26,17 @@ _LONGEST_WAIT = 1e6
 
 _set_wakeup_fd = partial(signal.set_wakeup_fd, warn_on_full_buffer=False)
 
+_entered: list[SignalQueue[Any]] = []
+"""Those that handle signals in this process now: of the main thread, one within the other."""
+
 
 class SignalQueue(Generic[T]):
     """Events of other threads and signals, for one thread that waits for both. A context manager.
 
     Python runs signal handlers between two bytecodes of the main thread. A signal that arrives after the last of them
     and before a wait begins (of a lock, a queue, a read) does not end that wait. So the C handler itself writes to the
-    pipe that is waited for: `signal.set_wakeup_fd`. Handlers and wake-up descriptor are restored at the exit.
+    pipe that is waited for: `signal.set_wakeup_fd`. Handlers and wake-up descriptor are restored at the exit, and in a
+    forked child at its begin.
 
     An interrupt may leave out the exit of a ``with`` block: callers that can be interrupted use `with_cleanup` around
     it, with `close`.
@@ -49,6 +53,7 @@ class SignalQueue(Generic[T]):
         # the two would leave no way back.
         self._handlers: dict[int, Any] = {}
         self._wakeup: list[int] = []
+        self._pid = -1
         self._ends: list[int] = []
         """Of the pipe, while it is open: the end that is read, and the one that is written."""
 
@@ -90,10 +95,12 @@ class SignalQueue(Generic[T]):
         return self._events.popleft()
 
     def _enter(self) -> None:
+        self._pid = os.getpid()
         self._ends.extend(chain.from_iterable(starmap(os.pipe, [()])))
         for end in self._ends:
             os.set_blocking(end, False)
         if self._signals:
+            _entered.append(self)
             self._wakeup.extend(map(_set_wakeup_fd, self._ends[1:]))
         for number in self._signals:
             if number not in self._handlers:
@@ -115,8 +122,19 @@ class SignalQueue(Generic[T]):
             self._wakeup.clear()
         # Last: while a number is the wake-up descriptor, signals write to whatever has it.
         locked(self._lock, close_all, self._ends)
+        if self in _entered:
+            _entered.remove(self)
+
+    def leave_in_child(self) -> None:
+        """In a forked child: leave it, as nothing there waits for its events."""
+        self._lock = threading.RLock()  # the parent's may have been held at the fork
+        self.close()
 
     def _handle(self, number: int, _: object) -> None:
+        if os.getpid() != self._pid:  # before `_after_fork_in_child`, or forked by code that calls no such function
+            self.leave_in_child()
+            signal.raise_signal(number)
+            return
         # Writes as well, since this may run after the byte of the C handler was read and before the next wait.
         self._events.append(signal.Signals(number))
         self._write()
@@ -134,3 +152,11 @@ class SignalQueue(Generic[T]):
                 pass
         except BlockingIOError:
             pass
+
+
+def _after_fork_in_child() -> None:
+    for queue in reversed(_entered.copy()):
+        queue.leave_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -6,10 +6,12 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Callable
 
 import pytest
 from support.interrupts import Bytecodes, Interrupt, interrupted
 
+from supervisors.runtime import signal_queue
 from supervisors.runtime.interrupts import with_cleanup
 from supervisors.runtime.signal_queue import SignalQueue
 
@@ -172,3 +174,45 @@ def test_a_number_given_twice_is_restored_once() -> None:
     with SignalQueue[int]([USR1, USR1]):
         pass
     assert signal.getsignal(USR1) is before
+
+
+def ends_in_a_child(check: Callable[[], object]) -> int:
+    """Return the status of a forked child that sends itself SIGUSR1, unless `check` raises there."""
+    child = os.fork()
+    if child == 0:
+        try:
+            check()
+            send(USR1)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1]
+
+
+FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@FORKS
+def test_a_forked_child_dies_of_its_parents_signals() -> None:
+    def check() -> None:
+        assert signal.getsignal(USR1) is signal.getsignal(USR2) is signal.SIG_DFL
+        assert signal.set_wakeup_fd(-1) == -1
+        assert len(os.listdir("/dev/fd")) == descriptors
+
+    descriptors = len(os.listdir("/dev/fd"))
+    with SignalQueue[int]([USR1, USR2]) as outer, SignalQueue[int]([USR1]) as inner:
+        status = ends_in_a_child(check)
+        assert os.WIFSIGNALED(status)
+        assert os.WTERMSIG(status) == USR1
+        assert (inner.get(timeout=0), outer.get(timeout=0)) == (None, None)
+        send(USR1)
+        assert inner.get(timeout=30) is USR1
+    assert signal_queue._entered == []
+
+
+@FORKS
+def test_a_signal_before_the_childs_hook_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SignalQueue[int]([USR1, USR2]), SignalQueue[int]([USR1]), monkeypatch.context() as patch:
+        patch.setattr(signal_queue, "_entered", [])
+        status = ends_in_a_child(lambda: None)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == USR1
