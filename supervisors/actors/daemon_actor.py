@@ -153,7 +153,7 @@ class DaemonActor(ThreadLoop):
             RuntimeError: called in another thread than the actor's own.
         """
         check_own_thread(self._sup_lifecycle.thread, "reply_later()")
-        reply = self._sup_inbox.reply_later()
+        reply = self._sup_inbox.reply_later(self.actor_stopped)
         if reply is None:
             raise SupervisorError("reply_later() is for the handling of an ask, once for each")
         return reply

@@ -83,9 +83,10 @@ class LightActor(LightTarget):
         self._alive = True
         self._timers = None
         self._descriptors = None
-        # The future of the ask that is being handled, and the replies that are still to come.
-        self._question: pykka.Future[Any] | None = None
-        self._pending_replies: set[Reply[Any]] | None = None
+        # The future of the ask that is being handled, or the Reply that has taken it over; and the futures of those
+        # that are still to come.
+        self._question: pykka.Future[Any] | Reply[Any] | None = None
+        self._pending_replies: set[pykka.Future[Any]] | None = None
         self._ref: LightRef[Any] = LightRef(self)
         self._actor_ref = self._ref
 
@@ -137,17 +138,19 @@ class LightActor(LightTarget):
 
         Returns:
             The handle to answer with, from any thread and at any time. If the actor ends first, the caller gets
-            ActorDeadError. If the handler raises, that exception is the answer.
+            ActorDeadError; if the actor drops the handle, SupervisorError. If the handler raises, that exception is
+            the answer.
 
         Raises:
             SupervisorError: no `ask` is being handled, or its answer has been taken over already.
         """
-        question, self._question = self._question, None
-        if question is None:
+        question = self._question
+        if question is None or isinstance(question, Reply):
             raise SupervisorError("reply_later() is for the handling of an ask, once for each")
         if self._pending_replies is None:
             self._pending_replies = set()
-        reply = Reply[Any](question, self._pending_replies)
+        # Kept while the handler runs: what that raises is the answer, even if it has not kept the Reply.
+        self._question = reply = Reply[Any](question, self._pending_replies, self.actor_stopped)
         if not self._alive:  # exit() was called before, and has answered all others
             fail_all(self._pending_replies)
         return reply
@@ -233,10 +236,12 @@ class LightActor(LightTarget):
         except BaseException as exc:
             with contextlib.suppress(queue.Full):  # answered already by a Reply that the handler has taken
                 reply_to.set_exception()
+            if self._pending_replies:
+                self._pending_replies.discard(reply_to)
             if self.ask_failure_crashes or not isinstance(exc, Exception):
                 raise
         else:
-            if self._question is not None:
+            if self._question is reply_to:
                 reply_to.set(result)
         finally:
             self._question = None

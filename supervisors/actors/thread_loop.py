@@ -46,10 +46,10 @@ class Inbox:
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.closed = False
-        # The future of the question that is being handled.
-        self.at_hand: pykka.Future[Any] | None = None
-        # Answers that a handler has left for later.
-        self.replies: set[Reply[Any]] = set()
+        # The future of the question that is being handled, or the Reply that has taken it over.
+        self.at_hand: pykka.Future[Any] | Reply[Any] | None = None
+        # The futures of answers that a handler has left for later.
+        self.replies: set[pykka.Future[Any]] = set()
         self.get = self._queue.get
         self.empty = self._queue.empty
         self.put_plain = self._queue.put
@@ -85,20 +85,20 @@ class Inbox:
         """Answer all questions with ActorDeadError, also the one at hand: its handler may never return."""
         self.closed = True
         future = self.at_hand
-        if future is not None:
+        if future is not None and not isinstance(future, Reply):
             error = pykka.ActorDeadError("the actor was killed while it handled the message")
             settle(future.set_exception, (pykka.ActorDeadError, error, None))
         fail_all(self.replies)
         self.drain()
 
-    def reply_later(self) -> Reply[Any] | None:
+    def reply_later(self, actor_stopped: threading.Event) -> Reply[Any] | None:
         """Take over the answer to the question at hand; None if there is no such question. Actor's thread only."""
         future = self.at_hand
-        if future is None:
+        if future is None or isinstance(future, Reply):
             return None
-        # Added before the look at `closed`, which `abandon` sets before it looks at the replies.
-        reply = Reply[Any](future, self.replies)
-        self.at_hand = None
+        # Added before the look at `closed`, which `abandon` sets before it looks at the replies. Kept while the handler
+        # runs: what that raises is the answer, even if it has not kept the Reply.
+        self.at_hand = reply = Reply[Any](future, self.replies, actor_stopped)
         if self.closed:
             fail_all(self.replies)
         return reply
@@ -268,10 +268,11 @@ class ThreadLoop(pykka.ThreadingActor):
             result = self._handle_receive(envelope.message)
         except BaseException as exc:
             settle(reply_to.set_exception)
+            inbox.replies.discard(reply_to)
             if self.ask_failure_crashes or not isinstance(exc, Exception):
                 raise
         else:
-            if inbox.at_hand is not None:  # else the handler has taken over the answer
+            if inbox.at_hand is reply_to:  # else the handler has taken over the answer
                 settle(reply_to.set, result)
         finally:
             inbox.at_hand = None

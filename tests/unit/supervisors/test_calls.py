@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
 from typing import Any
@@ -440,3 +441,105 @@ def test_reply_later_is_for_an_ask_in_the_actors_own_thread() -> None:
         actor.reply_later()
     ref.tell("question")
     assert isinstance(wait_ended(ref, 10), Crashed)
+
+
+# -- a Reply that the actor forgets ----------------------------------------------------------------------------------
+
+
+DROPPED = "the actor has dropped its Reply"
+
+
+def drop(actor: Any) -> None:
+    actor.reply_later()
+
+
+def drop_and_raise(actor: Any) -> None:
+    actor.reply_later()
+    raise ValueError("raised")
+
+
+def drop_within_a_cycle(actor: Any) -> None:
+    cycle: list[Any] = [actor.reply_later()]
+    cycle.append(cycle)
+
+
+def test_a_dropped_reply_is_an_error(manual: ManualScheduler) -> None:
+    ref = Later.start(scheduler=manual)
+    futures = [ref.ask(drop, block=False) for _ in range(100)]
+    manual.run_until_idle()
+    for future in futures:
+        with pytest.raises(SupervisorError, match=DROPPED):
+            future.get(timeout=0)
+    assert ref._actor is not None
+    assert ref._actor._pending_replies == set()
+
+
+def test_a_reply_is_dropped_when_its_last_reference_is(manual: ManualScheduler) -> None:
+    asked = Asked(manual)
+    asked.actor.replies.clear()
+    with pytest.raises(CallTimeout):
+        asked.future.get(timeout=0)
+    dropping = threading.Thread(target=lambda: vars(asked).pop("reply"))
+    dropping.start()
+    dropping.join(10)
+    with pytest.raises(SupervisorError, match=DROPPED):
+        asked.future.get(timeout=0)
+    assert asked.actor._pending_replies == set()
+
+
+def test_a_reply_dropped_in_a_cycle_is_an_error(manual: ManualScheduler) -> None:
+    ref = Later.start(scheduler=manual)
+    future = ref.ask(drop_within_a_cycle, block=False)
+    manual.run_until_idle()
+    gc.collect()
+    with pytest.raises(SupervisorError, match=DROPPED):
+        future.get(timeout=0)
+
+
+def test_an_answered_reply_may_be_dropped(manual: ManualScheduler) -> None:
+    asked = Asked(manual)
+    assert asked.reply.set("late")
+    asked.actor.replies.clear()
+    del asked.reply
+    assert asked.future.get(timeout=0) == "late"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_reply_of_a_handler_that_raises_is_forgotten(manual: ManualScheduler, keep: bool) -> None:
+    ref = Later.start(scheduler=manual)
+    future = ref.ask(ValueError("raised") if keep else drop_and_raise, block=False)
+    manual.run_until_idle()
+    actor = ref._actor
+    assert actor is not None
+    assert actor._pending_replies == set()
+    with pytest.raises(ValueError, match="raised"):
+        future.get(timeout=0)
+    assert len(actor.replies) == keep
+
+
+def test_a_reply_dropped_by_a_hook_is_actor_dead_error(manual: ManualScheduler) -> None:
+    class Tidy(Later):
+        def on_exit(self, reason: Any) -> None:
+            self.replies.clear()
+
+    ref = Tidy.start(scheduler=manual)
+    future = ref.ask("question", block=False)
+    manual.run_until_idle()
+    kill(ref)
+    manual.run_until_idle()
+    with pytest.raises(pykka.ActorDeadError, match="stopped before it answered"):
+        future.get(timeout=0)
+
+
+def test_replies_that_a_daemon_actor_drops() -> None:
+    ref = LaterInAThread.start()
+    for _ in range(100):
+        with pytest.raises(SupervisorError, match=DROPPED):
+            ref.ask(drop, timeout=10)
+        with pytest.raises(ValueError, match="raised"):
+            ref.ask(drop_and_raise, timeout=10)
+    assert call(ref, lambda actor: (actor.replies, actor._sup_inbox.replies)) == ([], set())
+    with pytest.raises(ValueError, match="raised"):
+        ref.ask(ValueError("raised"), timeout=10)
+    assert call(ref, lambda actor: (len(actor.replies), actor._sup_inbox.replies)) == (1, set())
+    assert supervisors.stop(ref)
