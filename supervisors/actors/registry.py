@@ -11,6 +11,7 @@ import pykka
 from supervisors.actors.lifecycle import Down, Monitor, checked_lifecycle, monitor
 from supervisors.actors.via import Via
 from supervisors.errors import AlreadyRegistered, NotRegistered, SpecError
+from supervisors.runtime.interrupts import locked
 from supervisors.wording import shown
 
 __all__ = ["Claim", "Registry"]
@@ -31,7 +32,7 @@ class Claim:
     def release(self) -> None:
         """Free the name."""
         self.ref = None
-        self._registry._unclaim(self)
+        locked(self._registry._lock, self._registry._unclaim, self)
 
 
 class Registry:
@@ -56,27 +57,9 @@ class Registry:
             TypeError: `ref` is no reference, or that of an actor that reports no end.
         """
         checked_lifecycle(ref, "registered")
-        with self._lock:
-            claim = self._claims.get(name)
-            if claim is not None:
-                if claim.ref is ref:
-                    return
-                raise AlreadyRegistered(name, claim.ref, claim.holder, str(ref))
-            entry = self._entries.get(name)
-            if entry is not None:
-                if entry[0] is ref:
-                    return
-                self._evict(name, entry, str(ref))
-            if not ref.is_alive():
-                return
-
-            def down(_: Down) -> None:
-                self._forget(name, ref)
-
-            self._entries[name] = (ref, monitor(ref, down))
-            # It may have died between the look and the monitor, and been forgotten before it was entered.
-            if not ref.is_alive():
-                self._forget(name, ref)
+        error = locked(self._lock, self._register, name, ref)
+        if error is not None:
+            raise error
 
     def claim(self, name: Hashable, holder: str) -> Claim:
         """Hold a name for a child's spec, until the claim is released.
@@ -88,15 +71,10 @@ class Registry:
         Raises:
             AlreadyRegistered: it belongs to a live actor, or to the spec of another child.
         """
-        with self._lock:
-            other = self._claims.get(name)
-            if other is not None:
-                raise AlreadyRegistered(name, other.ref, other.holder, holder)
-            entry = self._entries.get(name)
-            if entry is not None:
-                self._evict(name, entry, holder)
-            claim = self._claims[name] = Claim(self, name, holder)
-            return claim
+        made = locked(self._lock, self._claim, name, holder)
+        if isinstance(made, AlreadyRegistered):
+            raise made
+        return made
 
     def whereis(self, name: Hashable) -> pykka.ActorRef[Any] | None:
         """Return the live actor of that name; None if there is none, also while the child of that name restarts."""
@@ -132,36 +110,75 @@ class Registry:
         Raises:
             SpecError: it belongs to a child's spec; it is free when that is deleted.
         """
-        with self._lock:
-            claim = self._claims.get(name)
-            if claim is not None:
-                raise SpecError(
-                    f"the name {shown(name)} belongs to {claim.holder}; it is free when its spec is deleted"
-                )
-            entry = self._entries.pop(name, None)
-            if entry is not None:
-                entry[1].cancel()
-            return entry is not None
+        taken = locked(self._lock, self._unregister, name)
+        if isinstance(taken, SpecError):
+            raise taken
+        return taken
 
     def names(self) -> list[Hashable]:
         """Return the names of live actors."""
-        with self._lock:
-            return [name for name in (*self._entries, *self._claims) if self.whereis(name) is not None]
+        return locked(self._lock, self._names)
 
-    def _evict(self, name: Hashable, entry: tuple[pykka.ActorRef[Any], Monitor], wanted: str) -> None:
-        """Drop the entry of an actor whose end has not been reported yet."""
-        if entry[0].is_alive():
-            raise AlreadyRegistered(name, entry[0], wanted=wanted)
+    # These run with the lock held. They return their errors: `locked` is made for one exception at a time, and that may
+    # be an interrupt.
+
+    def _register(self, name: Hashable, ref: pykka.ActorRef[Any]) -> AlreadyRegistered | None:
+        claim = self._claims.get(name)
+        if claim is not None:
+            return None if claim.ref is ref else AlreadyRegistered(name, claim.ref, claim.holder, str(ref))
+        entry = self._entries.get(name)
+        if entry is not None:
+            if entry[0] is ref:
+                return None
+            if entry[0].is_alive():
+                return AlreadyRegistered(name, entry[0], wanted=str(ref))
+            self._evict(name, entry)
+        if not ref.is_alive():
+            return None
+
+        def down(_: Down) -> None:
+            locked(self._lock, self._forget, name, ref)
+
+        self._entries[name] = (ref, monitor(ref, down))
+        # It may have died between the look and the monitor, and been forgotten before it was entered.
+        if not ref.is_alive():
+            self._forget(name, ref)
+        return None
+
+    def _claim(self, name: Hashable, holder: str) -> Claim | AlreadyRegistered:
+        other = self._claims.get(name)
+        if other is not None:
+            return AlreadyRegistered(name, other.ref, other.holder, holder)
+        entry = self._entries.get(name)
+        if entry is not None:
+            if entry[0].is_alive():
+                return AlreadyRegistered(name, entry[0], wanted=holder)
+            self._evict(name, entry)
+        claim = self._claims[name] = Claim(self, name, holder)
+        return claim
+
+    def _unregister(self, name: Hashable) -> bool | SpecError:
+        claim = self._claims.get(name)
+        if claim is not None:
+            return SpecError(f"the name {shown(name)} belongs to {claim.holder}; it is free when its spec is deleted")
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            entry[1].cancel()
+        return entry is not None
+
+    def _names(self) -> list[Hashable]:
+        return [name for name in (*self._entries, *self._claims) if self.whereis(name) is not None]
+
+    def _evict(self, name: Hashable, entry: tuple[pykka.ActorRef[Any], Monitor]) -> None:
+        """Drop the entry of a dead actor whose end has not been reported yet."""
         entry[1].cancel()
         del self._entries[name]
 
     def _forget(self, name: Hashable, ref: pykka.ActorRef[Any]) -> None:
-        with self._lock:
-            entry = self._entries.get(name)
-            if entry is not None and entry[0] is ref:
-                del self._entries[name]
+        entry = self._entries.get(name)
+        if entry is not None and entry[0] is ref:
+            del self._entries[name]
 
     def _unclaim(self, claim: Claim) -> None:
-        with self._lock:
-            if self._claims.get(claim.name) is claim:
-                del self._claims[claim.name]
+        if self._claims.get(claim.name) is claim:
+            del self._claims[claim.name]

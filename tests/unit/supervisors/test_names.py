@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.interrupts import Bytecodes, Interrupt
 
 import supervisors
 from supervisors import (
@@ -269,3 +271,45 @@ def test_names_of_actors_with_threads_survive_too(
     eventually(lambda: scheduler.registry.whereis("x") not in (None, first))
     assert supervisors.stop(ref, timeout=10)
     assert scheduler.registry.names() == []
+
+
+# -- interrupts ----------------------------------------------------------------------------------------------------
+
+
+def register_dying(registry: Registry, dead: Any) -> None:
+    """As if it died between the look and the monitor, which reports its end at once."""
+    answers = [True]
+    dead.is_alive = lambda: bool(answers) and answers.pop()
+    registry.register("dying", dead)
+
+
+def operations(ref: Any, dead: Any) -> dict[str, Callable[[Registry], object]]:
+    return {
+        "register": lambda registry: registry.register("new", ref),
+        "register another": lambda registry: registry.register("old", ref),
+        "register dying": lambda registry: register_dying(registry, dead),
+        "unregister": lambda registry: registry.unregister("old"),
+        "names": lambda registry: registry.names(),
+        "claim": lambda registry: registry.claim("new", "a child"),
+        "claim and release": lambda registry: registry.claim("new", "a child").release(),
+    }
+
+
+@pytest.mark.parametrize("name", operations(None, None))
+def test_an_interrupt_leaves_the_registry_free(name: str) -> None:
+    ref, other, dead = DaemonActor.start(), DaemonActor.start(), DaemonActor.start()
+    assert supervisors.stop(dead)
+    operation = operations(ref, dead)[name]
+    at, interrupted = 0, True
+    while interrupted:
+        registry = Registry()
+        registry.register("old", other)
+        codes = Bytecodes(at)
+        with contextlib.suppress(Interrupt, AlreadyRegistered), codes:
+            operation(registry)
+        interrupted, codes.raised = codes.raised is not None, None
+        assert not registry._lock._is_owned(), codes.where  # type: ignore[attr-defined]
+        at += 1
+    assert at > 20
+    for each in (ref, other):
+        assert supervisors.stop(each)
