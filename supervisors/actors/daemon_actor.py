@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self, TypeVar, overload
@@ -16,12 +15,9 @@ from supervisors.actors.thread_loop import Inbox, ThreadLoop, abandoned_threads
 from supervisors.actors.thread_timers import ThreadTimers, check_own_thread
 from supervisors.errors import SupervisorError
 from supervisors.exits import Crashed, ExitReason, check_reason
-from supervisors.runtime.interrupts import Thread
 from supervisors.runtime.timers import Timer
 
 __all__ = ["DaemonActor", "DaemonRef", "abandoned_threads", "supervise_threading"]
-
-_numbers = itertools.count()
 
 P = TypeVar("P", bound=pykka.ThreadingActor)
 D = TypeVar("D", bound="DaemonActor")
@@ -178,9 +174,6 @@ class DaemonActor(ThreadLoop):
     def stopping(self) -> bool:
         """True once it is to end: long-running code looks at it now and then."""
         return self.actor_stopped.is_set()
-
-    def _sup_start_thread(self) -> None:
-        Thread(self._actor_loop, f"{type(self).__name__}-{next(_numbers)}").start()
 
     def _sup_add_timer(self, delay: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         lifecycle = self.__dict__.get("_sup_lifecycle")  # not there yet in `__init__`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import queue
 import threading
@@ -20,12 +21,14 @@ from supervisors.actors.lifecycle import Ignored, Lifecycle, Started
 from supervisors.actors.light_ref import refuse
 from supervisors.actors.reply import Reply, fail_all
 from supervisors.exits import DEFERRED, IGNORE, Crashed, ExitReason, Killed, Normal
-from supervisors.runtime.interrupts import Event, inherits_mask, restore_sigpipe
+from supervisors.runtime.interrupts import Event, Thread
 from supervisors.runtime.scheduler import Scheduler
 
 __all__ = ["Inbox", "ThreadLoop", "abandoned_threads"]
 
 _logger = logging.getLogger("supervisors")
+
+_numbers = itertools.count()
 
 # Wakes a thread that waits for its inbox; never handled as a message.
 _WAKE = object()
@@ -172,7 +175,6 @@ class ThreadLoop(pykka.ThreadingActor):
     _sup_requested: ExitReason | None = None
     _sup_stop_failure: BaseException | None = None
     _sup_registered = True
-    _sup_restores_sigpipe = False
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -185,22 +187,18 @@ class ThreadLoop(pykka.ThreadingActor):
     def _start_actor_loop(self) -> None:
         self._sup_inbox = self.actor_inbox  # type: ignore[assignment]
         self._sup_lifecycle = lifecycle = _ThreadLifecycle(self)
+        # Before it runs, and before others can kill the actor: they need to know the thread.
+        lifecycle.thread = thread = Thread(self._actor_loop, f"{type(self).__name__}-{next(_numbers)}")
         self._actor_ref._lifecycle = lifecycle  # type: ignore[attr-defined]
-        self._sup_restores_sigpipe = inherits_mask()
         try:
-            self._sup_start_thread()
+            thread.start()
         except RuntimeError as exc:  # the system has no thread left
+            lifecycle.thread = None
             self._sup_finish(Crashed(exc))
             raise
 
-    def _sup_start_thread(self) -> None:
-        super()._start_actor_loop()
-
     def _actor_loop(self) -> None:
-        if self._sup_restores_sigpipe:
-            restore_sigpipe()
         lifecycle = self._sup_lifecycle
-        lifecycle.thread = threading.current_thread()
         if lifecycle.claims is not None:
             lifecycle.claims.claim_thread()
         reason = self._sup_guarded_start()
@@ -211,6 +209,8 @@ class ThreadLoop(pykka.ThreadingActor):
         self._sup_finish(reason)
 
     def _sup_guarded_start(self) -> ExitReason | None:
+        if self._sup_lifecycle.exit.value is not None:  # killed before it began
+            return Killed()
         try:
             answer = self._sup_on_start()
         except BaseException as exc:

@@ -18,13 +18,16 @@ from supervisors import (
     LightActor,
     Normal,
     Scheduler,
+    StartFailed,
     Supervisor,
     WaitTimeout,
+    abandoned_threads,
     kill,
     supervise_threading,
     wait_ended,
     wait_started,
     which_children,
+    with_deferred_init,
 )
 from supervisors.testing import ManualScheduler
 
@@ -51,6 +54,46 @@ def test_a_killed_actor_of_any_kind_ends_with_killed(scheduler: Scheduler, kind:
     assert wait_ended(ref, timeout=10) == Killed()
     kill(ref)  # without effect on a dead actor
     assert wait_ended(ref, timeout=0) == Killed()
+
+
+@pytest.mark.parametrize("make", [supervise_threading, with_deferred_init])
+@pytest.mark.parametrize("base", [DaemonActor, pykka.ThreadingActor])
+def test_an_actor_killed_before_it_begins_runs_no_on_start(make: Any, base: Any) -> None:
+    begin = threading.Event()
+    calls: list[Any] = []
+
+    class Hooks(supervise_threading(base)):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            calls.append("init")
+
+        def _actor_loop(self) -> None:
+            begin.wait(30)
+            super()._actor_loop()
+
+        def on_start(self) -> None:
+            calls.append("on_start")
+
+        def on_stop(self) -> None:
+            calls.append("on_stop")
+
+        def on_exit(self, reason: Any) -> None:
+            calls.append(reason)
+
+    ref = make(Hooks).start()
+    kill(ref)
+    try:
+        assert wait_ended(ref, 10) == Killed()
+        thread = ref._lifecycle.thread
+        assert thread in abandoned_threads()
+        with pytest.raises(StartFailed):
+            wait_started(ref, 10)
+    finally:
+        begin.set()
+    thread.join(30)
+    assert thread not in abandoned_threads()
+    made, exited = make is not with_deferred_init, base is DaemonActor
+    assert calls == ["init"] * made + [Killed()] * (made and exited)
 
 
 def test_a_kill_ends_an_actor_whose_code_does_not_return() -> None:
