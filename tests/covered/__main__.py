@@ -15,11 +15,18 @@ from pathlib import Path
 from tests.architecture.imports import ROOT, dotted
 from tests.architecture.pure import pure_modules
 
-# Tests that count instructions or measure time and memory mean nothing under a tracer.
-TESTS = ["tests/unit", "tests/property", "tests/integration", "--deselect=tests/integration/test_benchmarks.py"]
+# Tests that count instructions or measure time and memory mean nothing under a tracer. Those of the interpreter's end
+# need garbage that is collected at that end, and coverage collects it before, in a handler of its own.
+TESTS = [
+    "tests/unit",
+    "tests/property",
+    "tests/integration",
+    "--deselect=tests/integration/test_benchmarks.py",
+    "--deselect=tests/integration/dispatch/test_the_end_of_the_interpreter.py",
+]
 
 # In percent of lines and branches. To be raised with the figure, never lowered.
-FLOOR = 85.0
+FLOOR = 95.0
 PURE_FLOOR = 100.0
 
 # Pure modules that are below the floor for these, with what they reach. A module that has reached it is to be removed.
