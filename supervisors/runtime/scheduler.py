@@ -166,6 +166,11 @@ class Scheduler:
             self._finish()
 
     @property
+    def running(self) -> bool:
+        """True from `start` to `stop`: what is sent to its actors is handled."""
+        return self._thread is not None and not self.stopped
+
+    @property
     def stopped(self) -> bool:
         """True once it takes no more actors."""
         return self._closed or self._stopping

@@ -16,7 +16,7 @@ from slither_actors.runs.input.async_producer import AsyncProducer
 from supervisors.actors.daemon_actor import DaemonActor
 from supervisors.actors.light_actor import LightActor
 from supervisors.supervision.operations import Operator
-from supervisors.supervision.run import _Starter
+from supervisors.supervision.start_call import Starter
 from supervisors.supervision.tasks import _Task
 
 
@@ -42,7 +42,7 @@ def test_every_actor_has_statistics_that_are_a_frozen_record() -> None:
         cls
         for cls in below(pykka.Actor)
         if cls.__module__.startswith(("slither_actors.", "supervisors.")) and cls.__subclasses__() == []
-    } - {DaemonActor, LightActor, Operator, _Starter, _Task}  # the last two do one thing and end
+    } - {DaemonActor, LightActor, Operator, Starter, _Task}  # the last two do one thing and end
     assert {
         "Producer",
         "Collector",

@@ -10,12 +10,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pykka
 import pytest
 
 import supervisors
 from supervisors import (
     DEFERRED,
     IGNORE,
+    AlreadyRegistered,
     ChildSpec,
     Crashed,
     DaemonActor,
@@ -26,10 +28,14 @@ from supervisors import (
     SchedulerStopped,
     Shutdown,
     StartFailed,
+    StartTimeout,
     Supervisor,
     WouldDeadlock,
     run,
 )
+from supervisors.runtime.signal_queue import SignalQueue
+from supervisors.supervision.run import _Watch
+from supervisors.supervision.start_call import StartCall
 from supervisors.testing import ManualScheduler
 
 USR1, USR2 = signal.SIGUSR1, signal.SIGUSR2
@@ -134,6 +140,212 @@ def test_a_root_stuck_in_its_code_is_left_behind() -> None:
         assert scheduler.stop(30)
 
 
+class AtSignals:
+    """Sets an event when `run` has taken its n-th signal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.taken = [threading.Event(), threading.Event()]
+        left = list(self.taken)
+        take = _Watch._signalled
+
+        def signalled(watch: _Watch, number: signal.Signals) -> None:
+            take(watch, number)
+            left.pop(0).set()
+
+        monkeypatch.setattr(_Watch, "_signalled", signalled)
+        monkeypatch.setattr("supervisors.supervision.run.KILL_GRACE", 0.01)
+
+    def send(self, *numbers: int) -> None:
+        """Send signals, from the start function, and wait until each was taken."""
+        for number, taken in zip(numbers, self.taken, strict=False):
+            send(number)
+            assert taken.wait(30)
+
+
+class Ends(LightActor):
+    """Keeps its reason for ending."""
+
+    def __init__(self, ended: list[Any], known: threading.Event | None = None) -> None:
+        super().__init__()
+        self.ended, self.known = ended, known
+
+    def on_exit(self, reason: Any) -> None:
+        self.ended.append(reason)
+        if self.known is not None:
+            self.known.set()
+
+
+def test_a_signal_before_the_root_is_known_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AtSignals(monkeypatch)
+    ended: list[Any] = []
+
+    def start() -> Any:
+        at.send(USR1)
+        return Ends.start(ended)
+
+    assert run(start, signals=[USR1]) == Shutdown(USR1)
+    assert ended == [Shutdown(USR1)]
+
+
+def test_a_start_function_that_fails_after_a_signal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AtSignals(monkeypatch)
+    error = OSError("interrupted")
+
+    def start() -> Any:
+        at.send(USR1)
+        raise error
+
+    assert run(start, signals=[USR1]) == Crashed(error)
+
+
+@pytest.mark.parametrize(("numbers", "limit"), [([USR1, USR2], None), ([USR1], 0.01)], ids=["two signals", "a limit"])
+def test_a_start_function_that_hangs_is_left_behind(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, numbers: list[int], limit: float | None
+) -> None:
+    at, gate, known = AtSignals(monkeypatch), threading.Event(), threading.Event()
+    ended: list[Any] = []
+
+    def start() -> Any:
+        at.send(*numbers)
+        assert gate.wait(30)
+        return Ends.start(ended, known)
+
+    try:
+        assert run(start, scheduler=scheduler, signals=numbers, stop_timeout=limit) == Killed()
+    finally:
+        gate.set()
+    assert known.wait(30)
+    assert ended == [Killed()]
+
+
+def test_a_root_that_starts_after_two_signals_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = AtSignals(monkeypatch)
+    monkeypatch.setattr("supervisors.supervision.run.KILL_GRACE", 30)
+    ended: list[Any] = []
+
+    def start() -> Any:
+        at.send(USR1, USR2)
+        return Ends.start(ended)
+
+    assert run(start, signals=[USR1, USR2]) == Killed()
+    assert ended == [Killed()]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_an_abandoned_call_returns_is_ended(manual: ManualScheduler, late: bool) -> None:
+    stopped = threading.Event()
+
+    class Plain(pykka.ThreadingActor):
+        def on_stop(self) -> None:
+            stopped.set()
+
+    ended: list[Any] = []
+    for start in (lambda: Ends.start(ended), Plain.start, lambda: IGNORE):
+        call = StartCall(start, None)
+        with manual.active():
+            if late:
+                call.abandon()
+            call.make(manual.registry)
+            if not late:
+                call.abandon()
+    manual.run_until_idle()
+    assert ended == [Killed()]
+    assert stopped.wait(30)
+
+
+class Never(LightActor):
+    """Does not come to the end of its start."""
+
+    def on_start(self) -> Any:
+        return DEFERRED
+
+
+def test_a_root_that_exceeds_its_start_timeout_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StartFailed, match=r"'root' has not started within its start_timeout of 0\.01 s") as caught:
+        run(ChildSpec("root", Never.start, start_timeout=0.01))
+    assert caught.value.child_id == "root"
+    assert isinstance(caught.value.cause, StartTimeout)
+    gate = threading.Event()
+
+    class Hangs(LightActor):
+        def on_start(self) -> None:
+            assert gate.wait(30)
+
+    monkeypatch.setattr("supervisors.supervision.run.KILL_GRACE", 0.01)
+    try:
+        with pytest.raises(StartFailed, match="start_timeout"):
+            run(ChildSpec("root", Hangs.start, start_timeout=0.01))
+    finally:
+        gate.set()
+
+
+def test_a_root_that_starts_in_time_has_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+    get = SignalQueue.get
+
+    def noted(queue: Any, timeout: float | None) -> Any:
+        event = get(queue, timeout)
+        if timeout is not None:
+            limits.append(timeout)
+        elif limits:  # the wait after that for the start
+            started.set()
+        return event
+
+    monkeypatch.setattr(SignalQueue, "get", noted)
+    started = threading.Event()
+    assert run(ChildSpec("root", lambda: Once.start(reason=Normal()), start_timeout=30)) == Normal()
+    assert limits
+    assert started.is_set()
+    assert run(ChildSpec("root", lambda: Once.start(lambda: send(USR1)), start_timeout=30), signals=[USR1]) == (
+        Shutdown(USR1)
+    )
+
+
+def test_the_name_of_the_roots_spec_leads_to_it_while_it_runs(scheduler: Scheduler) -> None:
+    found: list[Any] = []
+    registry = scheduler.registry
+
+    class Root(LightActor):
+        def on_start(self) -> None:
+            found.append(registry.whereis("me"))
+            self.call_later(0, self.look)
+
+        def look(self) -> None:
+            found.append(registry.whereis("me") is self.actor_ref)
+            with pytest.raises(AlreadyRegistered, match=r"child 'root' of run\(\)"):
+                registry.claim("me", "another")
+            self.exit(Normal())
+
+    assert run(ChildSpec("root", Root.start, register="me"), scheduler=scheduler) == Normal()
+    assert found == [None, True]
+    registry.claim("me", "another").release()
+
+
+def test_the_name_of_a_root_that_does_not_run_is_free(scheduler: Scheduler) -> None:
+    def fail() -> Any:
+        raise ValueError("no port")
+
+    assert run(ChildSpec("root", lambda: IGNORE, register="me"), scheduler=scheduler) == Normal()
+    with pytest.raises(StartFailed, match="no port"):
+        run(ChildSpec("root", fail, register="me"), scheduler=scheduler)
+    claim = scheduler.registry.claim("me", "another")
+    with pytest.raises(StartFailed) as caught:
+        run(ChildSpec("root", Never.start, register="me"), scheduler=scheduler)
+    assert isinstance(caught.value.cause, AlreadyRegistered)
+    claim.release()
+
+
+def test_a_plain_pykka_actor_is_refused_and_stopped() -> None:
+    class Plain(pykka.ThreadingActor):
+        def on_stop(self) -> None:
+            stopped.set()
+
+    stopped = threading.Event()
+    with pytest.raises(TypeError, match=r"start it from supervise_threading\(Plain\)"):
+        run(Plain.start)
+    assert stopped.wait(30)
+
+
 def test_a_failed_start_is_raised_with_its_cause() -> None:
     def fail() -> Any:
         raise ValueError("no port")
@@ -176,6 +388,10 @@ def test_run_takes_an_actor_that_runs_already() -> None:
 def test_run_uses_a_given_scheduler(scheduler: Scheduler) -> None:
     assert run(lambda: Once.start(reason=Normal()), scheduler=scheduler) == Normal()
     assert not scheduler.stopped
+    unstarted = Scheduler("unstarted")
+    with pytest.raises(ValueError, match="scheduler 'unstarted' does not run: call its start"):
+        run(lambda: Once.start(reason=Normal()), scheduler=unstarted)
+    unstarted.stop()
     stopped = Scheduler("stopped")
     stopped.stop()
     with pytest.raises(SchedulerStopped):

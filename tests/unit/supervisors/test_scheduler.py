@@ -395,3 +395,12 @@ def test_a_reused_thread_number_is_not_the_schedulers(
     monkeypatch.setattr("supervisors.runtime.scheduler.get_ident", lambda: number[0])
     assert not scheduler.on_thread()
     assert not scheduler.owns_thread()
+
+
+def test_a_scheduler_runs_from_its_start_to_its_stop() -> None:
+    scheduler = Scheduler("runs")
+    assert not scheduler.running
+    scheduler.start()
+    assert scheduler.running
+    scheduler.stop()
+    assert not scheduler.running
