@@ -186,12 +186,20 @@ def locked(lock: Any, function: Callable[..., R], *args: object) -> R:
         function: what to call.
         args: for `function`.
     """
+    released = False
     try:
-        lock.acquire()
-        result = function(*args)
-        lock.release()
+        try:
+            lock.acquire()
+            result = function(*args)
+            lock.release()
+        except BaseException:
+            if lock._is_owned():
+                lock.release()
+            released = True
+            raise
     except BaseException:
-        if lock._is_owned():
+        # An interrupt has come while what the function raised was handled.
+        if not released and lock._is_owned():
             lock.release()
         raise
     return result
