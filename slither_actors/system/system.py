@@ -48,6 +48,7 @@ from supervisors import (
     tree,
 )
 from supervisors.runtime.interrupts import Event, Thread, locked, raised_by_handler
+from supervisors.supervision.spec_checks import checked_specs
 
 WHY_NOT = {
     "new": "was not started",
@@ -74,6 +75,8 @@ class System:
 
     Raises:
         OptionError: a pool's spec or a default is wrong; the message names pool and key, or the default.
+        TypeError: `children` is no list of ChildSpecs.
+        SpecError: two children have one id or register one name, or a child is significant.
 
     Example::
 
@@ -97,6 +100,7 @@ class System:
                 raise OptionTypeError(f"a pool's name must be text that is not empty, not {pool!r}", "pools")
         self._specs = {pool: PoolSpec.of(spec, pool) for pool, spec in wanted.items()}
         defaults = check_defaults(dispatch, self._specs)
+        checked = checked_specs(children)
         self._name = name
         self._pid = os.getpid()
         self._links = {pool: PoolHandle(pool) for pool in self._specs}
@@ -105,7 +109,7 @@ class System:
         self._scheduler.on_event = self._tell
         self._processes = Processes()
         self._scheduler.on_end = self._processes.end
-        self._tree = SystemTree(self._scheduler, self._processes, self._links, self._specs, children)
+        self._tree = SystemTree(self._scheduler, self._processes, self._links, self._specs, checked)
         self._state = "new"
         self._state_lock = threading.RLock()  # a signal handler may stop what its own thread is just starting
         self._start_lock = threading.RLock()

@@ -31,7 +31,7 @@ from supervisors.supervision.child import (
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, RestartIntensity, RestartPolicy, checked_backoff
-from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
+from supervisors.supervision.launch import KILL_GRACE, launch
 from supervisors.supervision.messages import (
     ChildCounts,
     CountChildren,
@@ -47,6 +47,7 @@ from supervisors.supervision.messages import (
 from supervisors.supervision.operations import answer
 from supervisors.supervision.reports import report_crash, report_failed_start, report_stop, report_unexpected
 from supervisors.supervision.restart_policy import is_restarted
+from supervisors.supervision.spec_checks import not_a_spec
 from supervisors.wording import shown
 
 __all__ = ["DynamicSupervisor"]

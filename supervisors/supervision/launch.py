@@ -14,19 +14,10 @@ from supervisors.exits import IGNORE, Crashed, Killed
 from supervisors.supervision.child import Child
 from supervisors.wording import shown
 
-__all__ = ["KILL_GRACE", "holder_of", "launch", "not_a_spec"]
+__all__ = ["KILL_GRACE", "holder_of", "launch"]
 
 # The killer itself reports the end, so that this limit is only reached by a child on another scheduler that is stuck.
 KILL_GRACE = 1.0
-
-
-def not_a_spec(given: object) -> str:
-    """Return the error message for a value that should be a ChildSpec."""
-    if isinstance(given, type):
-        return f"a child must be a ChildSpec, not a class: ChildSpec(id=..., start={given.__name__}.start)"
-    if isinstance(given, Mapping):
-        return f"a child must be a ChildSpec, not a mapping: ChildSpec(id=..., start=...), not {shown(given)}"
-    return f"a child must be a ChildSpec, not {shown(given)}"
 
 
 def holder_of(child_id: Hashable, supervisor: object) -> str:

@@ -14,8 +14,8 @@ from supervisors.actors.via import Via
 from supervisors.errors import NotRegistered
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff
-from supervisors.supervision.launch import not_a_spec
 from supervisors.supervision.restart_policy import Strategy
+from supervisors.supervision.spec_checks import not_a_spec
 from supervisors.supervision.supervisor import Supervisor
 from supervisors.wording import shown
 

@@ -32,7 +32,7 @@ from supervisors.supervision.child import (
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.intensity import Backoff, RestartIntensity, checked_backoff
-from supervisors.supervision.launch import KILL_GRACE, launch, not_a_spec
+from supervisors.supervision.launch import KILL_GRACE, launch
 from supervisors.supervision.messages import (
     CountChildren,
     DeleteChild,
@@ -54,6 +54,7 @@ from supervisors.supervision.restart_policy import (
     is_restarted,
     restart_scope,
 )
+from supervisors.supervision.spec_checks import check_significant, checked_specs, not_a_spec
 from supervisors.wording import shown
 
 __all__ = ["Supervisor"]
@@ -110,22 +111,7 @@ class Supervisor(Operator):
         self._significant: dict[Child, None] = {}
         self._ending = False
         self._why_ending: ExitReason | None = None
-        names: dict[Hashable, Hashable] = {}
-        if isinstance(children, ChildSpec):
-            raise TypeError("children must be a list of ChildSpecs, not one: Supervisor.start([ChildSpec(...)])")
-        for spec in children:
-            if not isinstance(spec, ChildSpec):
-                raise TypeError(not_a_spec(spec))
-            self._check_spec(spec)
-            if spec.id in self._children:
-                raise SpecError(f"two children have the id {shown(spec.id)}")
-            if spec.register is not None:
-                if spec.register in names:
-                    raise SpecError(
-                        f"children {shown(names[spec.register])} and {shown(spec.id)} both register the name "
-                        f"{shown(spec.register)}; give one of them another"
-                    )
-                names[spec.register] = spec.id
+        for spec in checked_specs(children, auto_shutdown):
             self._children[spec.id] = Child(spec, restart_backoff)
 
     def __str__(self) -> str:
@@ -288,7 +274,7 @@ class Supervisor(Operator):
     def _start_child(self, spec: ChildSpec) -> Operation:
         if not isinstance(spec, ChildSpec):
             raise SpecError(not_a_spec(spec))
-        self._check_spec(spec)
+        check_significant(spec, self.auto_shutdown)
         present = self._children.get(spec.id)
         if present is not None:
             if present.state == "stopped":
@@ -407,10 +393,6 @@ class Supervisor(Operator):
         self._todo.append((self._stop_all(reason), None))
 
     # -- look-ups ------------------------------------------------------------------------------------------------
-
-    def _check_spec(self, spec: ChildSpec) -> None:
-        if spec.significant and self.auto_shutdown == "never":
-            raise SpecError(f"child {shown(spec.id)} is significant, but auto_shutdown is 'never'")
 
     def _another_significant(self, child: Child) -> list[ChildView]:
         """Return another significant child that is active, or nothing."""

@@ -43,8 +43,8 @@ class BufferGuard:
             entry: an Item or a bare payload.
 
         Returns:
-            A copy of a bytearray, a memoryview or a numpy array that can be written to, by this reference or by another
-            one; a container with copies of those in it; everything else as it is.
+            A copy of a bytearray, a memoryview, a numpy array or a row of one that can be written to, by this reference
+            or by another one; a container with copies of those in it; everything else as it is.
         """
         if type(entry) is Item:
             payload = entry.payload
@@ -93,8 +93,12 @@ def _own_buffer(value: Any) -> Any:
     if kind is memoryview:
         return _copy_of_view(value)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and kind is getattr(numpy, "ndarray", None) and not _is_constant(value):
-        return value.copy(order="K")
+    if numpy is None:
+        return value
+    if kind is getattr(numpy, "ndarray", None):
+        return value if _is_constant(value) else value.copy(order="K")
+    if issubclass(kind, getattr(numpy, "void", ())):  # a row of a structured array is a view of that
+        return value.copy()
     return value
 
 

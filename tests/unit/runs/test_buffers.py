@@ -25,6 +25,8 @@ WRITABLE: list[Any] = [
     np.arange(4),
     np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     np.broadcast_to(np.arange(3), (2, 3)),
+    np.zeros(1, [("a", "<i4"), ("b", "<f8")])[0],
+    np.rec.array([(1, 2.0)], dtype=[("a", "<i4"), ("b", "<f8")])[0],
 ]
 LEFT_ALONE: list[Any] = [
     b"abcd",

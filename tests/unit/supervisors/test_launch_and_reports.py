@@ -19,9 +19,10 @@ from supervisors import (
     SupervisorStopping,
 )
 from supervisors.supervision.child import Child
-from supervisors.supervision.launch import holder_of, launch, not_a_spec
+from supervisors.supervision.launch import holder_of, launch
 from supervisors.supervision.operations import Operator, answer, requested
 from supervisors.supervision.reports import report_stop, report_unexpected
+from supervisors.supervision.spec_checks import not_a_spec
 from supervisors.testing import ManualScheduler
 
 
