@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from slither_actors.system.health import DrainReport
+from slither_actors.validation import checks
 from supervisors import Monitor
 from supervisors.runtime.interrupts import with_cleanup
 from supervisors.runtime.signal_queue import SignalQueue
@@ -45,10 +46,12 @@ def run_until_signal(
         another thread stopped it, or its supervisor gave up.
 
     Raises:
+        OptionError: `drain_timeout` is no number of seconds from 0.
         ValueError: not called in the main thread, where alone Python runs signal handlers.
         SystemStopped: it does not run.
         ForkedSystemError: this process was forked from the one that started the System.
     """
+    drain_timeout = checks.limit("drain_timeout", drain_timeout)
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("run_until_signal must be called in the main thread: only there Python handles signals")
     events = SignalQueue[int](signals)

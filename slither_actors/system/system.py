@@ -16,7 +16,14 @@ from pykka import ActorDeadError, Timeout
 
 from slither_actors import telemetry
 from slither_actors.dispatch import Dispatcher
-from slither_actors.errors import FINALIZING, ForkedSystemError, OptionTypeError, SlitherError, SystemStopped
+from slither_actors.errors import (
+    FINALIZING,
+    ForkedSystemError,
+    OptionError,
+    OptionTypeError,
+    SlitherError,
+    SystemStopped,
+)
 from slither_actors.loops import EventLoopBlocked, warn_in_loop
 from slither_actors.option_defaults import check_defaults
 from slither_actors.option_types import PoolKwargs, RunKwargs
@@ -33,6 +40,7 @@ from slither_actors.system.health import DrainReport, Health, judge
 from slither_actors.system.signals import SIGNALS, run_until_signal
 from slither_actors.system.statistics import Snapshots, SystemStatistics
 from slither_actors.system.supervision import SystemTree, child_at
+from slither_actors.validation import checks
 from slither_actors.validation.callbacks import check_call
 from supervisors import (
     ChildSpec,
@@ -207,22 +215,29 @@ class System:
 
         Returns:
             True if everything has ended in good order; False if some of it was cut off, or is not over yet.
+
+        Raises:
+            OptionError: `timeout` is neither None nor a number of seconds from 0; nothing was done.
         """
         if os.getpid() != self._pid:
             return True
         if sys.is_finalizing():
             return False  # its threads have ended; the rest ends with this process
+        limit = None
         try:
+            limit = None if timeout is None else checks.limit("timeout", timeout)
             if self._state not in ("new", "stopped") and self._may_wait():
                 with contextlib.suppress(EventLoopBlocked):  # made an error by a filter, it must not keep from stopping
                     warn_in_loop("System.stop", "`async with System(...)`, or `await asyncio.to_thread(system.stop)`")
-        except BaseException:  # an interrupt: its caller goes on, and so does this
-            locked(self._state_lock, self._stop_aside, timeout)
+        except OptionError:
             raise
-        return self.end(timeout)
+        except BaseException:  # an interrupt: its caller goes on, and so does this
+            locked(self._state_lock, self._stop_aside, limit)
+            raise
+        return self.end(limit)
 
     def end(self, timeout: float | None = None) -> bool:
-        """Stop as `stop` does, without the warning in an event loop."""
+        """Stop as `stop` does, without its check of the limit and its warning in an event loop."""
         try:
             locked(self._state_lock, self._mark_stopped)
             self._tree.cut_children()  # those that a drain has given more time than this
@@ -276,9 +291,11 @@ class System:
                 unfinished.
 
         Raises:
+            OptionError: `timeout` is no number of seconds from 0; nothing was done.
             WouldDeadlock: called on one of the System's own threads.
             SystemStopped: the interpreter is shutting down.
         """
+        timeout = checks.limit("timeout", timeout)
         self._check_fork()
         self._check_finalizing()
         if not self._may_wait():
@@ -460,9 +477,11 @@ class System:
             timeout: seconds to wait for the scheduler.
 
         Raises:
+            OptionError: `timeout` is no number of seconds from 0.
             SystemStopped: it does not run.
             TimeoutError: the scheduler did not answer.
         """
+        timeout = checks.limit("timeout", timeout)
         self._check_fork()
         if self._scheduler.on_thread():
             return self._snapshots.take()

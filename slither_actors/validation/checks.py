@@ -76,6 +76,21 @@ def seconds(name: str, value: object, *, zero: bool = False, none: bool = True) 
     return number
 
 
+def limit(name: str, value: object) -> float:
+    """Return the longest that a call may wait, in seconds from 0: what a thread can wait for.
+
+    Args:
+        name: of the parameter.
+        value: as given. Where None has a meaning, the caller has looked at that.
+    """
+    if isinstance(value, float) and value == math.inf:
+        raise OptionError(
+            f"{name} must be finite, not inf; leave it out for the default, or give at most {MAX_SECONDS:g} seconds",
+            name,
+        )
+    return seconds(name, value, zero=True, none=False)
+
+
 def flag(name: str, value: object) -> bool:
     """Return True or False; nothing else counts as one of them."""
     if not isinstance(value, bool):
