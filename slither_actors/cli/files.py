@@ -31,7 +31,10 @@ class Files:
         self._context = context
         self._seen: set[tuple[int, int]] = set()
         self.input = STDIN if input_name is None else self._open(input_name, os.O_RDONLY)
-        status = os.fstat(self.input)
+        try:
+            status = os.fstat(self.input)
+        except OSError as error:  # the program was started without one
+            raise OSError(error.errno, "is closed", "standard input") from None
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(0, "is a folder", input_name)
         self._note(status, input_name or "standard input")

@@ -11,7 +11,7 @@ from itertools import starmap
 
 from supervisors.runtime.interrupts import raised_by_handler
 
-__all__ = ["close", "close_all", "copied", "lowest", "raised"]
+__all__ = ["above_standard", "close", "close_all", "copied", "lowest", "raised"]
 
 _HIGHEST = 4096
 """Where ours begin at the most: the kernel's table of descriptors grows to the highest number."""
@@ -34,6 +34,25 @@ def raised(fd: int) -> int:
         return fd
     os.close(fd)
     return high
+
+
+def above_standard(fd: int) -> int:
+    """Move a descriptor that has the number of a standard stream, as this process has closed that stream.
+
+    A child gets its own standard streams at these numbers, over whatever it was to inherit there.
+
+    Args:
+        fd: a descriptor; closed if it was moved.
+
+    Raises:
+        OSError: no descriptor is left.
+    """
+    if not 0 <= fd <= 2:
+        return fd
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(fd)
 
 
 def lowest() -> int:

@@ -30,7 +30,7 @@ from slither_actors.pools.shared_memory import REPLIES, RequestArena, memory_fil
 from slither_actors.wire.ends import is_end
 from slither_actors.worker.cursor import SIZE as CURSOR
 from supervisors import DaemonActor, ExitReason, Scheduler
-from supervisors.runtime.descriptors import close, raised
+from supervisors.runtime.descriptors import above_standard, close, raised
 from supervisors.runtime.interrupts import block_sigpipe
 
 F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ exists from 3.10 on Linux only
@@ -393,21 +393,26 @@ class _Pipes:
             os.close(fd)
 
     def make(self) -> tuple[int, int]:
-        ends = os.pipe()
-        self._open.update(ends)
-        return ends
+        """Return the reading and the writing end of a pipe."""
+        return self._both(*os.pipe())
 
     def make_pair(self) -> tuple[int, int]:
         """Return two connected sockets: a pipe for both directions."""
-        ends = tuple(end.detach() for end in socketpair(AF_UNIX, SOCK_STREAM))
-        self._open.update(ends)
-        return ends[0], ends[1]
+        one, other = socketpair(AF_UNIX, SOCK_STREAM)
+        return self._both(one.detach(), other.detach())
 
     def own(self, fd: int) -> int:
-        """Another descriptor to be closed on the way out."""
+        """Return another descriptor that is to be closed on the way out."""
         if fd >= 0:
+            fd = above_standard(fd)
             self._open.add(fd)
         return fd
+
+    def _both(self, one: int, other: int) -> tuple[int, int]:
+        self._open.add(other)  # should there be no descriptor to move the first one to
+        one = self.own(one)
+        self._open.discard(other)
+        return one, self.own(other)
 
     def raised(self, fd: int) -> int:
         """Return the number that it has from now on; it is still closed on the way out."""

@@ -51,6 +51,11 @@ from supervisors import DEFERRED, Crashed, ExitReason, LightActor, Ref, RestartB
 STUCK_LOADS = 2
 """Workers in a row that do not answer, or die, while they load a function before its runs end with LoadError."""
 
+_NOT_AN_INTERPRETER = (
+    "it ended without an error before it was ready: PoolSpec(python=...) must be an interpreter, or a wrapper that "
+    'hands over to one, as `exec python "$@"` does as the last line of a shell script'
+)
+
 _logger = logging.getLogger("slither_actors.pools")
 
 
@@ -423,6 +428,8 @@ class Executor(LightActor):
         error = WorkerCrashed(death.exit_code, death.signal, death.stderr_tail, memory_limit=by_memory_limit)
         if death.exit_code == TORN and not death.stderr_tail:
             error.add_note("its code has closed descriptors that are not its own (os.closerange?), even its stderr")
+        elif death.exit_code == 0 and not self._was_ready:
+            error.add_note(_NOT_AN_INTERPRETER)
         return error
 
     # -- stop

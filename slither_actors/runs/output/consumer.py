@@ -127,7 +127,8 @@ class Consumer:
             raise WouldDeadlock(
                 "a run waits for its results, and this is a scheduler's thread, which would have to make them; from a "
                 "light actor, send the items to an actor with a thread of its own (a DaemonActor or a "
-                "pykka.ThreadingActor), which dispatches them and sends the results back by tell()"
+                "pykka.ThreadingActor), which dispatches them and sends the results back by tell(). The "
+                "`__init__` of such an actor runs here, too: dispatch in its on_start"
             )
         try:
             self._start(plays, start_producer, feed_batches, grows)
