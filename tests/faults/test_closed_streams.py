@@ -17,7 +17,7 @@ CLOSED = ["0", "1", "2", "01", "02", "12", "012"]
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_a_system_starts_where_standard_streams_are_closed(tmp_path: Path, closed: str) -> None:
+def test_a_system_starts_where_streams_are_closed(tmp_path: Path, closed: str) -> None:
     said = tmp_path / "said"
     body = f"""
         from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_system_starts_where_standard_streams_are_closed(tmp_path: Path, close
 
 
 @pytest.mark.parametrize(("closed", "code"), [("2>&-", 0), ("<&-", 2), (">&-", 1)])
-def test_the_command_says_which_of_its_streams_is_closed(closed: str, code: int) -> None:
+def test_the_command_says_which_stream_is_closed(closed: str, code: int) -> None:
     command = f'"{sys.executable}" -m slither_actors map operator:neg --each {closed}'
     done = subprocess.run(["sh", "-c", command], input=b"1\n", capture_output=True, timeout=60, check=False)
     assert done.returncode == code
@@ -43,7 +43,7 @@ def test_the_command_says_which_of_its_streams_is_closed(closed: str, code: int)
     assert named in done.stderr
 
 
-def test_a_program_that_is_no_interpreter_is_named_with_a_remedy() -> None:
+def test_a_program_that_is_no_interpreter_gets_a_remedy() -> None:
     with pytest.raises(WorkerCrashed, match="exited with code 0") as caught:
         System({"default": PoolSpec(size=1, python="/bin/true")}).start()
     assert any("must be an interpreter, or a wrapper that hands over" in note for note in caught.value.__notes__)
