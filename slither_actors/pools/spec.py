@@ -19,7 +19,7 @@ from supervisors import Backoff
 
 def default_size() -> int:
     """Return one worker for each processor that this process may use."""
-    return processors()
+    return min(processors(), MAX_SIZE)
 
 
 MAX_SIZE = 10_000

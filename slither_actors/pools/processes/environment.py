@@ -57,6 +57,7 @@ def of_worker(host: Mapping[str, str], added: Mapping[str, str], size: int, proc
         for name in THREADS:
             if name not in host and name not in added:
                 found[name] = threads
+    found.pop("PYTHONINSPECT", None)  # after its end in good order it would wait for a terminal, and print a traceback
     found[STARTED_AS] = "a worker"
     found[LEVELS] = log_levels()
     return found

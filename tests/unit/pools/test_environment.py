@@ -12,6 +12,7 @@ import pytest
 from slither_actors import OptionError, PoolSpec
 from slither_actors.pools.processes import interpreter
 from slither_actors.pools.processes.environment import THREADS, of_host, of_worker
+from slither_actors.pools.spec import MAX_SIZE
 from slither_actors.worker.boot import STARTED_AS
 
 # --- variables
@@ -43,6 +44,15 @@ def test_an_empty_value_leaves_the_threads_to_the_libraries() -> None:
     assert [name for name in THREADS if name in found] == []
     found = of_worker({}, {"MKL_NUM_THREADS": ""}, 4, 16)
     assert [name for name in THREADS if name not in found] == ["MKL_NUM_THREADS"]
+
+
+def test_no_worker_waits_for_a_terminal_at_its_end() -> None:
+    assert "PYTHONINSPECT" not in of_worker({"PYTHONINSPECT": "1"}, {}, 1, 1)
+
+
+def test_a_pool_by_default_is_never_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "999999")
+    assert PoolSpec().size == MAX_SIZE
 
 
 def test_a_variable_that_another_thread_deletes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
