@@ -268,7 +268,7 @@ class System:
         # Each concurrent caller of stop does all of this: another caller may be interrupted half-way.
         if timeout is None:
             longest = max(spec.shutdown for spec in self._specs.values())
-            timeout = longest + self._tree.children_seconds + 5 * SHUTDOWN_MARGIN
+            timeout = min(longest + self._tree.children_seconds + 5 * SHUTDOWN_MARGIN, threading.TIMEOUT_MAX)
         deadline = time.monotonic() + timeout
         done = self._tree.stop(timeout)
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):

@@ -31,8 +31,8 @@ class ThreadTimers:
 
     def add(self, delay: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         """Add a call of ``fn(*args)`` that is due in `delay` seconds (at once, if not positive)."""
-        check_timer(delay, fn)
-        return self._heap.add(self._clock() + max(delay, 0.0), fn, args, None)
+        seconds = check_timer(delay, fn)
+        return self._heap.add(self._clock() + seconds, fn, args, None)
 
     def run_due(self, stopped: Callable[[], bool]) -> None:
         """Run the timers that are due, in the order of their deadlines; once the actor is stopped, cancel them."""

@@ -270,8 +270,8 @@ class Scheduler:
             TypeError, ValueError: the delay is no number, or `fn` cannot be called.
         """
         self._check_thread()
-        check_timer(delay, fn)
-        return self._timers.add(self._clock() + max(delay, 0.0), fn, args, owner)
+        seconds = check_timer(delay, fn)
+        return self._timers.add(self._clock() + seconds, fn, args, owner)
 
     def add_reader(self, fd: int, fn: Callable[[], object], owner: MailboxTarget | None = None) -> None:
         """Call ``fn()`` whenever fd can be read (or has hung up), until removed. Replaces the reader before it."""

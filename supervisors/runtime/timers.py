@@ -15,18 +15,23 @@ __all__ = ["Timer", "TimerHeap", "check_timer"]
 _COMPACT_FROM = 64
 
 
-def check_timer(delay: float, fn: object) -> None:
-    """Check what a timer is made of, where the caller's line is still in the traceback.
+def check_timer(delay: float, fn: object) -> float:
+    """Return the delay in seconds, at least 0; checked where the caller's line is still in the traceback.
 
     Raises:
-        TypeError, ValueError: the delay is no number, or `fn` cannot be called.
+        TypeError, ValueError: the delay is no number that fits in a float, or `fn` cannot be called.
     """
     if not callable(fn):
         raise TypeError(f"a timer calls a function, not {shown(fn)}")
     if not hasattr(delay, "__float__"):
         raise TypeError(f"delay must be seconds, not {shown(delay)}")
-    if delay != delay:
+    try:
+        seconds = float(delay)
+    except OverflowError:
+        raise ValueError(f"delay must be seconds that fit in a float, not {shown(delay)}") from None
+    if seconds != seconds:
         raise ValueError("delay is not a number")
+    return max(seconds, 0.0)
 
 
 class Timer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from sys import float_info
 from typing import Any, Literal, get_args
 
 import pykka
@@ -26,7 +27,7 @@ class ChildSpec:
     """How to start a child, when to restart it, how to stop it.
 
     Args:
-        id: its name within its supervisor; hashable.
+        id: its name within its supervisor; hashable, and equal to itself (NaN is not).
         start: starts it and returns its reference, or IGNORE. Called on the scheduler's thread, so it must not block
             (`with_deferred_init` runs a slow `__init__` elsewhere), and a light actor that it starts is on the
             supervisor's scheduler by default. May be called again for each restart. The actor's own `on_start` decides
@@ -36,9 +37,10 @@ class ChildSpec:
             math.inf): never killed. None: 5 s for a worker, infinity for a supervisor.
         type: "worker" or "supervisor".
         significant: its own end may stop the supervisor: see `auto_shutdown`. Not for permanent children.
-        register: a name under which the scheduler's `registry` finds whichever actor runs as this child; hashable.
-            The name belongs to the spec: it survives restarts, and is free when the spec is deleted or the supervisor
-            has ended. Until the child has started, and between its restarts, no actor has the name.
+        register: a name under which the scheduler's `registry` finds whichever actor runs as this child; hashable,
+            and equal to itself. The name belongs to the spec: it survives restarts, and is free when the spec is
+            deleted or the supervisor has ended. Until the child has started, and between its restarts, no actor has the
+            name.
         start_timeout: seconds in which it must have started, or it is killed and its start has failed with
             `StartTimeout`. None: no limit. It cannot interrupt the start function itself.
 
@@ -56,11 +58,8 @@ class ChildSpec:
     start_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("id", self.id), ("register", self.register)):
-            try:
-                hash(value)
-            except TypeError:
-                raise TypeError(f"{name} must be hashable: {shown(value)}") from None
+        _check_key("id", self.id)
+        _check_key("register", self.register)
         if self.id is None:
             raise TypeError("id must not be None")
         if not callable(self.start):
@@ -81,13 +80,15 @@ class ChildSpec:
             if isinstance(shutdown, bool) or not isinstance(shutdown, (int, float)):
                 raise TypeError(f"shutdown of child {self.id!r} must be seconds, not {shutdown!r}")
             if not shutdown >= 0:
-                raise ValueError(f"shutdown of child {self.id!r} must not be negative: {shutdown!r}")
+                raise ValueError(f"shutdown of child {self.id!r} must not be negative: {shown(shutdown)}")
+            if float_info.max < shutdown < math.inf:  # an int may be that large
+                raise ValueError(f"shutdown of child {self.id!r} is too long, use 'infinity': {shown(shutdown)}")
         limit = self.start_timeout
         if limit is not None:
             if isinstance(limit, bool) or not isinstance(limit, (int, float)):
                 raise TypeError(f"start_timeout of child {self.id!r} must be seconds or None, not {limit!r}")
-            if not (limit > 0 and math.isfinite(limit)):
-                raise ValueError(f"start_timeout of child {self.id!r} must be positive and finite: {limit!r}")
+            if not 0 < limit <= float_info.max:
+                raise ValueError(f"start_timeout of child {self.id!r} must be positive and finite: {shown(limit)}")
 
     @property
     def brutal(self) -> bool:
@@ -117,6 +118,20 @@ class ChildSpec:
 
 
 _KEPT = tuple(name for name in ChildSpec.__slots__ if name != "start")
+
+
+def _check_key(name: str, value: Hashable) -> None:
+    """Check that a dictionary finds the value again, and that each comparison with itself says so."""
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"{name} must be hashable: {shown(value)}") from None
+    try:
+        equal = bool(value == value)
+    except Exception as error:
+        raise TypeError(f"{name} must be comparable with itself: {shown(value)}") from error
+    if not equal:
+        raise ValueError(f"{name} must be equal to itself, or no request could name it: {shown(value)}")
 
 
 def _started_once() -> StartAnswer:

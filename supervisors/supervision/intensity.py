@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from sys import float_info
 from typing import Protocol
 
 from supervisors.exits import ExitReason
@@ -177,6 +177,6 @@ def positive(name: str, value: float) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be positive and finite: {value!r}")
+    if not 0 < value <= float_info.max:  # an int may be larger than any float
+        raise ValueError(f"{name} must be positive and finite: {shown(value)}")
     return value

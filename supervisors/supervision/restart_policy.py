@@ -1,4 +1,7 @@
-"""Which children stop and start after an exit. Pure functions on views of a supervisor's children."""
+"""Which children stop and start after an exit. Pure functions on views of a supervisor's children.
+
+Ids are compared by identity: their own ``__eq__`` is the user's code, which may raise.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +60,10 @@ def after_exit(
         strategy: of the supervisor.
         auto_shutdown: of the supervisor.
         children: all, in start order, the dead one included.
-        dead: its id.
+        dead: its id, the object that its view holds.
         reason: its exit reason.
     """
-    child = next(child for child in children if child.id == dead)
+    child = next(child for child in children if child.id is dead)
     if is_restarted(child.restart, reason):
         return restart_scope(strategy, children, dead)
     return Decision(
@@ -71,20 +74,20 @@ def after_exit(
 
 def restart_scope(strategy: Strategy, children: Sequence[ChildView], dead: Hashable) -> Decision:
     """Decide what a restart of `dead`, which does not run, involves: the first time, and after a failed attempt."""
-    at = next(index for index, child in enumerate(children) if child.id == dead)
+    at = next(index for index, child in enumerate(children) if child.id is dead)
     if strategy == "one_for_one":
         group = children[at : at + 1]
     elif strategy == "rest_for_one":
         group = children[at:]
     else:
         group = children
-    others = [child for child in group if child.id != dead]
+    others = [child for child in group if child.id is not dead]
     return Decision(
         restart=True,
         stop=tuple(child.id for child in reversed(others) if child.active),
         # A temporary sibling is active here, as its spec would have been deleted at its own end.
         drop=tuple(child.id for child in others if child.restart == "temporary"),
-        start=tuple(child.id for child in group if child.id == dead or child.restart != "temporary"),
+        start=tuple(child.id for child in group if child.id is dead or child.restart != "temporary"),
     )
 
 
@@ -92,5 +95,5 @@ def _fires(auto_shutdown: AutoShutdown, children: Sequence[ChildView], dead: Has
     if auto_shutdown == "any_significant":
         return True
     return auto_shutdown == "all_significant" and not any(
-        child.significant and child.active for child in children if child.id != dead
+        child.significant and child.active for child in children if child.id is not dead
     )

@@ -65,6 +65,8 @@ class Evil:
         return hash("child")
 
     def __eq__(self, other: object) -> bool:
+        if other is self:  # else a spec refuses it as an id
+            return True
         raise self.error
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_max_restarts_must_be_a_count(value: Any) -> None:
         RestartIntensity(value)
 
 
-@pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "5"])
+@pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "5", 10**310])
 def test_max_seconds_must_be_a_positive_number(value: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="max_seconds"):
         RestartIntensity(3, value)
@@ -70,7 +71,16 @@ def test_jitter_only_shortens_a_wait() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"base": 0}, {"factor": 0.5}, {"maximum": math.inf}, {"jitter": 1.5}, {"jitter": -0.1}, {"base": "1"}]
+    "bad",
+    [
+        {"base": 0},
+        {"factor": 0.5},
+        {"maximum": math.inf},
+        {"jitter": 1.5},
+        {"jitter": -0.1},
+        {"base": "1"},
+        *({name: 10**400} for name in ("base", "factor", "maximum", "jitter", "reset_after")),
+    ],
 )
 def test_a_bad_back_off_cannot_be_built(bad: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
@@ -89,13 +99,46 @@ def test_a_bad_back_off_cannot_be_built(bad: dict[str, Any]) -> None:
         {"shutdown": math.nan},
         {"shutdown": "never"},
         {"shutdown": True},
+        {"shutdown": 10**400},
+        {"start_timeout": 10**400},
         {"significant": 1},
         {"significant": True, "restart": "permanent"},
     ],
 )
 def test_a_bad_child_spec_cannot_be_built(bad: dict[str, Any]) -> None:
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
         ChildSpec(**{"id": "a", "start": print, **bad})
+
+
+class Odd:
+    """Compares itself as it was made to."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def __hash__(self) -> int:
+        return 7
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize("name", ["id", "register"])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (math.nan, ValueError),
+        (Decimal("nan"), ValueError),
+        (Odd(False), ValueError),
+        (Odd(LookupError("eq")), TypeError),
+    ],
+)
+def test_a_key_that_is_not_itself_is_refused(name: str, value: Any, error: type[Exception]) -> None:
+    options = {"id": "a", name: value}
+    with pytest.raises(error, match=f"^{name} must be"):
+        ChildSpec(start=print, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +158,15 @@ def test_the_shutdown_of_a_spec(options: dict[str, Any], seconds: float, brutal:
 
 
 def views(*restarts: str) -> list[ChildView]:
-    return [ChildView(name, restart) for name, restart in zip("abcd", restarts, strict=False)]  # type: ignore[arg-type]
+    return [ChildView(name, restart) for name, restart in zip(("a", "b", "c", "d"), restarts, strict=False)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
+def test_no_decision_runs_the_code_of_an_id(strategy: Any) -> None:
+    odd = [Odd(LookupError("eq")) for _ in range(3)]
+    children = [ChildView(each) for each in odd]
+    decision = after_exit(strategy, "never", children, odd[1], CRASH)
+    assert decision.start[-1] is odd[1 if strategy == "one_for_one" else 2]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,16 @@ def test_a_handle_by_name_is_refused_with_its_remedy(scheduler: Scheduler, reque
         request_of(scheduler.registry.via("a"))
 
 
+@pytest.mark.parametrize("cls", [Light, Daemon])
+def test_a_delay_that_no_float_holds_is_named(scheduler: Scheduler, cls: Any) -> None:
+    ref = cls.start(scheduler=scheduler) if cls is Light else cls.start()
+    try:
+        with pytest.raises(ValueError, match="delay must be seconds that fit in a float, not 1000"):
+            call(ref, lambda actor: actor.call_later(10**400, print))
+    finally:
+        kill(ref)
+
+
 @pytest.mark.parametrize(
     ("delay", "fn", "text"),
     [("x", print, "delay must be seconds, not 'x'"), (0.1, 5, "a timer calls a function, not 5")],
