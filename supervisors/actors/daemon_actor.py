@@ -88,7 +88,7 @@ class DaemonActor(ThreadLoop):
         """Make the actor and start its thread.
 
         Raises:
-            RuntimeError: the system has no thread left.
+            RuntimeError: the system has no thread left, or the interpreter is shutting down.
             SupervisorError: its `__init__` has not called that of DaemonActor.
         """
         actor = cls(*args, **kwargs)

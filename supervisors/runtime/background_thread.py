@@ -92,7 +92,7 @@ class BackgroundThread:
         self._queue.put((done.set, ()))
         deadline = time.monotonic() + timeout
         while not done.wait(max(0.0, min(0.1, deadline - time.monotonic()))):
-            if not thread.is_alive():
+            if not thread.is_alive() or is_finalizing():  # which has frozen it
                 return done.is_set()
             if time.monotonic() >= deadline:
                 return False
@@ -111,7 +111,7 @@ class BackgroundThread:
         if thread is None:
             return True
         self._queue.put(None)  # at each call: an earlier one may have been interrupted before this line
-        if thread is threading.current_thread():
+        if thread is threading.current_thread() or is_finalizing():
             return False
         thread.join(timeout)
         if thread.is_alive():
@@ -130,8 +130,6 @@ class BackgroundThread:
     def _start_once(self) -> bool:
         if self._thread is not None:
             return True
-        if is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
-            return False
         # Before start(), so that a finalizer's submit within start() does not make a second thread.
         thread = self._thread = Thread(self._run, self.name)
         try:

@@ -13,6 +13,7 @@ find a gap.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
@@ -147,8 +148,10 @@ class Thread(threading.Thread):
         """Start it, and wait until it runs.
 
         Raises:
-            RuntimeError: the system has no thread left, or it has been started.
+            RuntimeError: the system has no thread left, or it has been started; or the interpreter is shutting down.
         """
+        if sys.is_finalizing():  # CPython 3.11 starts a thread then, waits for it, and lets it do nothing
+            raise RuntimeError("no thread can be started: the interpreter is shutting down")
         try:
             super().start()
         except KeyError as error:  # the entry that `_bootstrap` has removed already; see there

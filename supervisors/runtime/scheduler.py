@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
+from supervisors.actors.futures import check_timeout
 from supervisors.actors.registry import Registry
 from supervisors.errors import SchedulerStopped, WouldDeadlock
 from supervisors.runtime import current
@@ -110,9 +112,11 @@ class Scheduler:
         """Start the thread. Once only.
 
         Raises:
-            SchedulerStopped: it has been stopped.
+            SchedulerStopped: it has been stopped, or the interpreter is shutting down.
             RuntimeError: it runs already, or the system has no thread left.
         """
+        if sys.is_finalizing():  # before the lock, which a frozen thread may hold
+            raise SchedulerStopped(f"scheduler {self.name!r} cannot start: the interpreter is shutting down")
         locked(self._lock, self._start)
 
     def _start(self) -> None:
@@ -137,13 +141,18 @@ class Scheduler:
             timeout: seconds to wait for the thread (and once more for the side thread).
 
         Returns:
-            True if the thread has ended. False means that it is stuck inside a handler; it ends when that returns.
+            True if the thread has ended. False means that it is stuck inside a handler, and ends when that returns; or
+            that the interpreter is shutting down and has frozen it: then nothing is done.
 
         Raises:
+            TypeError, ValueError: `timeout` is no number of seconds; nothing is done then, too.
             WouldDeadlock: called on a scheduler's thread. Post something to another thread that calls it.
         """
         if Scheduler.current() is not None:
             raise WouldDeadlock("Scheduler.stop() on a scheduler's thread")
+        check_timeout(timeout)
+        if sys.is_finalizing():
+            return self._ended.is_set()
         if os.getpid() != self.pid:
             self.abandon_after_fork()
             return True

@@ -57,6 +57,8 @@ USES = {
     "actor": "system.actor('a')",
     "ask": "ref.ask(None)",
     "which_children": "which_children(root, 60)",
+    "DaemonActor.start": "DaemonActor.start()",
+    "Scheduler.start": "unused.start()",
 }
 
 
@@ -66,7 +68,8 @@ def test_a_use_in_a_late_finalizer_is_refused(tmp_path: Path, use: str) -> None:
         tmp_path,
         late(f"""
         import asyncio
-        from supervisors import ChildSpec, LightActor, which_children
+        from supervisors import ChildSpec, DaemonActor, LightActor, Scheduler, which_children
+        unused = Scheduler("unused")
         class Inline:
             def execute_batch(self, batch, context, options):
                 return batch
@@ -137,6 +140,21 @@ def test_stop_in_a_finalizer_returns_and_the_workers_end(tmp_path: Path) -> None
     assert finalizing == "True"
     assert answer == "got False"
     wait_gone(*map(int, pids.split()), seconds=10)
+
+
+@pytest.mark.parametrize("wait", ["scheduler.stop", "scheduler.background.flush", "scheduler.background.close"])
+def test_a_frozen_thread_is_not_waited_for(tmp_path: Path, wait: str) -> None:
+    said = run(
+        tmp_path,
+        late(f"""
+        from supervisors import Scheduler
+        scheduler = Scheduler("frozen")
+        scheduler.start()
+        scheduler.background.submit(int)
+        Late(lambda: {wait}(3600))
+        """),
+    )
+    assert said == ["True", "got False"]
 
 
 def test_a_stream_dropped_at_the_last_moment_delays_nothing(tmp_path: Path) -> None:

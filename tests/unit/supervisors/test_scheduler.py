@@ -71,6 +71,16 @@ def test_no_message_is_lost_when_many_threads_wake_it(scheduler: Scheduler) -> N
     assert done.wait(10)
 
 
+@pytest.mark.parametrize(
+    ("timeout", "error"), [("x", TypeError), (Shutdown(), TypeError), (-1, ValueError), (float("nan"), ValueError)]
+)
+def test_a_wrong_limit_of_a_stop_stops_nothing(scheduler: Scheduler, timeout: Any, error: type[Exception]) -> None:
+    ref = Recorder.start(scheduler=scheduler)
+    with pytest.raises(error, match="timeout must be"):
+        scheduler.stop(timeout)
+    assert ref.ask("still there", timeout=10) == "still there"
+
+
 def test_timers_run_in_order_of_their_deadlines(manual: ManualScheduler) -> None:
     ran: list[str] = []
     manual.call_later(2.0, ran.append, "c")
