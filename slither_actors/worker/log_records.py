@@ -2,7 +2,8 @@
 
 Nothing is loaded for that: most workers never log, and importing `logging` takes milliseconds. It stands in the place
 of `logging.lastResort`, which gets what no handler takes: as soon as the worker's code configures logging itself, its
-own handlers are all there is.
+own handlers are all there is. Two things that `logging` takes for a configuration are none here, see :func:`_take`. The
+root logger gets no handler, as code asks it whether logging is configured.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from logging import Handler, Logger, LogRecord
     from types import ModuleType
     from typing import Any
 
@@ -100,7 +102,7 @@ def _install(logging: Any, levels: str) -> None:
                 self.handleError(record)
 
     if logging.lastResort is not None:
-        logging.lastResort = ToHost()
+        _take(logging, ToHost())
     if levels:
         import json
 
@@ -108,3 +110,39 @@ def _install(logging: Any, levels: str) -> None:
             logger = logging.getLogger(name or None)
             if logger.level == (logging.NOTSET if name else logging.WARNING):
                 logger.setLevel(level)
+
+
+def _take(logging: ModuleType, to_host: Handler) -> None:
+    """Give a handler what no other one takes, as long as it is the last resort.
+
+    As long as the root logger has no handler, a `NullHandler` takes nothing: libraries give one to their loggers. And
+    `logging.error(...)` configures nothing, where it would call `basicConfig` for the root logger.
+    """
+    from functools import wraps
+
+    call_handlers, basic_config = logging.Logger.callHandlers, logging.basicConfig
+    does_nothing, of_module = logging.NullHandler.handle, vars(logging)
+
+    def takes_nothing(logger: Logger | None) -> bool:
+        while logger:
+            for handler in logger.handlers:
+                if getattr(handler.handle, "__func__", None) is not does_nothing:
+                    return False
+            logger = logger.parent if logger.propagate else None
+        return True
+
+    @wraps(call_handlers)
+    def callHandlers(self: Logger, record: LogRecord) -> None:  # noqa: N802 (the name in tracebacks)
+        if logging.lastResort is to_host and not logging.root.handlers and takes_nothing(self):
+            if record.levelno >= to_host.level:
+                to_host.handle(record)
+        else:
+            call_handlers(self, record)
+
+    @wraps(basic_config)
+    def basicConfig(**options: object) -> None:  # noqa: N802
+        if logging.lastResort is not to_host or sys._getframe(1).f_globals is not of_module:
+            basic_config(**options)
+
+    logging.Logger.callHandlers = callHandlers
+    of_module.update(basicConfig=basicConfig, lastResort=to_host)

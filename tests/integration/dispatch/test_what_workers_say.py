@@ -140,6 +140,38 @@ def test_a_worker_that_configures_logging_itself_is_left_alone(tmp_path: Path) -
     assert said(tmp_path, "logs_by_its_own_handlers") == ([], ["pool[0]: mine hello"])
 
 
+def test_null_handlers_of_libraries_take_no_records(tmp_path: Path) -> None:
+    _, lines = said(tmp_path, "logs_as_a_library", f"logging.basicConfig(format={FORMAT})")
+    assert lines[:4] == [
+        "ERROR|lib|pool[0]|logs_as_a_library|two",
+        "lines",
+        "WARNING|lib.child|pool[0]|logs_as_a_library|of a child",
+        "ERROR|apart|pool[0]|logs_as_a_library|not propagated",
+    ]
+    assert lines[4].startswith("WARNING|py.warnings|pool[0]|")
+    assert "UserWarning: a warning" in lines[4]
+    assert [line for line in lines[5:] if "|" in line] == []
+
+
+def test_functions_of_the_module_configure_nothing(tmp_path: Path) -> None:
+    _, lines = said(tmp_path, "logs_by_functions_of_the_module", f"logging.basicConfig(level='INFO', format={FORMAT})")
+    assert lines == [
+        "ERROR|root|pool[0]|logs_by_functions_of_the_module|by a function",
+        "ERROR|my.app|pool[0]|logs_by_functions_of_the_module|two",
+        "lines",
+    ]
+
+
+def test_a_worker_may_configure_logging_after_it_has_logged(tmp_path: Path) -> None:
+    _, lines = said(tmp_path, "configures_after_it_has_logged", f"logging.basicConfig(format={FORMAT})")
+    assert lines == [
+        "ERROR|root|pool[0]|configures_after_it_has_logged|before",
+        "ERROR|lib|pool[0]|configures_after_it_has_logged|before",
+        "pool[0]: mine root after",
+        "pool[0]: mine lib after",
+    ]
+
+
 def test_a_worker_that_does_not_log_has_no_logging(tmp_path: Path) -> None:
     done = run(
         tmp_path,

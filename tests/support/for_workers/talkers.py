@@ -31,6 +31,47 @@ def logs(payload):
     return payload
 
 
+def logs_as_a_library(payload):
+    import logging
+    import warnings
+
+    library = logging.getLogger("lib")
+    library.addHandler(logging.NullHandler())
+    library.error("two\nlines")
+    logging.getLogger("lib.child").warning("of a child")
+    apart = logging.getLogger("apart")
+    apart.addHandler(logging.NullHandler())
+    apart.propagate = False
+    apart.error("not propagated")
+    logging.captureWarnings(True)
+    warnings.warn("a warning", stacklevel=1)
+    return payload
+
+
+def logs_by_functions_of_the_module(payload):
+    import logging
+
+    logging.error("by a function")  # noqa: LOG015 (it is what is tested)
+    logging.getLogger("my.app").error("two\nlines")
+    return payload
+
+
+def configures_after_it_has_logged(payload):
+    import logging
+
+    logging.error("before")  # noqa: LOG015 (it is what is tested)
+    assert not logging.root.handlers
+    library = logging.getLogger("lib")
+    library.addHandler(logging.NullHandler())
+    library.error("before")
+    logging.basicConfig(format="mine %(name)s %(message)s", stream=sys.stderr)
+    logging.error("after")  # noqa: LOG015 (it is what is tested)
+    library.error("after")
+    library.propagate = False
+    library.error("silent")
+    return payload
+
+
 def logs_too_much(payload):
     import logging
 

@@ -1,4 +1,4 @@
-"""Records of `logging` become lines on stderr, once it is imported and has no handler of its own."""
+"""Records of `logging` become lines on stderr, once it is imported and not configured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,8 @@ Stderr = pytest.CaptureFixture[bytes]
 def own(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     """A logger beside all others, which so has no handler but the last resort."""
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    monkeypatch.setattr(logging, "basicConfig", logging.basicConfig)
+    monkeypatch.setattr(logging.Logger, "callHandlers", logging.Logger.callHandlers)
     return logging.Logger("log_records.own")  # noqa: LOG001 (one of the tree has handlers of pytest)
 
 
@@ -33,6 +36,18 @@ def named(own: logging.Logger) -> Iterator[logging.Logger]:
     logger = logging.getLogger("log_records.named")
     yield logger
     logger.setLevel(logging.NOTSET)
+
+
+@contextmanager
+def bare_root() -> Iterator[list[logging.Handler]]:
+    """The root logger without the handlers of pytest, which come and go with each phase of a test."""
+    root = logging.getLogger()
+    before = root.handlers
+    root.handlers = []
+    try:
+        yield root.handlers
+    finally:
+        root.handlers = before
 
 
 def records(stderr: Stderr) -> list[tuple[Any, ...]]:
@@ -80,11 +95,135 @@ def test_what_is_below_the_level_is_not_written(own: logging.Logger, capfdbinary
     assert [record[2] for record in records(capfdbinary)] == ["yes"]
 
 
-def test_a_handler_of_the_workers_code_is_all_there_is(own: logging.Logger, capfdbinary: Stderr) -> None:
+class Counting(logging.Handler):
+    """Takes records without a word."""
+
+    taken = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.taken += 1
+
+
+class CountingNull(logging.NullHandler):
+    """Not what its base class is."""
+
+    taken = 0
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        self.taken += 1
+        return True
+
+
+@pytest.mark.parametrize("kind", [Counting, CountingNull])
+def test_a_handler_of_the_workers_code_is_all_there_is(
+    own: logging.Logger, capfdbinary: Stderr, kind: type[Counting | CountingNull]
+) -> None:
     watch()
-    own.addHandler(logging.NullHandler())
-    own.warning("no")
+    handler = kind()
+    own.addHandler(handler)
+    with bare_root():
+        own.warning("no")
+    assert handler.taken == 1
     assert records(capfdbinary) == []
+
+
+@pytest.mark.parametrize("propagate", [True, False])
+def test_the_null_handler_of_a_library_takes_nothing(
+    own: logging.Logger, named: logging.Logger, capfdbinary: Stderr, propagate: bool
+) -> None:
+    watch()
+    null = logging.NullHandler()
+    child = logging.getLogger("log_records.named.child")
+    named.addHandler(null)
+    named.propagate = propagate
+    try:
+        with bare_root():
+            named.warning("own")
+            child.warning("child")
+        assert [record[1:3] for record in records(capfdbinary)] == [
+            ("log_records.named", "own"),
+            ("log_records.named.child", "child"),
+        ]
+    finally:
+        named.propagate = True
+        named.removeHandler(null)
+
+
+@pytest.mark.parametrize("propagate", [True, False])
+@pytest.mark.parametrize("kind", [Counting, logging.NullHandler])
+def test_null_handlers_count_once_the_root_logger_has_a_handler(
+    named: logging.Logger, capfdbinary: Stderr, propagate: bool, kind: type[logging.Handler]
+) -> None:
+    watch()
+    null, handler = logging.NullHandler(), kind()
+    named.addHandler(null)
+    named.propagate = propagate
+    try:
+        with bare_root() as handlers:
+            handlers.append(handler)
+            named.warning("no")
+            assert handlers == [handler]
+    finally:
+        named.propagate = True
+        named.removeHandler(null)
+    assert records(capfdbinary) == []
+    assert getattr(handler, "taken", propagate) == propagate
+
+
+def test_a_last_resort_of_the_workers_code_is_used(own: logging.Logger, capfdbinary: Stderr) -> None:
+    watch()
+    counting = Counting()
+    logging.lastResort = counting  # type: ignore[assignment]
+    with bare_root() as handlers:
+        own.warning("its own")
+        own.addHandler(logging.NullHandler())
+        own.warning("no")
+        logging.error("by a function")  # noqa: LOG015 (it is what is tested)
+        assert len(handlers) == 1
+    assert counting.taken == 1
+    assert capfdbinary.readouterr().err == b"ERROR:root:by a function\n"
+
+
+def test_the_level_of_the_last_resort_is_kept(own: logging.Logger, capfdbinary: Stderr) -> None:
+    watch()
+    assert logging.lastResort is not None
+    logging.lastResort.setLevel(logging.ERROR)
+    with bare_root():
+        own.warning("no")
+        own.error("yes")
+    assert [record[2] for record in records(capfdbinary)] == ["yes"]
+
+
+@pytest.mark.parametrize("name", ["critical", "error", "exception", "warning", "info", "debug", "log"])
+def test_a_function_of_the_module_configures_nothing(own: logging.Logger, capfdbinary: Stderr, name: str) -> None:
+    watch()
+    before = logging.root.level
+    logging.root.setLevel(1)
+    try:
+        with bare_root() as handlers:
+            getattr(logging, name)(*([logging.ERROR] if name == "log" else []), "said")
+            assert handlers == []
+            own.warning("two\nlines")
+    finally:
+        logging.root.setLevel(before)
+    first, second = records(capfdbinary)
+    assert first[1:3] == ("root", "said")
+    assert first[6] == "test_a_function_of_the_module_configures_nothing"
+    assert second[2] == "two\nlines"
+
+
+def test_a_basic_configuration_by_the_workers_code_is_made(own: logging.Logger, capfdbinary: Stderr) -> None:
+    watch()
+    with bare_root() as handlers:
+        logging.error("before")  # noqa: LOG015 (it is what is tested)
+        assert [record[2] for record in records(capfdbinary)] == ["before"]
+        logging.basicConfig()
+        assert len(handlers) == 1
+        logging.error("after")  # noqa: LOG015 (it is what is tested)
+        logging.basicConfig()
+        assert len(handlers) == 1
+    assert capfdbinary.readouterr().err == b"ERROR:root:after\n"
+    assert logging.basicConfig.__doc__
 
 
 def test_without_a_last_resort_there_is_still_none(own: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
