@@ -1,11 +1,14 @@
 """The guardian: one small process a System that outlives the host by an instant, and kills what the host left.
 
-It is run as a script (``python -I -S guardian.py FD``), imports nothing of ours and only the standard library. FD is
-the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it starts,
-``-PGID`` for each that it has reaped, and ``!PGID`` for one of them that is to be killed now, as the host may not: it
-has given up rights that the guardian, started before that, still has. When the host ends, however it ends, the kernel
-closes its end: the guardian reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own
+It is run as a script (``python -I -S guardian.py FD [SIGN]``), imports nothing of ours and only the standard library.
+FD is the read end of a pipe whose only writer is the host. The host writes ``+PGID`` for each worker group that it
+starts, ``-PGID`` for each that it has reaped, and ``!PGID`` for one of them that is to be killed now, as the host may
+not: it has given up rights that the guardian, started before that, still has. When the host ends, however it ends, the
+kernel closes its end: the guardian reads EOF, sends SIGKILL to every group still on its list, and exits. A worker's own
 children are in its group, so they go too; PR_SET_PDEATHSIG alone would leave them.
+
+SIGN is the write end of a pipe to which it writes one byte when it has begun: so the host knows that what it has
+started is a Python.
 """
 
 import os
@@ -46,10 +49,21 @@ def kill(group: int) -> None:
             pass
 
 
+def begun(fd: int) -> None:
+    """Write the sign that this runs; a host that ended meanwhile does not read it."""
+    try:
+        os.write(fd, b"+")
+    except OSError:
+        pass
+    os.close(fd)
+
+
 def main() -> None:
     """Ignore what the terminal sends, wait for the host's end, kill what is left."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGTSTP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if len(sys.argv) > 2:
+        begun(int(sys.argv[2]))
     for group in watch(int(sys.argv[1])):
         kill(group)
 

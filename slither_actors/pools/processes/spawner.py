@@ -12,6 +12,7 @@ import errno
 import fcntl
 import logging
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -40,6 +41,9 @@ The kernel lets an unprivileged user have 64 MiB in all; past it the pipe keeps 
 
 FORK_PATIENCE = 5.0
 """Seconds that a fork of the host waits for a process that is just being made: milliseconds, as a rule."""
+
+SIGN_PATIENCE = 1.0
+"""Seconds that a guardian on a program which may be no Python gets for its sign: some 20 ms, as a rule."""
 
 # Held while a process is made, and by a fork of the host. A child that was forked in the middle of that would keep
 # pipes open that are not registered yet; one of them is `subprocess`'s own, which it reads until its last writing end
@@ -279,6 +283,8 @@ class GuardianLink:
         self._pipe = -1
         self._groups: set[int] = set()
         self._python = ""
+        self._own_runs: bool | None = None
+        """Whether `sys.executable` runs a guardian, as far as that is known."""
 
     @property
     def groups(self) -> set[int]:
@@ -295,7 +301,8 @@ class GuardianLink:
         """Make sure that a guardian runs and knows every group.
 
         Args:
-            python: what it runs on where this process's own interpreter is of no use.
+            python: what it runs on where this process's own interpreter is of no use: there is none, or
+                `sys.executable` is a program that is no Python.
 
         Raises:
             OSError: no process can be made.
@@ -304,25 +311,60 @@ class GuardianLink:
             if self._popen.poll() is None:
                 return
             self._note(logger.warning, _GUARDIAN_DIED, self._popen.pid, self._popen.returncode)
-        self._python = python or self._python
+        own = interpreter.own()
+        if python and python != own:
+            self._python = python
         if not _GUARDIAN:
             where = str(guardian.__file__)
             raise FileNotFoundError(errno.ENOENT, "slither_actors is packed without the source of its guardian", where)
         self._close_pipe()
+        if own is None or self._own_runs is False:
+            self._start_on(self._python)
+        elif self._own_runs or not self._python:
+            self._start_on(own)
+        elif not self._try(own):
+            self._start_on(self._python)
+        self._tell(b"".join(b"+%d\n" % group for group in self._groups))
+
+    def _start_on(self, program: str, sign: int | None = None) -> None:
+        """Start it on a program that is a Python. `sign`: where it says that it has begun."""
         with _Pipes() as pipes:
             ours = pipes.make()
+            theirs = [ours[0]] if sign is None else [ours[0], sign]
             self._popen = subprocess.Popen(
-                [interpreter.own() or self._python, "-I", "-S", *_GUARDIAN, str(ours[0])],
+                [program, "-I", "-S", *_GUARDIAN, *map(str, theirs)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(ours[0],),
+                pass_fds=theirs,
                 env=environment.of_guardian(environment.of_host()),
                 start_new_session=True,
             )
             self._pipe = pipes.keep(ours[1])
         os.set_blocking(self._pipe, False)
-        self._tell(b"".join(b"+%d\n" % group for group in self._groups))
+
+    def _try(self, program: str) -> bool:
+        """Start it on a program that may be no Python, and return whether it runs; if not, nothing of it is left."""
+        with _Pipes() as pipes:
+            sign = pipes.make()
+            try:
+                self._start_on(program, sign[1])
+            except OSError:  # no format that the kernel executes, say; if there is no process to be had, so it is next
+                return False
+            pipes.close(sign[1])
+            poll = select.poll()
+            poll.register(sign[0], select.POLLIN)
+            if poll.poll(SIGN_PATIENCE * 1000) and os.read(sign[0], 1):
+                self._own_runs = True
+                return True
+        popen = self._popen
+        assert popen is not None
+        if popen.poll() is None:
+            popen.kill()
+        self._own_runs = False if popen.wait() >= 0 else None  # killed, it has had no time to show what it is
+        self._popen = None
+        self._close_pipe()
+        return False
 
     def watch(self, group: int) -> None:
         """Have the guardian kill this group should the host end."""
@@ -413,6 +455,10 @@ class _Pipes:
         one = self.own(one)
         self._open.discard(other)
         return one, self.own(other)
+
+    def close(self, fd: int) -> None:
+        self._open.discard(fd)
+        os.close(fd)
 
     def raised(self, fd: int) -> int:
         """Return the number that it has from now on; it is still closed on the way out."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from slither_actors.pools.processes import guardian
-from slither_actors.pools.processes.guardian import kill, main, watch
+from slither_actors.pools.processes.guardian import begun, kill, main, watch
 
 
 @pytest.fixture
@@ -113,6 +113,29 @@ def test_the_end_of_the_host_kills_what_is_left(
     assert sorted(killed) == [(70, signal.SIGKILL), (72, signal.SIGKILL)]
     terminal = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP}
     assert ignored == dict.fromkeys(terminal, signal.SIG_IGN)
+
+
+def test_it_says_that_it_has_begun(killed: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+
+    def run(fd: int) -> None:
+        monkeypatch.setattr(sys, "argv", ["guardian.py", str(fd), str(writing)])
+        main()
+
+    after(b"+70\n", run)
+    assert os.read(reading, 10) == b"+"
+    assert os.read(reading, 10) == b""  # it is closed
+    os.close(reading)
+    assert killed == [(70, signal.SIGKILL)]
+
+
+def test_a_host_that_does_not_read_the_sign_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    begun(writing)
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(writing)
 
 
 def test_it_imports_the_standard_library_alone() -> None:
