@@ -28,6 +28,7 @@ class Child:
     __slots__ = (
         "backoff",
         "claim",
+        "failed_ref",
         "incarnation",
         "last_reason",
         "last_ref",
@@ -50,6 +51,8 @@ class Child:
         self.ref: pykka.ActorRef[Any] | None = None
         # The reference of the last actor, as long as the child is to be restarted: callers still name the child by it.
         self.last_ref: pykka.ActorRef[Any] | None = None
+        # The reference of the last restart that has failed, which callers may have seen while it was starting.
+        self.failed_ref: pykka.ActorRef[Any] | None = None
         # Stopped by the strategy for the restart of a sibling, and to be started again with that sibling.
         self.owed = False
         # The claim on the name that its spec registers.

@@ -93,7 +93,7 @@ class DynamicSupervisor(LightActor):
         # A dictionary for its order; the values are the reply functions of starts in progress.
         self._children: dict[Child, StartReply | None] = {}
         self._by_ref: dict[pykka.ActorRef[Any], Child] = {}
-        # Children that are being restarted, by the reference of their last actor.
+        # Children that are being restarted, by the references of their last actor and of the last start that failed.
         self._by_last_ref: dict[pykka.ActorRef[Any], Child] = {}
         self._terminating: dict[Child, list[DoneReply | None]] = {}
         self._supervisors = 0
@@ -204,17 +204,18 @@ class DynamicSupervisor(LightActor):
         outcome = child.start_outcome(outcome)
         reply, self._children[child] = self._children[child], None
         if isinstance(outcome, Started):
-            if child.last_ref is not None:
-                self._by_last_ref.pop(child.last_ref, None)
+            self._forget_last_refs(child)
             child.set_running(self.scheduler.now())
             answer(self, reply, child.ref)
             return
+        failed = child.ref
         self._forget_ref(child)
         child.release("stopped")
         if isinstance(outcome, Ignored):
             self._remove(child)
             answer(self, reply, None)
         elif child.restarts > 0:
+            self._note_failed(child, failed)
             self._restart(child, outcome, first=False)
         else:
             self._remove(child)
@@ -331,8 +332,7 @@ class DynamicSupervisor(LightActor):
     def _remove(self, child: Child) -> None:
         child.cancel_retry()
         self._forget_ref(child)
-        if child.last_ref is not None:
-            self._by_last_ref.pop(child.last_ref, None)
+        self._forget_last_refs(child)
         child.release("stopped")
         child.forget_name()
         del self._children[child]
@@ -343,6 +343,21 @@ class DynamicSupervisor(LightActor):
     def _forget_ref(self, child: Child) -> None:
         if child.ref is not None:
             self._by_ref.pop(child.ref, None)
+
+    def _note_failed(self, child: Child, failed: pykka.ActorRef[Any] | None) -> None:
+        """Let the child be named by the reference of its failed start, too, until the next one has failed."""
+        if failed is None or failed is child.last_ref:
+            return
+        if child.failed_ref is not None:
+            self._by_last_ref.pop(child.failed_ref, None)
+        child.failed_ref = failed
+        self._by_last_ref[failed] = child
+
+    def _forget_last_refs(self, child: Child) -> None:
+        for ref in (child.last_ref, child.failed_ref):
+            if ref is not None:
+                self._by_last_ref.pop(ref, None)
+        child.failed_ref = None
 
     def _refuse_start(self, child: Child) -> None:
         """Answer the request that waits for its start, if there is one, since it is being stopped."""

@@ -52,7 +52,8 @@ class StartChild(Struct, frozen=True):
 class TerminateChild(Struct, frozen=True):
     """Stop a child, named by id (for a dynamic supervisor by reference). Result: None. Errors: ChildNotFound.
 
-    While a dynamic supervisor restarts a child, the child's last reference still names it.
+    While a dynamic supervisor restarts a child, the child's last reference still names it, and so does that of the last
+    start that has failed.
     """
 
     child: Hashable

@@ -239,6 +239,30 @@ def test_the_last_reference_names_a_child_in_its_attempt(manual: ManualScheduler
     assert not info.child.is_alive()
 
 
+def test_a_child_is_named_by_the_start_that_failed_too(manual: ManualScheduler) -> None:
+    ref, child, ask = looping(manual, [None, *[DEFERRED] * 50])
+    manual.advance(1.0)
+    for _ in range(40):  # attempts that are seen as they start, and fail after that
+        (info,) = ask(supervisors.WhichChildren)
+        assert info.state == "starting"
+        info.ref.tell(lambda actor: actor.start_failed(BAD))
+        manual.run_until_idle()
+        assert ask(supervisors.WhichChildren)[0].ref is child
+        assert set(ref._actor._by_last_ref) == {child, info.ref}
+        ref._actor.intensity.clear()
+        manual.advance(5.0)
+    assert ask(supervisors.TerminateChild, info.ref) is None
+    assert ask(supervisors.WhichChildren) == []
+    assert ref._actor._by_last_ref == {}
+
+
+def test_a_start_that_failed_is_no_name_once_another_runs(manual: ManualScheduler) -> None:
+    ref, _, ask = looping(manual, [None, BAD, None])
+    manual.advance(1.0)
+    assert ask(supervisors.WhichChildren)[0].state == "running"
+    assert ref._actor._by_last_ref == {}
+
+
 def test_the_last_reference_is_no_name_once_another_runs(manual: ManualScheduler) -> None:
     _, child, ask = looping(manual, [None, None])
     (info,) = ask(supervisors.WhichChildren)
