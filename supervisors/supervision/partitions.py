@@ -21,6 +21,9 @@ from supervisors.wording import shown
 
 __all__ = ["PartitionSupervisor", "Partitions"]
 
+# Their records are made in the thread of the caller, before the first of them starts.
+_MOST_PARTITIONS = 100_000
+
 
 class PartitionSupervisor(Supervisor):
     """Runs the same child several times, to share its load by key. `Partitions` finds the child for a key.
@@ -28,7 +31,7 @@ class PartitionSupervisor(Supervisor):
     Args:
         child: the spec of each child, or a function from the number of a partition to its spec. The id of a child is
             its number, from 0.
-        partitions: how many; None: the number of processors.
+        partitions: how many, from 1 to 100,000; None: the number of processors.
         strategy, max_restarts, max_seconds, restart_backoff, name: as of `Supervisor`.
 
     Raises:
@@ -48,8 +51,8 @@ class PartitionSupervisor(Supervisor):
         count = (os.cpu_count() or 1) if partitions is None else partitions
         if isinstance(count, bool) or not isinstance(count, int):
             raise TypeError(f"partitions must be an int or None, not {shown(count)}")
-        if count < 1:
-            raise ValueError(f"partitions must be at least 1: {count}")
+        if not 1 <= count <= _MOST_PARTITIONS:
+            raise ValueError(f"partitions must be from 1 to {_MOST_PARTITIONS}, not {shown(count)}")
         self.partitions = count
         super().__init__(
             _specs(child, count),

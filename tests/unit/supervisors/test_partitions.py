@@ -142,7 +142,8 @@ def test_partitions_by_name_survive_the_supervisors_restart(scheduler: Scheduler
 @pytest.mark.parametrize(
     ("child", "count", "error", "text"),
     [
-        (CHILD, 0, ValueError, "partitions must be at least 1: 0"),
+        (CHILD, 0, ValueError, "partitions must be from 1 to 100000, not 0"),
+        (CHILD, 10**9, ValueError, "partitions must be from 1 to 100000, not 1000000000"),
         (CHILD, True, TypeError, "partitions must be an int or None, not True"),
         (CHILD, "2", TypeError, "partitions must be an int or None, not '2'"),
         (None, 2, TypeError, "a child must be a ChildSpec, not None"),
