@@ -195,6 +195,11 @@ class DynamicSupervisor(LightActor):
                 child.lifecycle.kill()
                 return
             self._by_ref[child.ref] = child
+            ended = child.lifecycle.exit.value
+            if ended is not None and child.spec.restart == "temporary":
+                # Before it was watched. Its Down may be behind a request for which it is to leave room.
+                self._child_down(Down(child.ref, ended))
+                return
         if outcome is not None:
             self._reported(child, incarnation, outcome)
 

@@ -25,17 +25,16 @@ class TaskFuture(GuardedFuture[T]):
     def __init__(self) -> None:
         super().__init__()
         self._task: pykka.ActorRef[Any] | None = None
-        self._cancelled = False
         self._outcome: tuple[T] | BaseException | None = None
         self._latch: Latch[TaskFuture[T]] = Latch()
 
     def cancel(self) -> None:
         """Kill the task, unless it has ended: `get` raises ActorDeadError. Its thread is abandoned.
 
-        From any thread; never blocks.
+        One that has not started yet does not start. In both cases its room (`max_children`) is free at once. From any
+        thread; never blocks.
         """
         self.fail(pykka.ActorDeadError("the task was cancelled"))
-        self._cancelled = True
         if self._task is not None:
             kill(self._task)
 
@@ -43,12 +42,14 @@ class TaskFuture(GuardedFuture[T]):
         """Call ``listener(self)`` when there is a result, on the thread that sets it; at once if there is one."""
         self._latch.listen(listener)
 
-    def started(self, task: pykka.ActorRef[Any]) -> None:
-        """Note the actor of the task, which may end without a result."""
+    def begun(self, task: pykka.ActorRef[Any]) -> bool:
+        """Note the actor of the task. Return False if it was cancelled before `cancel` could see that."""
         self._task = task
+        return not self.answered
+
+    def started(self, task: pykka.ActorRef[Any]) -> None:
+        """Watch the actor of the task, which may end without a result."""
         monitor(task, self._task_down)
-        if self._cancelled:  # it was set before `cancel` could see the task
-            kill(task)
 
     def finish(self, outcome: tuple[T] | BaseException) -> None:
         """Note the result, or the exception, of a task that is about to end: it is set once the task has ended.

@@ -12,9 +12,9 @@ from supervisors.actors.daemon_actor import DaemonActor
 from supervisors.actors.futures import check_may_block, check_timeout
 from supervisors.actors.lifecycle import Down, monitor
 from supervisors.actors.via import Via
-from supervisors.exits import Normal
+from supervisors.exits import IGNORE, Normal, StartAnswer
 from supervisors.supervision.child_spec import ChildSpec
-from supervisors.supervision.client import start_child
+from supervisors.supervision.client import kill, start_child
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
 from supervisors.supervision.messages import StartChild
 from supervisors.supervision.task_future import TaskFuture
@@ -26,6 +26,9 @@ __all__ = ["TaskSupervisor", "Tasks"]
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
+
+# A thread each; that many are more than most systems have.
+_MOST_AT_A_TIME = 10_000
 
 # The only message of a task: run the function.
 _RUN = object()
@@ -154,8 +157,8 @@ class Tasks:
         Args:
             fn: the function.
             items: its arguments.
-            max_concurrency: the limit of tasks that run, or whose results wait for an earlier one; None: the number of
-                processors.
+            max_concurrency: the limit of tasks that run, or whose results wait for an earlier one, from 1 to 10,000;
+                None: the number of processors.
             ordered: yield in the order of the items; False: as the tasks end.
             timeout: seconds for each task, which is killed after that; its result is a CallTimeout. None: no limit.
             return_exceptions: yield exceptions in place of results; False: raise the first.
@@ -168,8 +171,8 @@ class Tasks:
         limit = (os.cpu_count() or 1) if max_concurrency is None else max_concurrency
         if isinstance(limit, bool) or not isinstance(limit, int):
             raise TypeError(f"max_concurrency must be an int or None, not {shown(limit)}")
-        if limit < 1:
-            raise ValueError(f"max_concurrency must be at least 1: {limit}")
+        if not 1 <= limit <= _MOST_AT_A_TIME:
+            raise ValueError(f"max_concurrency must be from 1 to {_MOST_AT_A_TIME}, not {shown(limit)}")
         stream = TaskStream(lambda item: self.async_(fn, item), iter(items), limit, timeout)
         return stream.results(ordered=ordered, return_exceptions=return_exceptions)
 
@@ -188,8 +191,14 @@ class Tasks:
             raise TypeError(f"a task runs a function, not {shown(fn)}")
         name = getattr(fn, "__qualname__", type(fn).__qualname__)
 
-        def start() -> pykka.ActorRef[_Task]:
-            return _Task.start(future, fn, args, kwargs)
+        def start() -> pykka.ActorRef[_Task] | StartAnswer:
+            if future is not None and future.answered:  # cancelled
+                return IGNORE
+            task = _Task.start(future, fn, args, kwargs)
+            if future is not None and not future.begun(task):
+                kill(task)
+                return IGNORE
+            return task
 
         return ChildSpec(name, start, restart="temporary", shutdown=self._shutdown)
 
@@ -220,7 +229,7 @@ class _Task(DaemonActor):
         future, fn, args, kwargs = self._work
         if future is None:
             fn(*args, **kwargs)
-        elif not future.answered:  # else it was cancelled before it began
+        elif not future.answered:  # else it was cancelled before its thread came here
             try:
                 future.finish((fn(*args, **kwargs),))
             except BaseException as exc:

@@ -192,18 +192,49 @@ def test_cancel_kills_the_task(supervisor: Any, tasks: Tasks, gate: Gate) -> Non
     future.cancel()  # without effect
 
 
-def test_cancel_before_the_start_ends_it_then(scheduler: Scheduler, tasks: Tasks, gate: Gate) -> None:
-    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    scheduler.on_event = lambda event, data: ends.put(data["reason"]) if event == "exit" else None
-    held = threading.Event()
-    scheduler.post(held.wait, 30)
-    future = tasks.async_(gate)
-    future.cancel()
-    held.set()
-    assert ends.get(timeout=30) in {Killed(), Normal()}  # its own end, without having run, may come first
+def test_what_was_cancelled_first_takes_no_room(manual: ManualScheduler, gate: Gate) -> None:
+    tasks = Tasks(TaskSupervisor.start(max_children=2, scheduler=manual))
+    cancelled = [tasks.async_(gate), tasks.async_(gate)]
+    for future in cancelled:
+        future.cancel()
+    third = tasks.async_(int, "3")
+    manual.run_until_idle()
+    assert third.get(timeout=30) == 3
     assert not gate.entered.acquire(blocking=False)
+    for future in cancelled:
+        with pytest.raises(pykka.ActorDeadError, match="the task was cancelled"):
+            future.get(timeout=0)
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_what_is_cancelled_in_its_start_takes_no_room(
+    manual: ManualScheduler, monkeypatch: pytest.MonkeyPatch, gate: Gate, seen: bool
+) -> None:
+    """The caller cancels before the future knows its task, or before the supervisor watches that."""
+    tasks = Tasks(TaskSupervisor.start(max_children=1, scheduler=manual))
+    first = tasks.async_(gate)
+    second = tasks.async_(int, "3")
+    start, begun = _Task.start, first.begun
+
+    def start_cancelled(*args: Any) -> Any:
+        monkeypatch.setattr(_Task, "start", start)
+        task = start(*args)
+        first.cancel()
+        return task
+
+    def begun_cancelled(task: Any) -> bool:
+        answer = begun(task)
+        first.cancel()
+        return answer
+
+    if seen:
+        monkeypatch.setattr(first, "begun", begun_cancelled)
+    else:
+        monkeypatch.setattr(_Task, "start", start_cancelled)
+    manual.run_until_idle()
+    assert second.get(timeout=30) == 3
     with pytest.raises(pykka.ActorDeadError, match="the task was cancelled"):
-        future.get(timeout=0)
+        first.get(timeout=0)
 
 
 def test_a_result_survives_a_late_cancel(tasks: Tasks) -> None:
@@ -364,7 +395,9 @@ def test_map_with_time_enough_is_not_cut(tasks: Tasks) -> None:
     assert list(tasks.map(int, ["1", "2"], timeout=30, max_concurrency=1)) == [1, 2]
 
 
-@pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (True, TypeError), ("2", TypeError)])
+@pytest.mark.parametrize(
+    ("limit", "error"), [(0, ValueError), (10_001, ValueError), (True, TypeError), ("2", TypeError)]
+)
 def test_map_checks_max_concurrency(tasks: Tasks, limit: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="max_concurrency must be"):
         tasks.map(int, [], max_concurrency=limit)
