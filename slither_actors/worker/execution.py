@@ -158,7 +158,7 @@ class Execution:
                 raise
             except BaseException as error:
                 self._took = perf_counter_ns() - began
-                if isinstance(error, (TypeError, AttributeError)):
+                if isinstance(error, (TypeError, AttributeError, ValueError)):
                     _explain(error, payloads, False)
                 self.fail(frame, "user", error)
                 return

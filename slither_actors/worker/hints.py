@@ -12,8 +12,10 @@ from .exception_record import CLAUSE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import TracebackType
     from typing import Any, Final
+
+    from .operands import Raised
 
 EACH: Final = "each=True (on the command line: --each)"
 ASYNC: Final = (
@@ -22,8 +24,22 @@ ASYNC: Final = (
 
 _LIST: Final = re.compile(r"\blist\b")
 # How Python says that what is no list was used as one.
-_NOT_A_LIST: Final = re.compile(
+_NOT_A_LIST: Final = (
     r"'?{}'? object is not (iterable|subscriptable|a sequence)|object of type '{}' has no len"
+    r"|after \* must be an iterable, not {}\b"
+)
+# How it says so of an operand, beside a list.
+_WITH_A_LIST: Final = (
+    r"unsupported operand type\(s\) for \+=?: ('{}' and 'list'|'list' and '{}')"
+    r"|can only concatenate ({} \(not \"list\"|list \(not \"{}\")|unhashable type: 'slice'"
+)
+_OF_TEXT: Final = "string indices must be integers"
+# How a call says that it wants something else, and how that it was called with too many or too few.
+_ASKS: Final = re.compile(r"\b(?:must be|should be|expected|required|requires)\b(?: an?\b)?")
+_MISCALLED: Final = re.compile(r"\b(?:positional|keyword|exactly)\b|expected (?:at \w+ )?\d|argument #")
+# What Decimal says of a list that has the form of no number.
+_OF_DECIMAL: Final = re.compile(
+    r"argument must be a sequence of length 3|sign must be an integer with the value 0 or 1"
 )
 _MOST_SEARCHED: Final = 10_000
 
@@ -89,40 +105,84 @@ def _for_list(error: BaseException, given: list[Any]) -> str:
     said = f"it was called with a list of {len(given)}: {EACH} calls it with one"
     if isinstance(error, AttributeError) and hasattr(error, "obj"):
         return said if error.obj is given else ""
-    if not isinstance(error, (TypeError, AttributeError)) or not _LIST.search(str(error)):
+    if not isinstance(error, (TypeError, AttributeError, ValueError)):
         return ""
-    frame = _last_frame(error)
-    # In another list, one of the function's or in the data, the reason may be too.
-    if frame is not None:
-        held = list(frame.f_locals.values())
+    text, traces = str(error), _traces(error)
+    raised = _raised(traces)
+    if isinstance(error, ValueError):
+        return said if _OF_DECIMAL.match(text) and (raised is None or raised.took(given)) else ""
+    certain = raised is not None and raised.took(given)
+    if raised is not None and certain and not raised.is_call:
+        # An index of the list that is half of something is a mistake in a function that takes lists.
+        return "" if text.endswith("slices, not float") else said
+    if (certain or raised is None) and _asks_for_another(text, given):
+        return said
+    if not _LIST.search(text) or _holds_a_list(given):
+        return ""
+    # In another list, one of the function's, the reason may be too.
+    if traces:
+        held = list(traces[0].tb_frame.f_locals.values())
         if not any(value is given for value in held) or any(type(v) is list and v is not given for v in held):
             return ""
-    return "" if _holds_a_list(given) else said
+    return said
+
+
+def _asks_for_another(text: str, given: list[Any]) -> bool:
+    """Whether a call that was given the list wanted something else; False where it may have been about an element."""
+    if _MISCALLED.search(text) or not _ASKS.search(text):
+        return False
+    kinds = "|".join({re.escape(type(payload).__name__) for payload in given})
+    # What it wants may well be of the kind of the elements: that is what it gets with each=True.
+    left = re.sub(rf"{_ASKS.pattern} '?(?:{kinds})\b", "", text)
+    return not re.search(rf"\b(?:{kinds})\b", left)
 
 
 def _for_one(error: BaseException, given: Any) -> str:
     cls = type(given)
     said = f"with {EACH} it was called with one payload, of type {cls.__name__}; without, it gets a list of them"
-    frame = _last_frame(error)
-    if frame is None or not any(value is given for value in frame.f_locals.values()):
+    if isinstance(error, AttributeError) and hasattr(error, "obj"):
+        name = getattr(error, "name", "") or ""
+        # Of a key: the rows of the list that was meant are dicts, and a loop over the one row gave its keys.
+        is_key = cls is dict and type(error.obj) is str and any(key is error.obj for key in given)
+        return said if (error.obj is given and hasattr(list, name)) or (is_key and hasattr(dict, name)) else ""
+    text, traces = str(error), _traces(error)
+    if not traces:
+        return ""
+    if cls is dict and isinstance(error, TypeError) and text.startswith(_OF_TEXT):
+        raised = _raised(traces)
+        return said if raised is not None and raised.took_an_element_of(given) else ""
+    if not any(value is given for value in traces[0].tb_frame.f_locals.values()):
         return ""
     if isinstance(error, KeyError):
         return said if cls is dict and error.args and type(error.args[0]) in (int, slice) else ""
-    if isinstance(error, AttributeError) and hasattr(error, "obj"):
-        return said if error.obj is given and hasattr(list, getattr(error, "name", "") or "") else ""
+    if not isinstance(error, TypeError):
+        return ""
     name = re.escape(cls.__name__)
-    matches = re.search(_NOT_A_LIST.pattern.replace("{}", name), str(error))
-    return said if isinstance(error, TypeError) and matches else ""
+    if re.search(_NOT_A_LIST.replace("{}", name), text):
+        return said
+    if re.search(_WITH_A_LIST.replace("{}", name), text):
+        raised = _raised(traces)
+        return said if raised is not None and raised.took(given) else ""
+    return ""
 
 
-def _last_frame(error: BaseException) -> FrameType | None:
-    """Return the frame that raised, if it is not the one of ours that called a function written in C."""
-    frame = None
+def _traces(error: BaseException) -> list[TracebackType]:
+    """Return where it was raised and where that was called from; nothing in ours, which called a function in C."""
     trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    traces: list[TracebackType] = []
     while trace is not None:
-        frame = trace.tb_frame
+        traces = [trace, *traces[:1]]
         trace = trace.tb_next
-    return frame
+    return traces
+
+
+def _raised(traces: list[TracebackType]) -> Raised | None:
+    """Return the instruction that raised; None where there is none of Python's."""
+    if not traces:
+        return None
+    from .operands import Raised
+
+    return Raised(*traces)
 
 
 def _holds_a_list(payloads: list[Any]) -> bool:
