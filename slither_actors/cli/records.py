@@ -29,14 +29,30 @@ def _plain(value: Any) -> Any:
         TypeError: nothing does; says what to return instead.
     """
     if type(value).__module__ == "numpy" and hasattr(value, "dtype"):
-        # Dates as text: as Python values they would be numbers or dates, depending on their unit.
-        return (value.astype(str) if value.dtype.kind in "mM" else value).tolist()
+        return _plain_of_numpy(value)
     if isinstance(value, (dt.date, dt.time)):  # a datetime is a date
         return value.isoformat()
     if isinstance(value, _TEXTS):
         return str(value)
     remedy = next((said for kinds, said in _REMEDIES if isinstance(value, kinds)), "return plain data")
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable; {remedy}")
+
+
+def _plain_of_numpy(value: Any) -> Any:
+    """Replace an array or a scalar of numpy's by lists and values of Python's."""
+    kind, names = value.dtype.kind, value.dtype.names
+    if names:  # field by field, as each has a kind of its own; a row is a list
+        fields = [_plain_of_numpy(value[name]) for name in names]
+        return _rows(fields, value.ndim)
+    if kind in "mM":  # as text: as Python values they would be numbers or dates, depending on their unit
+        return value.astype(str).tolist()
+    if value.dtype.char == "g":  # a long double, for which Python has no type: tolist() leaves it as it is
+        return value.astype(float).tolist()
+    return (value.astype(complex) if kind == "c" else value).tolist()
+
+
+def _rows(fields: list[Any], depth: int) -> Any:
+    return [_rows(list(each), depth - 1) for each in zip(*fields, strict=True)] if depth else fields
 
 
 def _plain_keys(value: Any) -> Any:

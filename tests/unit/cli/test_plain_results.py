@@ -15,6 +15,8 @@ from support.ids import stable
 
 from slither_actors.cli.records import NotJson, json_line
 
+DAY = np.array([("2024-01-02", 1)], dtype=[("at", "M8[ns]"), ("n", "i4")])
+SPANS = np.zeros((2, 1), dtype=[("for", "m8[ns]"), ("in", [("at", "M8[D]", 2), ("x", "g")])])
 MOMENT = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
 
@@ -33,6 +35,14 @@ MOMENT = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
         (np.array(["a", "b"]), ["a", "b"]),
         (np.datetime64("2024-01-02"), "2024-01-02"),
         (np.datetime64("2024-01-02T03:04:05.000000006"), "2024-01-02T03:04:05.000000006"),
+        (DAY, [["2024-01-02T00:00:00.000000000", 1]]),
+        (DAY[0], ["2024-01-02T00:00:00.000000000", 1]),
+        (SPANS, [[["0 nanoseconds", [["1970-01-01", "1970-01-01"], 0.0]]]] * 2),
+        (np.zeros(0, dtype=[("at", "M8[ns]")]), []),
+        (np.zeros((2, 0), dtype=[("at", "M8[ns]")]), [[], []]),
+        (np.longdouble(0.5), 0.5),
+        (np.ones((1, 2), dtype=np.longdouble), [[1.0, 1.0]]),
+        ({np.longdouble(0.5): 1}, {"0.5": 1}),
         ({"a": [np.int8(1), {"b": np.float16(2)}]}, {"a": [1, {"b": 2.0}]}),
         ({np.int64(1): 2, "k": {np.str_("x"): 3}}, {"1": 2, "k": {"x": 3}}),
         (decimal.Decimal("1.50"), "1.50"),
@@ -62,6 +72,9 @@ def test_it_is_written_as_json(value: Any, written: Any) -> None:
         (np.array([b"x"]), "return text"),
         (1j, ".real and .imag"),
         (np.complex64(1j), ".real and .imag"),
+        (np.clongdouble(1j), ".real and .imag"),
+        (np.ones(1, dtype=np.clongdouble), ".real and .imag"),
+        (np.longdouble("nan"), "return None"),
         (dt.timedelta(1), ".total_seconds()"),
         (float("nan"), "return None"),
         ([{"a": float("-inf")}], "return None"),
