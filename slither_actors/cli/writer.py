@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 import threading
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ class WriteFailed(Exception):
 
     Attributes:
         name: of the file, for people.
-        closed: the pipe's reader has closed it (``| head``), which is not an error.
+        closed: the reader of the pipe, socket or terminal has closed it (``| head``), which is not an error.
     """
 
     def __init__(self, name: str, closed: bool, reason: str) -> None:
@@ -102,7 +103,7 @@ class LineWriter:
         except OSError as error:
             self._failure = error
             self._gathered.clear()
-            closed = error.errno == errno.EPIPE
+            closed = isinstance(error, ConnectionError) or (error.errno == errno.EIO and self._is_terminal())
             raise WriteFailed(self._name, closed, error.strerror or str(error)) from None
 
     def _write_piece(self, most: int) -> None:
@@ -110,6 +111,10 @@ class LineWriter:
         # What was written is taken off at once, so that a signal handler which raises doubles nothing.
         del self._gathered[: (size := os.write(self._fd, piece))]
         self.written += piece.count(b"\n", 0, size)
+
+    def _is_terminal(self) -> bool:
+        """Whether it may be a terminal. One whose other side is closed, which gives EIO, is none to `isatty`."""
+        return stat.S_ISCHR(os.fstat(self._fd).st_mode)
 
     def _ready(self, timeout: float | None) -> bool:
         poll = select.poll()

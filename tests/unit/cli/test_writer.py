@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import socket
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -60,6 +63,36 @@ def test_reader_that_went_away_is_told_as_closed_and_told_again(pipe: tuple[int,
         with pytest.raises(WriteFailed, match="output: Broken pipe") as raised:
             attempt()
         assert raised.value.closed
+
+
+def closed_socket() -> int:
+    """A connection whose reader has reset it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        writing = socket.create_connection(server.getsockname())
+        reading, _ = server.accept()
+        reading.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reading.close()
+    return writing.detach()
+
+
+def closed_terminal() -> int:
+    """A terminal whose other side has been closed."""
+    other, terminal = pty.openpty()
+    os.close(other)
+    return terminal
+
+
+@pytest.mark.parametrize("closed", [closed_socket, closed_terminal])
+def test_sockets_and_terminals_are_closed_like_pipes(closed: Callable[[], int]) -> None:
+    fd = closed()
+    try:
+        writer = LineWriter(fd, "output")
+        writer.write(b"1\n")
+        with pytest.raises(WriteFailed) as raised:
+            writer.flush()
+        assert raised.value.closed
+    finally:
+        os.close(fd)
 
 
 def test_lines_are_counted_however_many_writes_they_take(pipe: tuple[int, int]) -> None:
