@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from slither_actors.pools.processes.spawner import Spawner, SpawnerMessage
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN, pool_child
+from slither_actors.system.patience import Patience
 from supervisors import (
     IGNORE,
     Backoff,
@@ -40,8 +40,8 @@ from supervisors import (
     Supervisor,
     TerminateChild,
     TreeNode,
+    WaitTimeout,
     monitor,
-    start_child,
     tree,
     wait_started,
     which_children,
@@ -51,7 +51,7 @@ from supervisors import (
 )
 from supervisors.actors.lifecycle import Lifecycle, lifecycle_of
 from supervisors.exits import Draining
-from supervisors.runtime.interrupts import Event
+from supervisors.runtime.interrupts import Event, raised_by_handler
 from supervisors.supervision.snapshot import snapshot_of
 
 BEGIN_POLL = 0.5
@@ -112,7 +112,8 @@ class SystemTree:
         self._begin()
         assert self.root is not None
         try:
-            wait_started(self.root, self._patience)
+            if not Patience(self._patience).wait(self._root_started):
+                raise StartTimeout(self._patience)
         except StartFailed as error:
             cause: BaseException = error
             while isinstance(cause, StartFailed) and cause.__cause__ is not None:
@@ -120,11 +121,21 @@ class SystemTree:
             raise cause from None
         self._wait_ready(self._patience)
 
+    def _root_started(self, seconds: float) -> bool:
+        assert self.root is not None
+        try:
+            wait_started(self.root, seconds)
+        except WaitTimeout as error:
+            if raised_by_handler(error):
+                raise
+            return False
+        return True
+
     def _wait_ready(self, patience: float) -> None:
         """Wait until the pools are as ready as runs need them, which is: all of their workers."""
-        deadline = time.monotonic() + patience
+        time_left = Patience(patience)
         for name, answer in [(name, _when_ready(link)) for name, link in self._links.items()]:
-            if answer.known.wait(max(0.0, deadline - time.monotonic())):
+            if time_left.wait(answer.known.wait):
                 error_or_none = answer.first[0]
             else:
                 error_or_none = StartTimeout(patience)
@@ -188,11 +199,13 @@ class SystemTree:
         assert self.root is not None
         spec = ChildSpec(id="tree", start=self._start_children, type="supervisor")
         try:
-            start_child(self.root, spec, self.children_patience)
+            _start_child(self.root, spec, self.children_patience)
         except StartFailed as error:
             inner = error.reason.exception if isinstance(error.reason, Crashed) else None
             raise (inner if isinstance(inner, StartFailed) else error) from None
-        except pykka.Timeout:
+        except WaitTimeout as error:
+            if raised_by_handler(error):
+                raise
             names, seconds = "", self.children_patience
             with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
                 if self.children is not None:
@@ -327,6 +340,31 @@ def _names(nodes: Sequence[TreeNode], above: str, states: Sequence[str]) -> Iter
             yield from _names(node.children, f"{above}{node.id}/", states)
         elif node.state in states:
             yield f"{above}{node.id}"
+
+
+def _start_child(root: LightRef[Supervisor], spec: ChildSpec, patience: float) -> None:
+    """Add a child and wait until it has started, as `supervisors.start_child` does, but for standstills.
+
+    Raises:
+        WaitTimeout: it takes longer.
+        SupervisorError, pykka.ActorDeadError: why it has not started.
+    """
+    answers: list[object] = []
+    answered = Event()
+
+    def reply(answer: object) -> None:
+        answers.append(answer)
+        answered.set()
+
+    watch = monitor(root, lambda down: reply(pykka.ActorDeadError(f"{root} ended before it answered")))
+    try:
+        root.tell(StartChild(spec, reply))
+        if not Patience(patience).wait(answered.wait):
+            raise WaitTimeout(f"no answer from {root} within {patience:g} seconds")
+    finally:
+        watch.cancel()
+    if isinstance(answers[0], BaseException):
+        raise answers[0]
 
 
 def child_at(root: LightRef[Supervisor], path: Sequence[object]) -> Any:

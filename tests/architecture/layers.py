@@ -17,7 +17,7 @@ LAYERS: dict[str, list[str]] = {
         "system.system",
         "dispatch system.config system.signals system.statistics",
         "system.health system.registry system.supervision",
-        "run_in_thread runs.opener",
+        "run_in_thread runs.opener system.patience",
         "runs.collector",
         "runs.output",
         "runs.input",

@@ -78,3 +78,36 @@ def test_worker_that_hangs_is_killed_after_standstill_all_same(tmp_path: Path) -
             assert alive(pid)
         assert running.line() == "error BatchTimeout"
         assert running.line().startswith("kills {'timeout': 1}")
+
+
+START = """
+    from supervisors import ChildSpec, DaemonActor
+
+    class Slow(DaemonActor):
+        def on_start(self):
+            if SLOW == "actor":
+                import gated_import
+
+        def on_receive(self, message):
+            pass
+
+    os.environ["IMPORT_GATE"] = GATE
+    spec = PoolSpec(size=1, path=sys.path[:1], preload=["gated_import"] if SLOW == "worker" else [], start_timeout=2.5)
+    with System({"default": spec}, children=[ChildSpec("slow", Slow.start)]) as system:
+        print("kills", dict(system.statistics().pools["default"].counts.kills), flush=True)
+"""
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["with its worker", "alone"])
+@pytest.mark.parametrize("slow", ["worker", "actor"])
+def test_a_start_outlives_a_standstill(tmp_path: Path, slow: str, together: bool) -> None:
+    gates = Gates(tmp_path)
+    body = START.replace("SLOW", repr(slow)).replace("= GATE", f"= {gates['import']!r}")
+    with host(tmp_path, body) as running:
+        own = running.process.pid
+        (begun,) = gates.wait_begun("import")
+        assert (begun == own) == (slow == "actor")
+        with stopped(*({own, *(running.family() if together else [])})):
+            pass
+        gates.open("import")
+        assert running.line() == "kills {}"

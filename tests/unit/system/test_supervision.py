@@ -18,6 +18,7 @@ from slither_actors.pools.messages import WhenReady
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN
 from slither_actors.system import supervision
+from slither_actors.system.patience import Patience
 from slither_actors.system.supervision import SystemTree, child_at
 from slither_actors.worker.boot import STARTED_AS
 from supervisors import (
@@ -33,7 +34,6 @@ from supervisors import (
     StartFailed,
     Supervisor,
     kill,
-    start_child,
     tree,
     wait_ended,
 )
@@ -355,16 +355,17 @@ def test_an_actor_that_cannot_start_is_named_with_its_reason(bench: Bench) -> No
 def test_an_actor_that_does_not_start_in_time_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 
-    def start_too_late(ref: Any, spec: ChildSpec, timeout: float) -> Any:
-        given.append(timeout)
-        try:
-            return start_child(ref, spec, 0.0)
-        finally:
-            assert bench.entered.wait(LONG)
+    class Ended(Patience):
+        def __init__(self, seconds: float) -> None:
+            given.append(seconds)
 
-    monkeypatch.setattr(supervision, "start_child", start_too_late)
+        def wait(self, wait: Callable[[float], bool]) -> bool:
+            assert bench.entered.wait(LONG)
+            return wait(0.0)
+
     made = bench.tree(clerk(), below("feeds", ChildSpec("news", Slow.start)), a=PoolSpec(size=1, start_timeout=4))
     made.start()
+    monkeypatch.setattr(supervision, "Patience", Ended)
     with pytest.raises(StartTimeout, match="actor 'feeds/news' has not started within 5 s"):
         made.start_children()
     assert given == [4 + SHUTDOWN_MARGIN]
