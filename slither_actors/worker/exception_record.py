@@ -15,6 +15,9 @@ CLAUSE = "__slither_clause__"
 """In the dict of an exception: what `hints` has found out about it."""
 # In the codec none of the user's code runs: where it was when it gave up, up to 500 calls deep, is of no help.
 _OF_THE_CODEC = ("encode", "decode")
+# Bytes of a failure below which nothing of use would be left of it, and what its keys, kind and lengths take of them.
+_LEAST = 320
+_FRAMING = 64
 
 
 def failure_of(error: BaseException, kind: str) -> Failure:
@@ -55,6 +58,22 @@ def shortened(text: str, limit: int) -> str:
     head = (limit - len(note)) // 4
     tail = limit - len(note) - head
     return b"".join((data[:head], note, data[-tail:])).decode("utf-8", "ignore")
+
+
+def fit(failures: list[Failure], size: int) -> list[Failure]:
+    """Return failures whose bodies take no more bytes than that together; none if each would have next to none."""
+    most = size // max(1, len(failures))
+    if most < _LEAST:
+        return []
+    return [failure if len(failure.to_body()) <= most else _cut(failure, most) for failure in failures]
+
+
+def _cut(failure: Failure, size: int) -> Failure:
+    name = shortened(failure.type, size // 4)
+    message = shortened(failure.message, size // 2)
+    left = size - _FRAMING - len(name.encode()) - len(message.encode())
+    trace = shortened(failure.traceback, left) if left >= _LEAST else ""
+    return Failure(failure.kind, name, message, trace)
 
 
 def _message(error: BaseException) -> str:

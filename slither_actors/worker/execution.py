@@ -43,6 +43,9 @@ _MAX_SIDES: Final = 256
 # Nanoseconds between two looks for a cancel in the middle of a batch.
 _LOOK_AGAIN: Final = 500_000
 
+# Most bytes that a list of failures takes beside them and their indexes.
+_TABLE: Final = 5
+
 
 class Execution:
     """Executes one request after the other and sends its answer.
@@ -165,15 +168,12 @@ class Execution:
         self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(results)
-        except EncodeError as error:
-            self._reply_in_part(frame, results, None, error, each)
-            return
         except SystemExit:
             raise
-        except BaseException as error:  # of a tzinfo of the user's, say
-            self.fail(frame, "encode", error)
+        except BaseException as error:  # EncodeError, or what a tzinfo of the user's raises
+            self._reply_in_part(frame, results, None, error, each)
             return
-        self._reply(frame, body, buffers, len(results))
+        self._reply(frame, body, buffers, results, each)
 
     def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
         """Return the result of each payload, or the exception of one that failed; None: the host cancelled it."""
@@ -238,29 +238,33 @@ class Execution:
         self._took = perf_counter_ns() - began
         try:
             body, buffers = self._encode(answer)
-        except EncodeError as error:
-            self._reply_in_part(frame, results, answer, error)
-            return
         except SystemExit:
             raise
         except BaseException as error:
-            self.fail(frame, "encode", error)
+            self._reply_in_part(frame, results, answer, error)
             return
-        self._reply(frame, body, buffers, len(results))
+        self._reply(frame, body, buffers, results, False)
 
     # --- replies
 
-    def _reply(
+    def _reply(self, frame: Frame, body: bytes, buffers: list[Any], results: list[Any], each: bool) -> None:
+        """Reply with all results; with ``each`` those that alone are larger than a frame fail alone."""
+        if not buffers and len(body) < self._surely_fits:
+            self._channel.reply(frame.request_id, frame.attempt, len(results), body, self._took)
+            return
+        error = self._write_reply(frame, body, buffers, len(results))
+        if error is not None:
+            self._reply_in_part(frame, results, None, error, each)
+
+    def _write_reply(
         self, frame: Frame, body: bytes, buffers: list[Any], count: int, side: bytes = b"", failed: int = 0
-    ) -> None:
-        if not buffers and not side and len(body) < self._surely_fits:
-            self._channel.reply(frame.request_id, frame.attempt, count, body, self._took)
-            return
-        size = HEADER_SIZE + len(side) + len(body) + (sum(map(len, buffers)) if buffers else 0)
+    ) -> EncodeError | None:
+        """Send a reply; one that is too large is not sent: the error that says so."""
+        size = _size(body, buffers) + len(side)
         if size > self._channel.max_frame:
-            text = f"the reply takes {size} bytes, max_frame is {self._channel.max_frame}; use smaller batches"
-            self.fail(frame, "encode", EncodeError("", text))
-            return
+            return EncodeError(
+                "", f"the reply takes {size} bytes, max_frame is {self._channel.max_frame}; use smaller batches"
+            )
         self._channel.write(
             REPLY,
             frame.request_id,
@@ -273,15 +277,16 @@ class Execution:
             failed=failed,
             took=self._took,
         )
+        return None
 
     def _reply_in_part(
-        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: EncodeError, each: bool = False
+        self, frame: Frame, results: list[Any], answer: dict[Any, Any] | None, error: BaseException, each: bool = False
     ) -> None:
-        """Reply with the results that can be encoded: exceptions are among them, or else the batch has failed.
+        """Reply with the results that can be sent: exceptions are among them, or else the batch has failed.
 
-        With ``each`` what cannot be encoded is known to be the result of one item, which fails alone.
+        With ``each`` what cannot be encoded, or is too large, is known to be the result of one item, which fails alone.
         """
-        from .exception_record import failure_of
+        from .exception_record import failure_of, fit
 
         good: list[Any] = []
         indexes: list[int] = []
@@ -317,9 +322,18 @@ class Execution:
         except BaseException as second:
             self.fail(frame, "encode", second)
             return
-        self._reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
+        too_large = self._write_reply(frame, body, buffers, len(good), reply_side(indexes, failures), len(indexes))
+        if too_large is not None:
+            # Perhaps for what the errors say: they are shortened to what is left.
+            left = self._channel.max_frame - _size(body, buffers) - _TABLE
+            failures = fit(failures, left - 4 * len(indexes))
+            if failures:
+                side = reply_side(indexes, failures)
+                too_large = self._write_reply(frame, body, buffers, len(good), side, len(indexes))
+        if too_large is not None:
+            self.fail(frame, "encode", too_large)
 
-    def _unsendable(self, index: int, result: object) -> EncodeError | None:
+    def _unsendable(self, index: int, result: object) -> BaseException | None:
         """Why the result of one item cannot be sent; None if it can."""
         from . import hints
 
@@ -327,9 +341,17 @@ class Execution:
             hints.close(result)
             return EncodeError(f"[{index}]", f"the function gave a {_named(result)}; {hints.ASYNC}")
         try:
-            self._encode(result)
+            body, buffers = self._encode([result])
         except EncodeError as error:
-            return EncodeError(f"[{index}]{error.path}", error.reason, (index, *error.steps))
+            return EncodeError(f"[{index}]{error.path[len('[0]') :]}", error.reason, (index, *error.steps[1:]))
+        except SystemExit:
+            raise
+        except BaseException as error:
+            return error
+        size, most = _size(body, buffers), self._channel.max_frame
+        if size > most:
+            text = f"the reply takes {size} bytes for this result alone, max_frame is {most}; "
+            return EncodeError(f"[{index}]", f"{text}return it in pieces, or give the pool a larger one", (index,))
         return None
 
     def _unexpected(self, frame: Frame, expected: str, got: object, payloads: object = None) -> None:
@@ -343,9 +365,12 @@ class Execution:
         """Answer with a failure; ``start`` has request id 0."""
         if isinstance(error, MemoryError):
             _let_go(error.__traceback__)
-        from .exception_record import failure_of
+        from .exception_record import failure_of, fit
 
-        body = failure_of(error, kind).to_body()
+        failure = failure_of(error, kind)
+        body = failure.to_body()
+        if HEADER_SIZE + len(body) > self._channel.max_frame:  # the host would take it for a broken stream
+            body = fit([failure], self._channel.max_frame - HEADER_SIZE)[0].to_body()
         self._channel.write(
             FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt, took=self._took
         )
@@ -366,6 +391,11 @@ def _let_go(trace: TracebackType | None) -> None:
         except RuntimeError:  # it is being executed: our own
             pass
         trace = trace.tb_next
+
+
+def _size(body: bytes, buffers: list[Any]) -> int:
+    """Bytes of a reply without failed items."""
+    return HEADER_SIZE + len(body) + (sum(map(len, buffers)) if buffers else 0)
 
 
 def _named(value: object) -> str:

@@ -198,6 +198,32 @@ def test_a_result_that_cannot_be_encoded_is_error_of_its_batch(
 
 @pytest.mark.fault(17)
 @ways
+def test_with_each_a_too_large_result_is_error_of_its_item(way: str) -> None:
+    given = [5000 if number == 37 else number for number in NUMBERS]
+    with System({"default": PoolSpec(size=1, path=[EVIL], max_frame=2000)}) as system:
+        form: dict[str, Any] = {"module": "unsendable", "function": "text", "each": True}
+        came = outcome(system, given, way, **form, batch_size=16, on_error="skip")
+        (skipped,) = [item for item in came.items if item.meta.get("skipped")]
+        assert skipped.id == 37
+        assert "bytes for this result alone, max_frame is 2000" in skipped.meta["error"].message
+        assert came.numbers == (64, 64, 1, 0)
+        # Results that fit alone and not together: the remedy is said, and a policy that splits is one.
+        came = outcome(system, [900] * 4, way, **form, batch_size=4, on_error="skip")
+        assert all("use smaller batches" in item.meta["error"].message for item in came.items)
+        policy = Retry(2, backoff=0, split=True)
+        came = outcome(system, [900] * 4, way, **form, batch_size=4, on_error=policy)
+        assert [item.payload for item in came.items] == ["x" * 900] * 4
+        # An error may be larger than a frame, too.
+        form = {"module": "unsendable", "function": "long_error", "each": True}
+        came = outcome(system, range(36, 40), way, **form, batch_size=4, on_error="skip")
+        assert [item.id for item in came.items if item.meta.get("skipped")] == [1]
+        came = outcome(system, [37], way, module="unsendable", function="long_errors", on_error="skip")
+        assert came.items[0].meta["error"].type == "ValueError"
+        assert system.statistics().pools["default"].counts.deaths == 0
+
+
+@pytest.mark.fault(17)
+@ways
 @orderings
 def test_with_split_item_with_that_result_goes_to_policy_alone(system: System, way: str, ordering: str) -> None:
     given = [(number, "object") for number in NUMBERS]

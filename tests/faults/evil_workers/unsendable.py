@@ -65,3 +65,17 @@ def exception_that_cannot_be_told(pairs):
         __repr__ = __str__
 
     return [Odd() if number == 37 else number for number, _ in pairs]
+
+
+def text(size):
+    return size * "x"
+
+
+def long_error(number):
+    if number == 37:
+        raise ValueError(8000 * "y")
+    return number
+
+
+def long_errors(numbers):
+    return [long_error(number) for number in numbers]

@@ -525,8 +525,50 @@ def test_failures_and_buffers_count_as_bytes_of_a_reply(bench: Bench) -> None:
     bench.channel.max_frame = 70_000
     bench.execution.most(bench.channel.max_frame)
     failed(bench.call(same, [b"x" * 70_000]), "encode")
-    many = [ValueError("x" * 8000) for _ in range(10)]
-    failed(bench.call(lambda payloads: many, [1]), "encode")
+    many = [ValueError("x" * 8000) for _ in range(1000)]
+    assert "use smaller batches" in failed(bench.call(lambda payloads: many, [1]), "encode").message
+
+
+def test_errors_that_are_too_large_are_shortened(bench: Bench) -> None:
+    bench.channel.max_frame = 3000
+    bench.execution.most(bench.channel.max_frame)
+    answers = iter(["x" * 1000, ValueError("y" * 8000), KeyError("few")])
+    frame = bench.call(lambda payload: next(answers), [0] * 3, each=True)
+    assert (decode(frame.body), frame.count, frame.failed) == (["x" * 1000], 1, 2)
+    (_, long), (_, short) = reply_failures(frame)
+    assert (long.type, short.message) == ("ValueError", "'few'")
+    assert "bytes and more left out" in long.message
+    assert frame.size <= 3000
+    bench.channel.max_frame = 1024
+    found = bench.call(raises(ValueError("y" * 8000)), [1])
+    assert found.size <= 1024  # of another one the host would take the pipe for broken
+    assert failed(found, "user").message.endswith("yyy")
+
+
+def test_with_each_a_result_larger_than_a_frame_fails_alone(bench: Bench) -> None:
+    bench.channel.max_frame = 2000
+    bench.execution.most(bench.channel.max_frame)
+    answers = iter([1, "x" * 5000, b"x" * 100_000, 4])
+    frame = bench.call(lambda payload: next(answers), [0] * 4, each=True)
+    assert (decode(frame.body), frame.count, frame.failed) == ([1, 4], 2, 2)
+    (first, found), (second, beside) = reply_failures(frame)
+    assert (first, found.kind, second, beside.kind) == (1, "encode", 2, "encode")
+    size = HEADER_SIZE + len(encode(["x" * 5000]))
+    assert found.message == (
+        f"at [1]: the reply takes {size} bytes for this result alone, max_frame is 2000; "
+        f"return it in pieces, or give the pool a larger one"
+    )
+
+
+def test_results_too_large_together_fail_with_the_remedy(bench: Bench) -> None:
+    bench.channel.max_frame = 2000
+    bench.execution.most(bench.channel.max_frame)
+    payloads = ["x" * 900] * 3
+    assert "max_frame is 2000; use smaller batches" in failed(bench.call(same, payloads, each=True), "encode").message
+    # One that is too large, and others that are so together: nothing can be sent of it either.
+    assert "use smaller batches" in failed(bench.again([*payloads, "x" * 5000]), "encode").message
+    bench.execution.commands = {"same": same}
+    assert "use smaller batches" in failed(bench.command("same", {"items": payloads}), "encode").message
 
 
 def test_a_result_without_form_fails_the_whole_batch(bench: Bench) -> None:
@@ -591,6 +633,17 @@ def test_an_exit_while_encoding_is_the_workers(
         bench.call(lambda payloads: results(bad), [1])
     with pytest.raises(SystemExit):
         bench.command("c", {"items": []})
+
+
+def test_with_each_an_interrupt_of_the_encoding_is_of_its_item(bench: Bench, raising: Callable[..., Any]) -> None:
+    answers = iter([1, raising(KeyboardInterrupt("no")), 3])
+    frame = bench.call(lambda payload: next(answers), [0] * 3, each=True)
+    assert decode(frame.body) == [1, 3]
+    ((index, found),) = reply_failures(frame)
+    assert (index, found.kind, found.type) == (1, "encode", "KeyboardInterrupt")
+    answers = iter([object(), raising(SystemExit(1))])
+    with pytest.raises(SystemExit):
+        bench.call(lambda payload: next(answers), [0] * 2, each=True)
 
 
 def test_what_stops_the_search_for_a_place_is_the_failure(bench: Bench, raising: Callable[..., Any]) -> None:
