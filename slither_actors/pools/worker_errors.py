@@ -23,7 +23,7 @@ def failure_error(failure: wire.Failure) -> Exception:
 
 
 def item_errors(frame: Frame) -> tuple[list[int], list[Exception]]:
-    """Of a REPLY in which items failed alone: their indexes in the batch, and why.
+    """Of a REPLY or FAILURE that says which items failed alone: their indexes in the batch, and why.
 
     Raises:
         ProtocolError: the table is not what the header announces.

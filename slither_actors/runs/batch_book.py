@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from slither_actors.errors import BatchTimeout, ProtocolError, UnexpectedResponse
+from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.item import Item
 from slither_actors.policies import Retry
 from slither_actors.pools.assignment.job import AtItem, Outcome, RunQueue
@@ -125,6 +126,7 @@ class BatchBook:
         self.effects: list[Effect] = []
         self.deliveries: list[Delivery] = []
         self._policy = options.on_error
+        self._executor = options.executor
         self._ledger = ledger
         self._run_queue = run_queue
         self._undelivered = undelivered
@@ -264,7 +266,10 @@ class BatchBook:
         if type(outcome) is Frame:
             batch.took = outcome.took
             if outcome.kind == FAILURE:
-                self._batch_failed(batch, worker_error(outcome))
+                if outcome.failed and self._named_by_index(batch):
+                    self._items_refused(batch, outcome)
+                else:
+                    self._batch_failed(batch, worker_error(outcome))
             elif outcome.count + outcome.failed != batch.count:
                 self._wrong_count(batch, outcome)
             elif outcome.failed:
@@ -337,19 +342,42 @@ class BatchBook:
             self._resolve(Results(batch, frame, good, [batch.positions[i] for i in good]))
         self._failure(batch, indexes, errors, alone=True)
 
+    def _named_by_index(self, batch: Batch) -> bool:
+        """Whether the n-th value of a request is the n-th item: what a user's executor sends only that knows."""
+        return type(self._executor) in (SnakeBridge, Snakepit) or (batch.target is not None and batch.target.each)
+
+    def _items_refused(self, batch: Batch, frame: Frame) -> None:
+        """Give the items that a worker could not decode to the policy; it has executed none of the others."""
+        if frame.count + frame.failed != batch.count:
+            self._wrong_count(batch, frame)
+            return
+        try:
+            indexes, errors = item_errors(frame)
+        except ProtocolError as error:
+            self._batch_failed(batch, error)
+            return
+        self._set_aside(batch, indexes, errors, 0)
+
     def _item_charged(self, batch: Batch, index: int, error: Exception) -> None:
-        """Give the item at which a worker ended to the policy; the others are executed again, as the same attempt."""
+        """Give the item at which a worker ended to the policy."""
         if isinstance(error, BatchTimeout):
             error = error.at_item(batch.ids()[index])
-        # From here on the item stands for the batch, and the rest has a number of its own until it is rebuilt.
-        rest = batch.subset([*range(index), *range(index + 1, batch.count)], self._next_ref())
-        rest.attempt = batch.attempt
-        self._undelivered[rest.ref] = rest
-        self._undelivered[batch.ref] = batch.subset([index], batch.ref)
-        self._failure(batch, [index], [error], alone=True)
-        if self._halt is None or self._before_halt(rest):
+        self._set_aside(batch, [index], [error], index)
+
+    def _set_aside(self, batch: Batch, indexes: Sequence[int], errors: list[Exception], at: int) -> None:
+        """Give items to the policy; the others are executed again, as the same attempt, in two batches split there."""
+        bad = set(indexes)
+        rest = batch.subset([i for i in range(batch.count) if i not in bad], self._next_ref())
+        if rest.count:
+            # From here on the items stand for the batch, and the rest has a number of its own until it is rebuilt.
+            rest.attempt = batch.attempt
+            self._undelivered[rest.ref] = rest
+            self._undelivered[batch.ref] = batch.subset(indexes, batch.ref)
+        self._failure(batch, indexes, errors, alone=True)
+        if rest.count and (self._halt is None or self._before_halt(rest)):
             self._rebuilding[rest.ref] = rest.positions
-            self.effects.append(Split(rest, index, batch.attempt))
+            # After a halt only what is before the first of them is wanted.
+            self.effects.append(Split(rest, at if self._halt is None else indexes[0], batch.attempt))
 
     def _batch_failed(self, batch: Batch, error: Exception) -> None:
         self._failure(batch, range(batch.count), [error])

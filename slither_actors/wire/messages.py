@@ -11,7 +11,9 @@ call       to worker   side: ``[target, session or nil]``; body: list of payload
 command    to worker   side: ``[name, session or nil]``; body: map with ``items``; count: how many items
 reply      to host     count good results, in order, as list (call) or as ``items`` of a map (command) in the body;
                        side, only where items failed: their indexes as u32, then a list of failure maps
-failure    to host     body: map, see :class:`Failure`; request id 0: the worker could not start
+failure    to host     body: map, see :class:`Failure`; request id 0: the worker could not start;
+                       side, only where the worker could not decode some items and has executed none: as of a reply;
+                       count: of the others
 cancel     to worker   none: the request id says which
 cancelled  to host     none
 stop       to worker   none
@@ -366,7 +368,7 @@ def reply_side(indexes: Sequence[int], failures: Sequence[Failure]) -> bytes:
 
 
 def reply_failures(frame: Frame) -> list[tuple[int, Failure]]:
-    """Return the failed items of a reply, ascending, each with its index among all the batch's items.
+    """Return the failed items of a reply (or a failure), ascending, each with its index among all the batch's items.
 
     Raises:
         ProtocolError: reason ``body``: the side section does not say what the header announces.

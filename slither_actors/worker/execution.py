@@ -128,7 +128,7 @@ class Execution:
         try:
             payloads = decode(frame.body, frame.buffers)
         except DecodeError as error:
-            self.fail(frame, "decode", error)
+            self._undecodable(frame, error)
             return
         sessions.begin(session_id)
         function, each = target
@@ -214,7 +214,7 @@ class Execution:
         try:
             request = decode(frame.body, frame.buffers)
         except DecodeError as error:
-            self.fail(frame, "decode", error)
+            self._undecodable(frame, error, "items")
             return
         sessions.begin(session_id)
         cursor.batch = frame.request_id, frame.count
@@ -374,6 +374,33 @@ class Execution:
         self._channel.write(
             FAILURE, frame.request_id if kind != "start" else 0, body, attempt=frame.attempt, took=self._took
         )
+
+    def _undecodable(self, frame: Frame, error: DecodeError, key: str | None = None) -> None:
+        """Answer a request that is no value; where some of its items are at fault the answer names them.
+
+        Nothing of it has been executed: the host sends the others again.
+        """
+        from .exception_record import failure_of
+        from .undecodable import bad_items, explained
+
+        bad = bad_items(frame, key)
+        failures = [failure_of(each, "decode") for each in bad.values()]
+        while failures:
+            side, body = reply_side([*bad][: len(failures)], failures), failures[0].to_body()
+            if HEADER_SIZE + len(side) + len(body) <= self._channel.max_frame:
+                count = frame.count - len(failures)
+                self._channel.write(
+                    FAILURE,
+                    frame.request_id,
+                    body,
+                    side=side,
+                    attempt=frame.attempt,
+                    count=count,
+                    failed=len(failures),
+                )
+                return
+            del failures[len(failures) // 2 :]  # the others are named when they come again
+        self.fail(frame, "decode", explained(error))
 
 
 def _explain(error: Exception, given: object, each: bool) -> None:

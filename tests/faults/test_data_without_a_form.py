@@ -158,6 +158,59 @@ def test_it_is_named_by_its_own_id(system: System, way: str) -> None:
     assert came.error.unfinished[0] == "number 37"
 
 
+MANY = {(2**61 - 1) * number + 5 for number in range(257)}
+"""More numbers of one hash than a set may have for the one who decodes it."""
+UNDECODABLE: list[dict[str, Any]] = [
+    {"module": "tasks", "function": "naps"},
+    {"module": "operator", "function": "pos", "each": True},
+    {"command": "score", "pool": "adapter"},
+]
+
+
+@pytest.fixture(scope="module")
+def two_pools() -> Iterator[System]:
+    adapter = PoolSpec(size=2, path=[FUNCTIONS], adapter="tasks:Scorer", init={"factor": 1})
+    with System({"default": PoolSpec(size=2, path=[FUNCTIONS]), "adapter": adapter}) as system:
+        yield system
+
+
+@pytest.mark.fault(16)
+@pytest.mark.parametrize("form", UNDECODABLE, ids=["batch", "each", "command"])
+@pytest.mark.parametrize("policy", ["skip", Retry(2, backoff=0, split=True, then="skip"), "route"], ids=str)
+@ways
+@orderings
+def test_an_item_that_the_worker_cannot_decode_fails_alone(
+    two_pools: System, form: dict[str, Any], policy: Any, way: str, ordering: str
+) -> None:
+    routes = policy == "route"
+    given = [MANY if number in (37, 39) else number for number in NUMBERS]
+    on_error = Route(lambda item, reason: item.put_meta(error=reason, skipped=True)) if routes else policy
+    came = outcome(two_pools, given, way, **form, batch_size=16, ordering=ordering, on_error=on_error)
+    assert came.error is None
+    items = sorted(came.items, key=lambda item: item.id)
+    assert [item.payload for item in items] == given
+    skipped = [item for item in items if item.meta.get("skipped")]
+    assert [item.id for item in skipped] == [37, 39]
+    for item in skipped:
+        error = item.meta["error"]
+        assert isinstance(error, WorkerError)
+        assert (error.kind, error.alone) == ("decode", True)
+        assert "this cannot be decoded in the worker: more than 256 keys" in error.message
+    again = isinstance(policy, Retry)
+    assert (came.ledger.failed, came.ledger.retries) == ((4, 1) if again else (2, 0))
+    assert came.numbers == (64, 64, 0 if routes else 2, 0)
+
+
+@pytest.mark.fault(16)
+@ways
+def test_an_item_that_the_worker_cannot_decode_is_named_by_halt(two_pools: System, way: str) -> None:
+    came = outcome(two_pools, [MANY if number == 37 else number for number in NUMBERS], way, **ECHO)
+    assert came.error is not None
+    assert came.error.item_id == 37
+    assert [item.id for item in came.items + came.error.partial_results] == list(range(37))
+    assert came.error.unfinished == list(range(37, came.ledger.pulled))
+
+
 # --- results
 
 

@@ -80,10 +80,17 @@ def a_failure(text: str = "no") -> Frame:
     return Frame(FAILURE, 0, 1, 1, 0, 0, b"", Failure("user", "builtins.ValueError", text).to_body())
 
 
+def a_refusal(batch: Batch, *indexes: int) -> Frame:
+    """Return a worker's frame for a batch of which it could not decode these items."""
+    failures = [Failure("decode", "DecodeError", f"at [{index}]") for index in indexes]
+    side, good = reply_side(indexes, failures), batch.count - len(indexes)
+    return Frame(FAILURE, 0, 1, 1, good, len(indexes), side, failures[0].to_body())
+
+
 def replied(batch: Batch) -> Batch:
     """Give a batch its reply: its own payloads."""
     batch.reply = a_reply(batch.payloads())
     return batch
 
 
-__all__ = ["Recorder", "a_batch", "a_failure", "a_queue", "a_reply", "a_run", "replied", "started"]
+__all__ = ["Recorder", "a_batch", "a_failure", "a_queue", "a_refusal", "a_reply", "a_run", "replied", "started"]

@@ -7,7 +7,6 @@ the value is beyond the bounds of decoding. What is known by item fails by item.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from slither_actors.runs.routing import ask_route
 from slither_actors.runs.run import Run
 from slither_actors.wire.codec import DecodeError, decode
 from slither_actors.wire.header import Frame
+from slither_actors.wire.missing_modules import remedy
 from slither_actors.wire.msgpack_settings import elements
 from slither_actors.wording import shown
 from supervisors.runtime.interrupts import raised_by_handler
@@ -114,23 +114,10 @@ def _decoded(item: Item, part: Any, frame: Frame) -> Any:
 
 
 def _unexpected(what: str, cause: Exception) -> UnexpectedResponse:
-    missing = _missing_module(cause)
-    remedy = ""
-    if missing is not None:
-        remedy = f"; install {missing} for {sys.executable}, too, or return plain data (numpy: .tolist())"
-    error = UnexpectedResponse(f"{what} cannot be decoded in this process: {cause}{remedy}")
+    error = UnexpectedResponse(f"{what} cannot be decoded in this process: {cause}{remedy(cause, 'return')}")
     error.__cause__ = cause
     _let_go(cause)
     return error
-
-
-def _missing_module(error: BaseException | None) -> str | None:
-    """Return the top-level module that could not be imported, if that is behind the error."""
-    while error is not None:
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            return error.name.partition(".")[0]
-        error = error.__cause__
-    return None
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.a_run import a_batch, a_queue, a_reply, a_run, replied
+from support.a_run import a_batch, a_queue, a_refusal, a_reply, a_run, replied
 
 from slither_actors import Item, Retry, Route, WorkerCrashed
 from slither_actors.pools.assignment.job import AtItem
@@ -91,7 +91,7 @@ class Books(RuleBasedStateMachine):
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         batch = self.at_workers.pop(data.draw(st.integers(0, len(self.at_workers) - 1)))
-        kinds = ["reply", "crash", "inline"] + (["alone", "item"] if batch.count > 1 else [])
+        kinds = ["reply", "crash", "inline"] + (["alone", "item", "refused"] if batch.count > 1 else [])
         kind = data.draw(st.sampled_from(kinds))
         if kind == "reply":
             self.book.replies([replied(batch)])
@@ -101,7 +101,10 @@ class Books(RuleBasedStateMachine):
             self.book.outcome(batch, [Item(position, None) for position in batch.positions])
         else:
             index = data.draw(st.integers(0, batch.count - 1))
-            if kind == "item":
+            if kind == "refused":
+                first = data.draw(st.integers(0, index))
+                self.book.outcome(batch, a_refusal(batch, *range(first, index + 1)))
+            elif kind == "item":
                 self.book.outcome(batch, AtItem(index, WorkerCrashed(1)))
             else:
                 self.book.outcome(batch, a_reply([0] * (batch.count - 1), {index: "odd"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.a_run import a_batch, a_failure, a_reply, a_run, replied
+from support.a_run import a_batch, a_failure, a_refusal, a_reply, a_run, replied
 
 from slither_actors import BatchTimeout, Item, LoadError, Retry, Route, WorkerCrashed, WorkerError
 from slither_actors.errors import PayloadError, UnexpectedResponse
@@ -207,6 +207,79 @@ def test_a_charged_item_goes_to_the_policy_and_the_rest_again() -> None:
     assert "item 1" in str(skipped.errors[0])
     (split,) = bench.effects()
     assert (split.at, split.attempt, list(split.batch.positions)) == (1, 4, [0, 2])
+
+
+class Own:
+    """A user's executor: the payloads of its requests may be anything."""
+
+    def request(self, batch: Any, context: Any, options: Any) -> Any: ...
+    def results(self, batch: Any, reply: Any) -> Any: ...
+
+
+@pytest.mark.parametrize("options", [{}, {"command": "c"}, {"executor": Own}], ids=["function", "command", "own"])
+def test_refused_items_go_to_the_policy_and_the_rest_again(options: dict[str, Any]) -> None:
+    bench = Bench(on_error="skip", ordering="as_completed", **options)
+    # With `each` the payloads of any executor are those of the items.
+    batch = bench.batch(0, 1, 2, 3, target=Target("m", "f", each="executor" in options))
+    batch.attempt = 4
+    bench.submit(batch)
+    bench.book.outcome(batch, a_refusal(batch, 1, 2))
+    (skipped,) = bench.deliveries()
+    assert list(skipped.positions) == [1, 2]
+    assert [(error.kind, error.alone, error.message) for error in skipped.errors] == [
+        ("decode", True, "at [1]"),
+        ("decode", True, "at [2]"),
+    ]
+    (split,) = bench.effects()
+    assert (split.at, split.attempt, list(split.batch.positions)) == (0, 4, [0, 3])
+    assert (bench.run.ledger.failed, bench.run.ledger.retries, bench.book.rebuilding) == (2, 0, 2)
+
+
+def test_where_a_worker_can_decode_no_item_nothing_is_left() -> None:
+    bench = Bench(on_error=Retry(2, backoff=0, then="skip"))
+    batch = bench.batch(0, 1)
+    bench.submit(batch)
+    bench.book.outcome(batch, a_refusal(batch, 0, 1))
+    (again,) = bench.effects()
+    assert (again.whole, list(again.indexes)) == (True, [0, 1])
+    bench.book.retry_due(again)
+    bench.book.outcome(batch, a_refusal(batch, 0, 1))
+    assert [list(skipped.positions) for skipped in bench.deliveries()] == [[0, 1]]
+    assert bench.book.open_batches == 0
+
+
+def test_what_is_before_an_item_that_halts_is_executed() -> None:
+    bench = Bench(on_error="halt")
+    batch = bench.batch(0, 1, 2, 3)
+    bench.submit(batch)
+    bench.book.outcome(batch, a_refusal(batch, 2))
+    (split,) = [effect for effect in bench.effects() if isinstance(effect, Split)]
+    parts = [split.batch.subset(range(2), 8), split.batch.subset(range(2, 3), 9)]
+    (submit,) = bench.submit(*parts, parent=split.batch.ref)
+    assert [list(part.positions) for part in submit.jobs] == [[0, 1]]
+
+
+def test_what_users_executor_has_sent_fails_as_a_whole() -> None:
+    bench = Bench(on_error="skip", executor=Own)
+    batch = bench.batch(0, 1, target=Target("m", "f"))
+    bench.submit(batch)
+    bench.book.outcome(batch, a_refusal(batch, 1))
+    assert [list(skipped.positions) for skipped in bench.deliveries()] == [[0, 1]]
+
+
+def test_a_refusal_that_makes_no_sense_fails_the_batch() -> None:
+    bench = Bench(on_error="skip")
+    first, second = bench.batch(0, 1), bench.batch(2, 3)
+    bench.submit(first, second)
+    few = a_refusal(first, 1)
+    few.count = 5
+    bench.book.outcome(first, few)
+    broken = a_refusal(second, 1)
+    broken.side = b""
+    bench.book.outcome(second, broken)
+    one, other = bench.deliveries()
+    assert "2 items went out, 6 results came back" in str(one.errors[0])
+    assert "does not name them" in str(other.errors[0])
 
 
 def test_a_timeout_of_an_item_alone_names_it() -> None:

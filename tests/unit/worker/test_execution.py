@@ -226,6 +226,60 @@ def test_a_body_that_is_no_value_is_a_failure(bench: Bench) -> None:
         failed(frame, "decode")
 
 
+MANY = {(2**61 - 1) * number + 5 for number in range(257)}
+"""Numbers of one hash, one more than a set may have."""
+
+
+@pytest.mark.parametrize("form", ["each", "batch", "command"])
+def test_the_answer_names_them_and_nothing_is_executed(bench: Bench, form: str) -> None:
+    called: list[Any] = []
+    payloads = [1, MANY, 3, MANY]
+    if form == "command":
+        bench.execution.commands = {"c": called.append}
+        frame = bench.command("c", {"items": payloads})
+    else:
+        frame = bench.call(called.append, payloads, each=form == "each")
+    assert called == []
+    assert (frame.kind, frame.request_id, frame.attempt, frame.count, frame.failed) == (FAILURE, 7, 3, 2, 2)
+    failures = reply_failures(frame)
+    assert [index for index, _ in failures] == [1, 3]
+    assert Failure.from_body(frame.body) == failures[0][1]
+    assert failures[0][1].kind == "decode"
+
+
+def test_of_more_than_a_frame_can_name_the_first_are_named(bench: Bench) -> None:
+    bench.channel.max_frame = 2000
+    frame = bench.call(same, [MANY] * 50)
+    assert frame.kind == FAILURE
+    assert frame.size <= 2000
+    assert 1 < frame.failed < 50
+    assert frame.count + frame.failed == 50
+    assert [index for index, _ in reply_failures(frame)] == list(range(frame.failed))
+
+
+@pytest.mark.parametrize("kind", [CALL, COMMAND])
+def test_where_no_item_is_at_fault_the_whole_has_failed(bench: Bench, kind: int) -> None:
+    bench.execution.commands = {"c": same}
+    bench.load(same)
+    frame = bench.execute(kind, encode({"items": [1, 2], "beside": MANY}), call_side("c" if kind == COMMAND else 1), 2)
+    assert frame is not None
+    assert frame.failed == 0
+    assert "this cannot be decoded in the worker: more than 256 keys" in failed(frame, "decode").message
+
+
+def test_a_module_that_is_missing_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy = pytest.importorskip("numpy")
+    body = encode([1, numpy.int64(2), 3])
+    bench.load(same, each=True)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.delitem(sys.modules, "slither_actors.wire.arrays", raising=False)
+    frame = bench.execute(CALL, body, call_side(1), 3)
+    assert frame is not None
+    ((index, found),) = reply_failures(frame)
+    assert index == 1
+    assert f"install numpy for {sys.executable}, too, or send plain data (numpy: .tolist())" in found.message
+
+
 def test_a_side_that_is_none_breaks_the_protocol(bench: Bench) -> None:
     for kind in (CALL, COMMAND):
         with pytest.raises(ProtocolError):
