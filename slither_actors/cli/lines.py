@@ -108,12 +108,13 @@ class LineSource:
         return b""
 
 
-def parse_line(number: int, line: bytes | None) -> Any:
+def parse_line(number: int, line: bytes | None, *, first: bool | None = None) -> Any:
     """Return the JSON value on a line.
 
     Args:
         number: of the line, for the error.
         line: its bytes, without the line feed; None for one that was too long to be read.
+        first: whether those before it are blank; None: if it is line 1.
 
     Raises:
         MalformedLine: it is not one JSON value in UTF-8.
@@ -123,7 +124,7 @@ def parse_line(number: int, line: bytes | None) -> Any:
     try:
         return _parsed(number, line)
     except MalformedLine as error:
-        if number == 1:
+        if number == 1 if first is None else first:
             from slither_actors.cli.formats import recognized
 
             what = recognized(line)
@@ -137,7 +138,9 @@ def _parsed(number: int, line: bytes) -> Any:
         # A file written on another system may begin with a byte order mark.
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        reason = f"not UTF-8 at byte {error.start + 1}: {error.reason}"
+        from slither_actors.cli.formats import of_no_utf8
+
+        reason = f"not UTF-8 at byte {error.start + 1}: {error.reason}{of_no_utf8(line)}"
         raise MalformedLine(number, reason, line.decode("utf-8", "replace")) from None
     try:
         return _DECODER.decode(text)

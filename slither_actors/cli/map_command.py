@@ -180,11 +180,13 @@ class Mapping:
     def _items(self) -> Iterator[Item]:
         """Yield the input, each line under its number as id. Runs on a thread of the run."""
         ends_the_run = self._arguments.failures_end_the_run
+        first = True
         for number, line in self._source:
             if line is not None and not line.strip():
                 continue  # blank lines are no values, and editors leave them
+            is_first, first = first, False
             try:
-                payload = parse_line(number, line)
+                payload = parse_line(number, line, first=is_first)
             except MalformedLine as error:
                 self._malformed += 1
                 self._report(number, error.text, error)

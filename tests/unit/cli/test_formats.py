@@ -7,7 +7,9 @@ import gzip
 import io
 import json
 import lzma
+import pickle
 import zipfile
+import zlib
 
 import pytest
 
@@ -28,6 +30,13 @@ FORMS: list[tuple[bytes, str, str]] = [
     (gzip.compress(TEXT.encode()), "gzip", "zcat FILE | slither-actors map MODULE:FUNCTION -"),
     (bz2.compress(TEXT.encode()), "bzip2", "bzcat"),
     (lzma.compress(TEXT.encode()), "xz", "xzcat"),
+    (lzma.compress(TEXT.encode(), lzma.FORMAT_ALONE), "lzma", "xzcat"),
+    *((zlib.compress(TEXT.encode(), level), "zlib", "zlib.decompress") for level in (0, 3, 6, 9)),
+    (b"7z\xbc\xaf\x27\x1c\x00\x04", "7z", "7z x -so"),
+    *((pickle.dumps([1], protocol), "a pickle", "JSON Lines first") for protocol in range(2, 6)),
+    (b"[{\n  1", "one JSON value over many lines", "jq -c '.[]'"),
+    (b"[ [\r\n", "one JSON value over many lines", "jq -c '.[]'"),
+    (b"\xef\xbb\xbf[\n", "one JSON value over many lines", "jq -c '.[]'"),
     (b"\x28\xb5\x2f\xfd\x24\x12\x91\x00", "zstd", "zstdcat"),
     (zipped(), "zip archive", "unzip -p"),
     (TEXT.encode("utf-16"), "UTF-16", "iconv -f UTF-16 "),
@@ -61,6 +70,25 @@ def test_what_is_not_recognized_is_told_as_before(line: bytes) -> None:
     with pytest.raises(MalformedLine) as caught:
         parse_line(1, line)
     assert "the input" not in caught.value.reason
+
+
+def test_the_first_line_may_stand_after_blank_ones() -> None:
+    with pytest.raises(MalformedLine, match="one JSON value over many lines"):
+        parse_line(3, b"[", first=True)
+
+
+def test_text_of_another_encoding_has_a_remedy_on_any_line() -> None:
+    for line in (b'"caf\xe9"', b"\t\xe4"):
+        with pytest.raises(MalformedLine, match=r"not UTF-8 at byte .*iconv -f LATIN1 -t UTF-8"):
+            parse_line(7, line)
+    with pytest.raises(MalformedLine) as caught:
+        parse_line(7, b"\x01\xe4")
+    assert "iconv" not in caught.value.reason
+
+
+@pytest.mark.parametrize("line", [b"x^y", b"]", b"x"])
+def test_text_is_not_taken_for_compressed(line: bytes) -> None:
+    assert recognized(line) is None
 
 
 def test_good_lines_are_never_looked_at_twice() -> None:

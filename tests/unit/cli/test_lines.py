@@ -143,7 +143,7 @@ def test_a_line_is_one_json_value(line: bytes, value: object) -> None:
         (b"'a'", "Expecting value at column 1"),
         (b"NaN", "NaN is not JSON"),
         (b"[-Infinity]", "-Infinity is not JSON"),
-        (b'"a\xff"', "not UTF-8 at byte 3: invalid start byte"),
+        (b'"a\xff"', "not UTF-8 at byte 3: invalid start byte; if it is Latin-1: iconv -f LATIN1 -t UTF-8 FILE"),
         (b"[" * 200_000, "nested too deeply"),
         (b"9" * 5000, "Exceeds the limit"),
         (b"\xef\xbb\xbf1", "Expecting value at column 1"),
