@@ -6,6 +6,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from slither_actors.cli.translate import translated_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,6 +59,6 @@ class _DisplayHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             printed = record.name == _WORKERS and record.levelno == logging.INFO
-            self._display.say(record.getMessage() if printed else self.format(record))
+            self._display.say(translated_line(record.getMessage()) if printed else self.format(record))
         except Exception:
             self.handleError(record)

@@ -9,6 +9,7 @@ FLAGS: Final = {
     "batch_size": "--batch-size",
     "each": "--each",
     "linger": "--linger",
+    "max_attempts": "--on-error retry:N",
     "max_in_flight": "--max-in-flight",
     "max_restarts": "--max-restarts",
     "max_restarts=None": "--max-restarts none",
@@ -26,6 +27,15 @@ FLAGS: Final = {
 _SPELLINGS: Final = ("PoolSpec({}=...)", "PoolSpec({}=[...])", "PoolSpec({})")
 
 
+# What a worker writes by itself before it gives up, of the option that names its interpreter.
+_OF_A_WORKER: Final = "A wrapper that PoolSpec(python=...) names must"
+
+
+def translated_line(line: str) -> str:
+    """Return a line that a worker has written to its stderr; what the user's code has written is left as it is."""
+    return line.replace(_OF_A_WORKER, _OF_A_WORKER.replace("PoolSpec(python=...)", FLAGS["python"]))
+
+
 def translated(error: BaseException) -> str:
     """Return an error's text, with the options of the command line in the place of the library's."""
     text = str(error)
@@ -39,6 +49,9 @@ def translated(error: BaseException) -> str:
         if isinstance(option := getattr(inner, "option", None), str):
             unlimited = f"{option}=None"
             mentions.update({option: option, unlimited: unlimited, "None: no limit": unlimited})
+            mentions[f"Retry's {option}"] = option
+            if option in FLAGS and unlimited not in FLAGS:  # the command line has no word for that
+                text = text.replace("; None: no limit", "")
             mentions["batch_size"] = "batch_size"  # a smaller batch keeps a limit, too
         inner = getattr(inner, "reason", None)
     flags = {spelling.format(name): flag for name, flag in FLAGS.items() for spelling in _SPELLINGS}

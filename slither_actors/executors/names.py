@@ -105,7 +105,10 @@ def _refused(function: object, why: str, remedy: str) -> OptionError:
 
 
 def _move(what: str) -> str:
-    return f"move {what} to a module of its own, and put that module's folder into the pool's path if it is not there"
+    return (
+        f"move {what} to a module of its own, and put that module's folder into the pool's path, "
+        "PoolSpec(path=[...]), if it is not there"
+    )
 
 
 def _dotted(name: str) -> bool:

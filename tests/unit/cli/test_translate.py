@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from pathlib import Path
 
 import pytest
+from support.worker import WorkerProcess
 
 from slither_actors import (
     DispatchError,
@@ -12,12 +15,13 @@ from slither_actors import (
     OptionError,
     PoolSpec,
     PoolUnavailable,
+    Retry,
     SlitherError,
     StartTimeout,
     WorkerError,
 )
 from slither_actors.cli.arguments import parse
-from slither_actors.cli.translate import FLAGS, translated
+from slither_actors.cli.translate import FLAGS, translated, translated_line
 from slither_actors.option_parsing import parse_options
 from slither_actors.run_options import RunOptions
 from slither_actors.validation import checks
@@ -40,6 +44,26 @@ def test_an_option_is_named_as_it_is_given() -> None:
     assert of(checks.seconds, "linger", 1e9).startswith("--linger must be at most")
     assert "--max-in-flight must be at most" in of(parse_options, {**RUN, "max_in_flight": 10**9})
     assert "--path DIR" in of(parse_options, {**RUN, "module": "m.py"})
+
+
+def test_what_the_command_line_does_not_have_is_not_offered() -> None:
+    linger = of(parse_options, {**RUN, "linger": 1e300})
+    assert linger == "--linger must be at most 1e+08 seconds, not 1e+300"
+    assert of(Retry, 10**8) == "--on-error retry:N must be at most 65535, not 100000000"
+    assert "into the pool's path, --path DIR, if it" in of(parse_options, {**RUN, "module": "__main__"})
+
+
+def test_what_a_worker_says_of_its_interpreter_is_translated(tmp_path: Path) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n')
+    wrapper.chmod(0o755)
+    with WorkerProcess(python=str(wrapper)) as worker:
+        worker.ended()
+    assert "PoolSpec(python=...)" in worker.stderr
+    said = translated_line(worker.stderr)
+    assert "PoolSpec" not in said
+    assert "A wrapper that --python PROGRAM names must hand over" in said
+    assert translated_line("print PoolSpec(python=...)") == "print PoolSpec(python=...)"
 
 
 def test_a_failed_load_names_the_option_for_folders() -> None:
@@ -77,7 +101,7 @@ def test_every_flag_is_one_of_the_command(capsys: pytest.CaptureFixture[str]) ->
     known = {field.name for cls in (PoolSpec, RunOptions) for field in dataclasses.fields(cls)}
     for name, flag in FLAGS.items():
         assert flag.split()[0] in text
-        assert name.partition("=")[0] in known | {"batch_size", "each"}
+        assert name.partition("=")[0] in known | {"batch_size", "each", "max_attempts"}
 
 
 def test_defaults_of_the_command_are_those_of_the_library() -> None:
