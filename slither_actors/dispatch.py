@@ -63,8 +63,8 @@ class Dispatcher:
         warn_in_loop("run", "`await ...arun(...)`")
         return self._run(items, options)
 
-    def _run(self, items: Iterable[Any], options: Mapping[str, object]) -> list[Item]:
-        consumer = self._open(items, options)
+    def _run(self, items: Iterable[Any], options: Mapping[str, object], *, ready: bool = False) -> list[Item]:
+        consumer = self._open(items, options, ready=ready)
         with _gathering(consumer) as results:
             for piece in drive(consumer):
                 results += piece
@@ -90,7 +90,7 @@ class Dispatcher:
             DispatchError: as in `run`.
         """
         warn_in_loop("call_batch", "`await ...acall_batch(...)`")
-        return self._run(batch, _as_it_is(batch, options))
+        return self._run(batch, _as_it_is(batch, options, "call_batch"), ready=True)
 
     async def arun(self, items: Source, **options: Unpack[RunKwargs]) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.
@@ -113,10 +113,10 @@ class Dispatcher:
         """
         return await self._arun(items, options)
 
-    async def _arun(self, items: Source, options: Mapping[str, object]) -> list[Item]:
+    async def _arun(self, items: Source, options: Mapping[str, object], *, ready: bool = False) -> list[Item]:
         from slither_actors.runs.output.asyncio_driver import AsyncioDriver
 
-        consumer = self._open(items, options, asynchronous=True)
+        consumer = self._open(items, options, asynchronous=True, ready=ready)
         drive = AsyncioDriver(consumer)
         try:
             with _gathering(consumer) as results:
@@ -139,13 +139,15 @@ class Dispatcher:
 
     async def acall_batch(self, batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """`call_batch` for asyncio."""
-        return await self._arun(batch, _as_it_is(batch, options))
+        return await self._arun(batch, _as_it_is(batch, options, "acall_batch"), ready=True)
 
-    def _open(self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False) -> Consumer:
+    def _open(
+        self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False, ready: bool = False
+    ) -> Consumer:
         check_source(items, asynchronous)
         given = self._with_defaults(options)
         try:
-            parsed = parse_options(given)
+            parsed = parse_options(given, ready=ready)
         except OptionError as error:
             self._name_defaults(error, [name for name in given if name not in options])
             raise
@@ -187,14 +189,19 @@ def check_source(items: Source, asynchronous: bool) -> None:
         raise OptionTypeError(message, "items")
 
 
-def _as_it_is(batch: Sequence[Any], options: Mapping[str, object]) -> dict[str, object]:
+def _as_it_is(batch: Sequence[Any], options: Mapping[str, object], call: str) -> dict[str, object]:
     """Return the options of a run with this one batch."""
     if not isinstance(batch, (list, tuple)):
-        raise OptionTypeError(f"call_batch takes a list or tuple of items, not {type(batch).__name__}", "batch")
+        kind = type(batch)
+        remedy = f"; give list() of it, or use {'arun' if call == 'acall_batch' else 'run'}, which makes batches"
+        if not hasattr(kind, "__iter__"):
+            remedy = "; arun takes it, and makes batches" if hasattr(kind, "__aiter__") else ""
+        raise OptionTypeError(f"{call} takes a list or tuple of items, not {kind.__name__}{remedy}", "batch")
+    others = "arun or astream" if call == "acall_batch" else "run or stream"
     for name in BATCHING_OPTIONS:
         if name in options:
             raise OptionError(
-                f"call_batch sends the batch as it is: {name!r} has no meaning here; use run or stream for it",
+                f"{call} sends the batch as it is: {name!r} has no meaning here; use {others} for it",
                 name,
             )
     return {**options, "batch_size": max(1, len(batch)), "max_in_flight": 1}

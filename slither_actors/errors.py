@@ -194,6 +194,7 @@ class BatchTimeout(SlitherError):
         count: items in the batch; None where it is not known.
         done: of these, how many the worker had done; None where it does not say.
         average: seconds that an item took: of these, or else of earlier batches; None where it is not known.
+        ready: the batch was given as it is, to `call_batch`: no batch_size makes it smaller.
 
     Attributes:
         stack: where the worker's threads were, innermost first, without values; empty where that is not known.
@@ -212,6 +213,7 @@ class BatchTimeout(SlitherError):
         count: int | None = None,
         done: int | None = None,
         average: float | None = None,
+        ready: bool = False,
     ) -> None:
         self.timeout = timeout
         self.inline = inline
@@ -221,6 +223,7 @@ class BatchTimeout(SlitherError):
         self.count = count
         self.done = done
         self.average = average
+        self.ready = ready
         super().__init__(self._text())
 
     def at_item(self, item_id: Any) -> BatchTimeout:
@@ -245,7 +248,7 @@ class BatchTimeout(SlitherError):
         if many and not self.inline:
             done = "" if self.done is None else f", of which {self.done} were done"
             facts = f", which is for the whole batch of {self.count} items{done}{each}"
-            end = f"give a smaller batch_size or a longer {self.option}; {end}"
+            end = f"give {'fewer items' if self.ready else 'a smaller batch_size'} or a longer {self.option}; {end}"
         return f"not done within its {self.option} of {self.timeout:g} s{facts}; {end}"
 
 

@@ -28,7 +28,7 @@ __all__ = [
     "take_own",
 ]
 
-_NO_OPTIONS = {"executor", "strategy", "timeout_given", "batch_timeout_given"}
+_NO_OPTIONS = {"executor", "strategy", "timeout_given", "batch_timeout_given", "ready"}
 RUN = frozenset(each.name for each in fields(RunOptions) if each.init) - _NO_OPTIONS
 """The run's own options; executor and strategy are made first."""
 _NONE_IS_UNSET = ("max_in_flight", "prefetch", "context")
@@ -42,12 +42,13 @@ def known_options(*classes: type[Any]) -> list[str]:
     return sorted({"executor", "strategy", "batch_size", *RUN, *own} - {ANYTHING})
 
 
-def parse_options(options: Mapping[str, object]) -> RunOptions:
+def parse_options(options: Mapping[str, object], *, ready: bool = False) -> RunOptions:
     """Return the options of a run, made of keyword arguments.
 
     Args:
         options: those of `RunOptions`, ``batch_size``, and the keyword parameters of the constructors of executor and
             strategy, which are made here if they were given as classes.
+        ready: the run's one batch is given as it is.
 
     Raises:
         OptionError: a value is out of range or of a wrong type, or an option is unknown, missing, or belongs to
@@ -66,6 +67,7 @@ def parse_options(options: Mapping[str, object]) -> RunOptions:
         strategy=_made("strategy", strategy, arguments["strategy"]),
         timeout_given="timeout" in own,
         batch_timeout_given="batch_timeout" in own,
+        ready=ready,
         **own,
     )
     _claim(result.strategy)

@@ -169,6 +169,8 @@ class RunOptions:
     """Whether `timeout` is the run's own; otherwise the pool's own applies."""
     batch_timeout_given: bool = True
     """The same of `batch_timeout`."""
+    ready: bool = False
+    """Whether the run's one batch was given as it is, to `call_batch`."""
     in_flight_given: bool = field(init=False)
     """Whether the caller gave `max_in_flight`."""
     prefetch_given: bool = field(init=False)

@@ -161,6 +161,7 @@ class RunOpener:
             batch_timeout=batch_timeout,
             session=context.session_id,
             affinity=affinity,
+            ready=options.ready,
             describe={
                 "executor": type(options.executor).__name__,
                 "pipe": context.pipe,

@@ -20,11 +20,9 @@ from supervisors import Ref
 
 BINDING = ("strict", "fail_fast")
 """The affinities under which a session has one worker."""
-
 PEAK_FADES = 0.98
 PEAK_COUNTS = 8
 """Peak estimate of a job's seconds: half-life 34 jobs, weight 1/8."""
-
 AVERAGE_WEIGHT = 0.25
 """Weight of a new sample in the average of a run: quick to see that batches became slow, not thrown by one of them."""
 
@@ -192,6 +190,7 @@ class RunQueue:
         batch_timeout: seconds a job may take in any case; None for no bound.
         session: the session id that its jobs carry.
         affinity: "none", "hint", "strict" or "fail_fast"; "none" also where the session id was not given by the caller.
+        ready: its one batch was given as it is, to `call_batch`.
     """
 
     __slots__ = (
@@ -214,6 +213,7 @@ class RunQueue:
         "over",
         "peak",
         "place",
+        "ready",
         "served_by",
         "session",
         "timeout",
@@ -232,11 +232,11 @@ class RunQueue:
         session: str | None = None,
         affinity: str = "none",
         describe: dict[str, Any] | None = None,
+        ready: bool = False,
     ) -> None:
         self.collector: Ref[RunNotice] = _NOT_STARTED
         """Of the run; set before anything is sent."""
-        self.max_in_flight = max_in_flight
-        self.ahead = ahead
+        self.max_in_flight, self.ahead = max_in_flight, ahead
         self.timeout = timeout
         self.batch_timeout = batch_timeout
         self.deadline = min((each for each in (timeout, batch_timeout) if each is not None), default=None)
@@ -244,7 +244,7 @@ class RunQueue:
         self.session = session
         self.affinity = affinity
         self.binds = affinity in BINDING  # its session has one worker
-        self.describe = describe or {}
+        self.describe, self.ready = describe or {}, ready
         self.waiting: deque[Job] = deque()
         self.occupied: dict[WorkerSlot, int] = {}  # how many of its jobs are where
         self.in_pipes = 0  # the sum of these

@@ -269,7 +269,7 @@ def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
     average = run_queue.average / job.count if run_queue.average is not None else None
     if index:
         average = (watch.since - job.began) / index
-    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average}
+    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average, "ready": run_queue.ready}
     if watch.is_over(job, now):
         return BatchTimeout(run_queue.timeout or 0.0, of="item", **facts)
     if run_queue.batch_timeout is not None and now >= job.began + run_queue.batch_timeout:

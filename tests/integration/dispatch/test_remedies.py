@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.gates import Gates
 
 from slither_actors import (
     DispatchError,
@@ -49,6 +50,15 @@ def test_a_cursor_as_a_source_names_the_ways_out(system: System, rows: sqlite3.C
     assert "the source failed before its first item" in str(caught.value)
     done = system.dispatch.run(rows.execute("select a from t").fetchall(), **ECHO)
     assert [item.payload for item in done] == [(n,) for n in range(5)]
+
+
+def test_a_ready_batch_that_is_late_is_to_have_fewer_items(gates: Gates) -> None:
+    batch = [(n, gates["never"]) for n in range(2)]
+    with (
+        System({"default": PoolSpec(size=1, path=[HERE])}) as system,
+        pytest.raises(DispatchError, match="give fewer items or a longer timeout"),
+    ):
+        system.dispatch.call_batch(batch, module="tasks", function="through_gates", timeout=0.1)
 
 
 async def numbers() -> AsyncIterator[int]:

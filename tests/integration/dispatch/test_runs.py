@@ -111,7 +111,7 @@ def test_call_batch_sends_one_batch_as_it_is(system: System) -> None:
     assert system.dispatch.call_batch([], module="tasks", function="sizes") == []
     with pytest.raises(OptionError, match="batch_size"):
         system.dispatch.call_batch([1], module="tasks", function="sizes", batch_size=3)
-    with pytest.raises(OptionError, match="list or tuple"):
+    with pytest.raises(OptionError, match=r"^call_batch takes a list or tuple .*; give list\(\) of it, or use run"):
         system.dispatch.call_batch(iter([1]), module="tasks", function="sizes")  # type: ignore[arg-type]
 
 

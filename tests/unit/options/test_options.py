@@ -79,6 +79,7 @@ def test_the_defaults_are_these():
         "affinity": None,
         "inline": False,
         "prefetch_given": False,
+        "ready": False,
     }
     assert options.batch_size == 64
 

@@ -187,6 +187,7 @@ def test_a_timeout_says_whose_it_was_and_what_to_do() -> None:
     whole = str(BatchTimeout(2.0, count=64, average=0.5))
     assert "its timeout of 2 s, which is for the whole batch of 64 items, 0.5 s each on average" in whole
     assert "give a smaller batch_size or a longer timeout" in whole
+    assert "; give fewer items or a longer timeout; " in str(BatchTimeout(2.0, count=64, ready=True))
     bound = str(BatchTimeout(2.0, option="batch_timeout", count=64, done=10))
     assert "its batch_timeout of 2 s" in bound
     assert "64 items, of which 10 were done" in bound
