@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import pykka
 
 from supervisors.exits import StartAnswer
+from supervisors.runtime.interrupts import raised_by_handler
 from supervisors.wording import shown
 
 __all__ = ["ChildSpec", "ChildType", "Restart"]
@@ -129,6 +130,8 @@ def _check_key(name: str, value: Hashable) -> None:
     try:
         equal = bool(value == value)
     except Exception as error:
+        if raised_by_handler(error):
+            raise
         raise TypeError(f"{name} must be comparable with itself: {shown(value)}") from error
     if not equal:
         raise ValueError(f"{name} must be equal to itself, or no request could name it: {shown(value)}")
