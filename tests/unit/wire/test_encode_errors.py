@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.ids import stable
 
 from slither_actors.wire.encode_errors import explain
 from slither_actors.wire.extension_codes import EncodeError, RefusedError
@@ -49,6 +50,7 @@ def deep(levels: int, inside: Any) -> Any:
         ([[1], {"k": [2]}, BAD], "[2]", (2,)),
         ([BAD, [BAD]], "[0]", (0,)),
     ],
+    ids=stable,
 )
 def test_the_first_value_that_fails_is_named(value: object, path: str, steps: tuple[int | str, ...]) -> None:
     error = explained(value)
