@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 
-def stable(value: object) -> str | None:
-    """Return the start of a value's text, or None, which numbers it, where it has an address or the order of a set."""
-    text = repr(value)
-    return None if " at 0x" in text or isinstance(value, set) or "frozenset({" in text else text[:40]
+
+def stable(value: object) -> str:
+    """Return the start of a value's text without addresses; of what has a set, whose order differs, only its type."""
+    text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    return type(value).__name__ if isinstance(value, set) or "frozenset({" in text else text[:40]
