@@ -236,6 +236,12 @@ class System:
             raise
         return self.end(limit)
 
+    def _leave(self) -> bool:
+        """Stop at the end of ``async with``: in the event loop itself only where no thread can be had for it."""
+        if os.getpid() != self._pid:
+            return True
+        return False if sys.is_finalizing() else self.end()
+
     def end(self, timeout: float | None = None) -> bool:
         """Stop as `stop` does, without its check of the limit and its warning in an event loop."""
         try:
@@ -418,7 +424,7 @@ class System:
             return await run_in_thread(self.start, f"{self._name}-start")
         except BaseException:
             # Cancelled, it a thread still starts it, and no caller waits for that thread; stopping ends it.
-            await run_in_thread(self.stop, f"{self._name}-stop", to_the_end=True)
+            await run_in_thread(self._leave, f"{self._name}-stop", to_the_end=True)
             raise
 
     async def __aexit__(
@@ -426,7 +432,7 @@ class System:
     ) -> None:
         from slither_actors.run_in_thread import run_in_thread
 
-        await run_in_thread(self.stop, f"{self._name}-stop", to_the_end=True)
+        await run_in_thread(self._leave, f"{self._name}-stop", to_the_end=True)
 
     def _living_root(self) -> LightRef[Supervisor]:
         self._check_fork()

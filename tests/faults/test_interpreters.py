@@ -145,7 +145,8 @@ if __name__ == "__main__":
     with System(pools={"default": PoolSpec(size=1)}) as system:
         print(system.dispatch.run([3], module="inside", function="double")[0].payload)
         guardian, = set(system.statistics().pids) - {e.pid for e in system.statistics().pools["default"].executors}
-        print(open(f"/proc/{guardian}/stat").read().split()[2], flush=True)
+        with open(f"/proc/{guardian}/stat") as file:
+            print(file.read().split()[2], flush=True)
         sys.stdin.read()
 """
 

@@ -77,6 +77,8 @@ def test_a_pool_without_starts_gives_up_and_comes_back(tmp_path: Path) -> None:
         """
         with System({"default": PoolSpec(size=1, max_restarts=3)}) as system:
             numbers([1])
+            # It is loaded: a death at the load would cost no attempt.
+            system.dispatch.run([0], module="tasks", function="sleeps")
             stream = system.dispatch.stream(
                 [60, 60], module="tasks", function="sleeps", batch_size=1, on_error=Retry(9, backoff=0.001)
             )

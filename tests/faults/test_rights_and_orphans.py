@@ -21,7 +21,8 @@ def states(of):
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                fields = open(f"/proc/{name}/stat").read().rpartition(")")[2].split()
+                with open(f"/proc/{name}/stat") as file:
+                    fields = file.read().rpartition(")")[2].split()
             except OSError:
                 continue
             if int(fields[1]) == of:

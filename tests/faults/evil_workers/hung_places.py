@@ -57,7 +57,7 @@ def deep(payloads, depth=400):
 
 
 def with_the_signal_blocked(payloads):
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     in_python(payloads)
 
 

@@ -72,8 +72,11 @@ def interrupts_itself(payloads):
     return payloads
 
 
+kept = []
+
+
 def dies_with_a_child(payload):
-    subprocess.Popen(["sleep", "600"])
+    kept.append(subprocess.Popen(["sleep", "600"]))
     os.kill(os.getpid(), signal.SIGKILL)
 
 
