@@ -42,17 +42,16 @@ class Sample:
 def sample() -> Sample:
     """Now. Linux."""
     rss = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
-    children = sum(len((task / "children").read_text().split()) for task in _tasks())
+    children = sum(map(_children, os.listdir("/proc/self/task")))
     return Sample(rss, len(os.listdir("/proc/self/fd")), threading.active_count(), children)
 
 
-def _tasks() -> list[Path]:
-    found = []
-    for name in os.listdir("/proc/self/task"):
-        path = Path("/proc/self/task") / name
-        if (path / "children").exists():
-            found.append(path)
-    return found
+def _children(task: str) -> int:
+    """Return how many children a thread has; none where it has ended since it was listed."""
+    try:
+        return len(Path("/proc/self/task", task, "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 class Meter:
