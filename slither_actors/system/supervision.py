@@ -52,6 +52,7 @@ from supervisors import (
 from supervisors.actors.lifecycle import Lifecycle, lifecycle_of
 from supervisors.exits import Draining
 from supervisors.runtime.interrupts import Event, raised_by_handler
+from supervisors.supervision.client import ask_supervisor
 from supervisors.supervision.snapshot import snapshot_of
 
 BEGIN_POLL = 0.5
@@ -198,15 +199,21 @@ class SystemTree:
             return
         assert self.root is not None
         spec = ChildSpec(id="tree", start=self._start_children, type="supervisor")
+
+        def request(reply: Callable[[pykka.ActorRef[Any] | BaseException | None], object]) -> StartChild:
+            return StartChild(spec, reply)
+
+        seconds = self.children_patience
         try:
-            _start_child(self.root, spec, self.children_patience)
+            # As `start_child` does, but for standstills.
+            ask_supervisor(self.root, request, seconds, Patience(seconds).wait)
         except StartFailed as error:
             inner = error.reason.exception if isinstance(error.reason, Crashed) else None
             raise (inner if isinstance(inner, StartFailed) else error) from None
         except WaitTimeout as error:
             if raised_by_handler(error):
                 raise
-            names, seconds = "", self.children_patience
+            names = ""
             with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
                 if self.children is not None:
                     names = " and ".join(map(repr, _names(tree(self.children).children, "", ["starting"])))
@@ -340,31 +347,6 @@ def _names(nodes: Sequence[TreeNode], above: str, states: Sequence[str]) -> Iter
             yield from _names(node.children, f"{above}{node.id}/", states)
         elif node.state in states:
             yield f"{above}{node.id}"
-
-
-def _start_child(root: LightRef[Supervisor], spec: ChildSpec, patience: float) -> None:
-    """Add a child and wait until it has started, as `supervisors.start_child` does, but for standstills.
-
-    Raises:
-        WaitTimeout: it takes longer.
-        SupervisorError, pykka.ActorDeadError: why it has not started.
-    """
-    answers: list[object] = []
-    answered = Event()
-
-    def reply(answer: object) -> None:
-        answers.append(answer)
-        answered.set()
-
-    watch = monitor(root, lambda down: reply(pykka.ActorDeadError(f"{root} ended before it answered")))
-    try:
-        root.tell(StartChild(spec, reply))
-        if not Patience(patience).wait(answered.wait):
-            raise WaitTimeout(f"no answer from {root} within {patience:g} seconds")
-    finally:
-        watch.cancel()
-    if isinstance(answers[0], BaseException):
-        raise answers[0]
 
 
 def child_at(root: LightRef[Supervisor], path: Sequence[object]) -> Any:

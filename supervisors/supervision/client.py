@@ -29,6 +29,7 @@ from supervisors.supervision.supervisor import Supervisor
 from supervisors.wording import no_reference
 
 __all__ = [
+    "ask_supervisor",
     "count_children",
     "delete_child",
     "kill",
@@ -234,7 +235,27 @@ def start_failure(outcome: StartOutcome) -> StartFailed | None:
 def _request(
     ref: pykka.ActorRef[Any], make: Callable[[Callable[[T | BaseException], object]], SupervisorMessage], timeout: float
 ) -> T:
-    """Send a request and wait for its reply, or for the supervisor's end."""
+    return ask_supervisor(ref, make, timeout, lambda answered: answered(timeout))
+
+
+def ask_supervisor(
+    ref: pykka.ActorRef[Any],
+    make: Callable[[Callable[[T | BaseException], object]], SupervisorMessage],
+    timeout: float,
+    wait: Callable[[Callable[[float], bool]], bool],
+) -> T:
+    """Send a request and wait for its reply, or for the supervisor's end. For a caller that waits in its own way.
+
+    Args:
+        ref: the supervisor.
+        make: makes the message, from the function that it is answered by.
+        timeout: seconds, for the error.
+        wait: waits for the answer by the function that it gets, which waits so many seconds at most; returns whether
+            the answer is there.
+
+    Raises:
+        WaitTimeout: `wait` has returned False.
+    """
     check_may_block("a request to a supervisor")
     check_timeout(timeout)
     if not isinstance(ref, pykka.ActorRef):
@@ -256,7 +277,7 @@ def _request(
     watch = monitor(ref, down)
     try:
         ref.tell(make(reply))
-        if not answered.wait(timeout):
+        if not wait(answered.wait):
             raise WaitTimeout(f"no answer from {ref} within {timeout} seconds")
     finally:
         watch.cancel()

@@ -13,8 +13,8 @@ class OrderingWindow(Generic[T]):
 
     A piece covers some positions of the output, ascending, not always side by side (a batch of one key, the items of a
     batch that failed alone). It is released once its first position is the next one; the positions that it covers
-    further on are then known to be under way and are passed over when their turn comes. So a
-    consumer that unpacks them, one position after the other, never waits for a piece that is still in here.
+    further on are then known to be under way and are passed over when their turn comes. So a consumer that unpacks
+    them, one position after the other, never waits for a piece that is still in here.
     """
 
     __slots__ = ("_covered", "_held", "next")
