@@ -36,6 +36,29 @@ class Recorder:
         return taken
 
 
+class FakeRole:
+    """A Producer or a Batcher that keeps its messages, and counts how often it was woken."""
+
+    def __init__(self) -> None:
+        self.inbox_ref = Recorder()
+        self.ended = False
+        self.wakes = 0
+
+    def wake(self) -> None:
+        """Count."""
+        self.wakes += 1
+
+    def stuck_in(self) -> None:
+        """Have no thread."""
+
+    def leftover(self) -> list[Any]:
+        """Return what it leaves behind."""
+        return ["left"]
+
+    def monitored_by(self, watcher: object) -> None:
+        """Report its end itself."""
+
+
 def a_run(scheduler: ManualScheduler | None = None, **options: Any) -> Run:
     """Return a run of a function of one argument, which has not started."""
     given = {"module": "m", "function": "f", **options}

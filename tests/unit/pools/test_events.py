@@ -19,13 +19,6 @@ ALL = (BATCH_START, BATCH_STOP, BATCH_EXCEPTION)
 
 
 @pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    scheduler = ManualScheduler()
-    yield scheduler
-    scheduler.stop()
-
-
-@pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
     """What a handler of all events has got."""
     monkeypatch.setattr(time, "time", lambda: 1.7e9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,13 +53,6 @@ class Bench(LightActor):
         """Ask the clock, with this as the host."""
         host: Any = self
         return self.clock.goes_on(host)
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    made = ManualScheduler()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

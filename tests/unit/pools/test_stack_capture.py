@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,13 +47,6 @@ class Kills:
 
     def __call__(self) -> None:
         self.count += 1
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    made = ManualScheduler()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from support.a_run import Recorder, a_batch, a_queue, a_run, replied
+from support.a_run import FakeRole, a_batch, a_queue, a_run, replied
 
 from slither_actors import Item, Retry, Route, SystemStopped, WorkerCrashed
 from slither_actors.pools.assignment.job import Outcomes, Replies
@@ -38,16 +36,6 @@ class FakePool(LightActor):
 
     def on_receive(self, message: object) -> None:
         self.messages.append(message)
-
-
-class FakeRole:
-    """A Batcher or a Producer that only keeps its messages."""
-
-    def __init__(self) -> None:
-        self.inbox_ref = Recorder()
-
-    def monitored_by(self, watcher: object) -> None:
-        """Report its end itself."""
 
 
 class Bench:
@@ -92,13 +80,6 @@ class Bench:
 
     def batch(self, *positions: int) -> Batch:
         return a_batch(self.run, positions)
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    scheduler = ManualScheduler()
-    yield scheduler
-    scheduler.stop()
 
 
 def test_a_run_of_one_batch_from_start_to_end(manual: ManualScheduler) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.a_run import Recorder, a_queue, a_reply, a_run, replied
+from support.a_run import FakeRole, Recorder, a_queue, a_reply, a_run, replied
 
 from slither_actors import DispatchError, Item, StreamClosed, WorkerCrashed
 from slither_actors.errors import ForkedSystemError, UnexpectedResponse
@@ -284,24 +284,6 @@ def test_on_a_schedulers_thread_it_refuses_to_wait() -> None:
             Bench([1]).begin()
     finally:
         scheduler.stop()
-
-
-class FakeRole:
-    """A Producer and a Batcher in one."""
-
-    def __init__(self) -> None:
-        self.inbox_ref = Recorder()
-        self.ended = False
-        self.wakes = 0
-
-    def wake(self) -> None:
-        self.wakes += 1
-
-    def stuck_in(self) -> None:
-        """Have no thread."""
-
-    def leftover(self) -> list[Any]:
-        return ["left"]
 
 
 def test_a_lazy_source_has_roles_that_are_woken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ from slither_actors.runs.messages import RoleEnded
 from slither_actors.runs.run import Run
 from supervisors import Crashed, Down, Normal
 from supervisors.testing import ManualScheduler
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    made = ManualScheduler()
-    yield made
-    made.stop()
 
 
 def in_a_thread(work: Callable[[], object]) -> threading.Thread:

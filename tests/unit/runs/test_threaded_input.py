@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.a_run import Recorder, a_batch, a_run, started
+from support.a_run import FakeRole, a_batch, a_run, started
 
 from slither_actors import DispatchError
 from slither_actors.pools.assignment.job import Target
@@ -20,21 +20,6 @@ from slither_actors.runs.input.threaded_input import ThreadedInput
 from slither_actors.runs.messages import BatchesReady, CloseRun, RoleEnded, Split, Wake
 from slither_actors.runs.run import Run
 from supervisors.testing import ManualScheduler
-
-
-class FakeRole:
-    """A role that writes down how it was woken."""
-
-    def __init__(self) -> None:
-        self.inbox_ref = Recorder()
-        self.ended = False
-        self.wakes = 0
-
-    def wake(self) -> None:
-        self.wakes += 1
-
-    def leftover(self) -> list[Any]:
-        return ["left"]
 
 
 def no_batcher(run: Run) -> Batcher:
@@ -166,13 +151,6 @@ def test_what_is_not_about_threads_comes_out_as_it_is(monkeypatch: pytest.Monkey
 
 
 # --- with its threads
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    made = ManualScheduler()
-    yield made
-    made.stop()
 
 
 def test_both_roles_work_through_the_source_and_end(manual: ManualScheduler) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from supervisors.runtime.scheduler import Scheduler
-from supervisors.testing import ManualScheduler
 
 
 @pytest.fixture
@@ -14,10 +13,3 @@ def scheduler() -> Iterator[Scheduler]:
     scheduler.start()
     yield scheduler
     assert scheduler.stop(10)
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    scheduler = ManualScheduler()
-    yield scheduler
-    scheduler.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,13 +55,6 @@ def snapshots(scheduler: Any, guardian: int | None = 99, **pools: Any) -> Snapsh
     tree: Any = types.SimpleNamespace(guardian=guardian, descriptors=lambda: [10, 11])
     opener: Any = types.SimpleNamespace(live=5, stuck=6)
     return Snapshots(scheduler, tree, pools, opener)
-
-
-@pytest.fixture
-def manual() -> Iterator[ManualScheduler]:
-    scheduler = ManualScheduler()
-    yield scheduler
-    scheduler.stop()
 
 
 def test_everything_is_counted_where_it_is() -> None:
