@@ -57,9 +57,7 @@ class Registry:
             TypeError: `ref` is no reference, or that of an actor that reports no end.
         """
         checked_lifecycle(ref, "registered")
-        error = locked(self._lock, self._register, name, ref)
-        if error is not None:
-            raise error
+        locked(self._lock, self._register, name, ref)
 
     def claim(self, name: Hashable, holder: str) -> Claim:
         """Hold a name for a child's spec, until the claim is released.
@@ -71,10 +69,7 @@ class Registry:
         Raises:
             AlreadyRegistered: it belongs to a live actor, or to the spec of another child.
         """
-        made = locked(self._lock, self._claim, name, holder)
-        if isinstance(made, AlreadyRegistered):
-            raise made
-        return made
+        return locked(self._lock, self._claim, name, holder)
 
     def whereis(self, name: Hashable) -> pykka.ActorRef[Any] | None:
         """Return the live actor of that name; None if there is none, also while the child of that name restarts."""
@@ -110,31 +105,27 @@ class Registry:
         Raises:
             SpecError: it belongs to a child's spec; it is free when that is deleted.
         """
-        taken = locked(self._lock, self._unregister, name)
-        if isinstance(taken, SpecError):
-            raise taken
-        return taken
+        return locked(self._lock, self._unregister, name)
 
     def names(self) -> list[Hashable]:
         """Return the names of live actors."""
         return locked(self._lock, self._names)
 
-    # These run with the lock held. They return their errors: `locked` is made for one exception at a time, and that may
-    # be an interrupt.
+    # These run with the lock held.
 
-    def _register(self, name: Hashable, ref: pykka.ActorRef[Any]) -> AlreadyRegistered | None:
+    def _register(self, name: Hashable, ref: pykka.ActorRef[Any]) -> None:
         claim = self._claims.get(name)
         if claim is not None:
-            return None if claim.ref is ref else AlreadyRegistered(name, claim.ref, claim.holder, str(ref))
+            if claim.ref is ref:
+                return
+            raise AlreadyRegistered(name, claim.ref, claim.holder, str(ref))
         entry = self._entries.get(name)
         if entry is not None:
             if entry[0] is ref:
-                return None
-            if entry[0].is_alive():
-                return AlreadyRegistered(name, entry[0], wanted=str(ref))
-            self._evict(name, entry)
+                return
+            self._evict(name, entry, str(ref))
         if not ref.is_alive():
-            return None
+            return
 
         def down(_: Down) -> None:
             locked(self._lock, self._forget, name, ref)
@@ -143,24 +134,21 @@ class Registry:
         # It may have died between the look and the monitor, and been forgotten before it was entered.
         if not ref.is_alive():
             self._forget(name, ref)
-        return None
 
-    def _claim(self, name: Hashable, holder: str) -> Claim | AlreadyRegistered:
+    def _claim(self, name: Hashable, holder: str) -> Claim:
         other = self._claims.get(name)
         if other is not None:
-            return AlreadyRegistered(name, other.ref, other.holder, holder)
+            raise AlreadyRegistered(name, other.ref, other.holder, holder)
         entry = self._entries.get(name)
         if entry is not None:
-            if entry[0].is_alive():
-                return AlreadyRegistered(name, entry[0], wanted=holder)
-            self._evict(name, entry)
+            self._evict(name, entry, holder)
         claim = self._claims[name] = Claim(self, name, holder)
         return claim
 
-    def _unregister(self, name: Hashable) -> bool | SpecError:
+    def _unregister(self, name: Hashable) -> bool:
         claim = self._claims.get(name)
         if claim is not None:
-            return SpecError(f"the name {shown(name)} belongs to {claim.holder}; it is free when its spec is deleted")
+            raise SpecError(f"the name {shown(name)} belongs to {claim.holder}; it is free when its spec is deleted")
         entry = self._entries.pop(name, None)
         if entry is not None:
             entry[1].cancel()
@@ -169,8 +157,10 @@ class Registry:
     def _names(self) -> list[Hashable]:
         return [name for name in (*self._entries, *self._claims) if self.whereis(name) is not None]
 
-    def _evict(self, name: Hashable, entry: tuple[pykka.ActorRef[Any], Monitor]) -> None:
-        """Drop the entry of a dead actor whose end has not been reported yet."""
+    def _evict(self, name: Hashable, entry: tuple[pykka.ActorRef[Any], Monitor], wanted: str) -> None:
+        """Drop the entry of an actor whose end has not been reported yet."""
+        if entry[0].is_alive():
+            raise AlreadyRegistered(name, entry[0], wanted=wanted)
         entry[1].cancel()
         del self._entries[name]
 
