@@ -6,6 +6,7 @@ can do, which come in behind calls and at the beginnings of functions and loops 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import signal
 import sys
@@ -72,6 +73,16 @@ class Bytecodes:
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self._before)
+
+
+def forget_handled() -> None:
+    """Have no exception being handled, for a test in which an interrupt met one of our own.
+
+    At the first bytecodes of an ``except``, where no signal comes in, an interrupt leaves that exception being handled
+    for all that follows.
+    """
+    ctypes.pythonapi.PyErr_SetHandledException(ctypes.py_object(None))
+    assert sys.exception() is None
 
 
 def interrupted(at: int, work: Callable[[], object]) -> tuple[str, int, int] | None:

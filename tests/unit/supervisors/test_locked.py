@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import sys
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.interrupts import Bytecodes, Interrupt
+from support.interrupts import Bytecodes, Interrupt, forget_handled
 
 from supervisors.runtime.interrupts import locked
 
@@ -30,8 +29,7 @@ def test_an_interrupt_at_any_bytecode_leaves_it_free(function: Callable[[], Any]
                 locked(lock, fails)
         except (Interrupt, ValueError):
             pass
-        # At the first bytecodes of an ``except``, where no signal comes in, it leaves the exception being handled.
-        ctypes.pythonapi.PyErr_SetHandledException(ctypes.py_object(None))
+        forget_handled()
         assert not lock._is_owned(), codes.where  # type: ignore[attr-defined]
         if codes.raised is None:
             break

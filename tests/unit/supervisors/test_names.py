@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.interrupts import Bytecodes, Interrupt
+from support.interrupts import Bytecodes, Interrupt, forget_handled
 
 import supervisors
 from supervisors import (
@@ -307,6 +307,7 @@ def test_an_interrupt_leaves_the_registry_free(name: str) -> None:
         codes = Bytecodes(at)
         with contextlib.suppress(Interrupt, AlreadyRegistered), codes:
             operation(registry)
+        forget_handled()
         interrupted, codes.raised = codes.raised is not None, None
         assert not registry._lock._is_owned(), codes.where  # type: ignore[attr-defined]
         at += 1
