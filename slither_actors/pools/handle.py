@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Never, Protocol
 
 from slither_actors.errors import PoolUnavailable
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.counters import PoolCounters
 from slither_actors.pools.messages import PoolMessage
 from slither_actors.pools.processes.cgroup import OomKills

@@ -10,7 +10,8 @@ from functools import partial
 from slither_actors import telemetry
 from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
-from slither_actors.pools.assignment.job import RunQueue, Target
+from slither_actors.pools.assignment.job import RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import QueueMessage
 from slither_actors.pools.spec import PoolSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.request_encoder import RequestEncoder
 from slither_actors.runs.messages import BatchesReady, Deliver, Finished

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from slither_actors.pools import supervision
-from slither_actors.pools.assignment.job import Job, Outcomes, Replies, RunQueue, Target
+from slither_actors.pools.assignment.job import Job, Outcomes, Replies, RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import Death, Progress, Spawned, SpawnFailed
 from slither_actors.pools.messages import CancelJobs, CloseQueue, Submit, WhenReady

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from slither_actors.item import Item
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.shared_memory import Lease
 from slither_actors.wire.header import Frame
 from supervisors import Ref
@@ -28,31 +29,6 @@ AVERAGE_WEIGHT = 0.25
 
 next_request_id = itertools.count(1).__next__
 """Request ids are unique in the process, so that a late reply can match nothing but its own request."""
-
-
-class Target:
-    """What a batch calls: a function that the worker loads first, or a command of its adapter.
-
-    Args:
-        module: where a function lives; None for a command.
-        name: the function's dotted name, or the command's.
-        each: the function takes one payload at a time.
-    """
-
-    __slots__ = ("each", "id", "module", "name", "stuck")
-
-    _ids = itertools.count(1).__next__
-
-    def __init__(self, module: str | None, name: str, each: bool = False) -> None:
-        self.module = module
-        self.name = name
-        self.each = each
-        self.id = Target._ids()
-        self.stuck = 0
-        """Workers in a row that hung or died while they loaded it. Written on the scheduler's thread."""
-
-    def __str__(self) -> str:
-        return f"{self.module}:{self.name}" if self.module is not None else f"command {self.name!r}"
 
 
 class Job(Struct, eq=False):

@@ -8,7 +8,8 @@ from signal import SIGKILL
 from typing import assert_never
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.assignment.job import Cancel, Forget, Job, Outcome, Send, Target, Trim
+from slither_actors.pools.assignment.job import Cancel, Forget, Job, Outcome, Send, Trim
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
 from slither_actors.pools.messages import (

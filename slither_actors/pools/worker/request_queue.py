@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
-from slither_actors.pools.assignment.job import AtItem, Job, Target, next_request_id
+from slither_actors.pools.assignment.job import AtItem, Job, next_request_id
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.shared_memory import Lease
 from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
 from slither_actors.pools.worker_errors import worker_error

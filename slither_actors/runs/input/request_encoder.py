@@ -8,7 +8,7 @@ from typing import Any
 from slither_actors.errors import PayloadError
 from slither_actors.executors import Call, Command, SnakeBridge, Snakepit
 from slither_actors.item import Item
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.shared_memory import RequestArena
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.batch import Batch, describe, wrap_bare

@@ -7,7 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slither_actors.pools.assignment.job import Job, RunQueue, Target
+from slither_actors.pools.assignment.job import Job, RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.pools.worker.blame import MOST_SPARED, SPARED, WHOLE, Charge, Watch, charge
 

@@ -9,7 +9,8 @@ import pytest
 from support.pool_bench import Bench, frame_of, reply_to
 
 from slither_actors import BatchTimeout, ProtocolError, SessionLost, WorkerCrashed
-from slither_actors.pools.assignment.job import AtItem, Job, Target
+from slither_actors.pools.assignment.job import AtItem, Job
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.pools.messages import Submit
 from slither_actors.pools.worker.blame import MOST_SPARED

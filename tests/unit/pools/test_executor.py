@@ -8,7 +8,7 @@ import pytest
 from support.pool_bench import Bench, busy, failure_of, frame_of, reply_to
 
 from slither_actors import BatchTimeout, LoadError, PoolUnavailable, ProtocolError, StartTimeout, WorkerCrashed
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.wire import frames as wire
 from slither_actors.wire.messages import Hello, Load
 

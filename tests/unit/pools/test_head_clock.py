@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from slither_actors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed
-from slither_actors.pools.assignment.job import Job, RunQueue, Target
+from slither_actors.pools.assignment.job import Job, RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.pools.worker.blame import SPARED, WHOLE, Charge
 from slither_actors.pools.worker.head_clock import HeadClock

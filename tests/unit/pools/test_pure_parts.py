@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from slither_actors import OptionError, OptionTypeError, PoolSpec
-from slither_actors.pools.assignment.job import Job, RunQueue, Target, next_request_id
+from slither_actors.pools.assignment.job import Job, RunQueue, next_request_id
 from slither_actors.pools.assignment.slots import MAX_AHEAD, pipe_depth
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.worker.request_queue import RequestQueue
 from slither_actors.wire import frames as wire
 from slither_actors.wire.frames import FrameParser

@@ -10,8 +10,9 @@ from support.a_run import a_queue
 
 from slither_actors import ProtocolError
 from slither_actors.pools.assignment.fair_queue import FairQueue
-from slither_actors.pools.assignment.job import Job, Target, WorkerSlot
+from slither_actors.pools.assignment.job import Job, WorkerSlot
 from slither_actors.pools.assignment.sessions import Sessions
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.pools.shared_memory import Lease
 from slither_actors.pools.worker.blame import Watch

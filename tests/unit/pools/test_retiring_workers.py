@@ -8,7 +8,7 @@ import pytest
 from support.pool_bench import Bench, busy, frame_of, reply_to
 
 from slither_actors import BatchTimeout, ProtocolError, SessionLost, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.wire import frames as wire
 from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import Frame

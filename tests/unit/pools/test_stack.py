@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.pool_bench import Bench, FakeHost, busy, reply_to
 
 from slither_actors import BatchTimeout, LoadError, ProtocolError, StartTimeout
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts import stack
 from slither_actors.pools.hosts.base import TellsStack
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from support.pool_bench import Bench, FakeHost, frame_of, reply_to
 
 from slither_actors.errors import LoadError
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.wire import frames as wire
 
 Make = Callable[..., Bench]

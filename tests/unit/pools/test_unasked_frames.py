@@ -8,7 +8,8 @@ import pytest
 from support.pool_bench import Bench, busy, frame_of, reply_to
 
 from slither_actors import ProtocolError
-from slither_actors.pools.assignment.job import Job, RunQueue, Target
+from slither_actors.pools.assignment.job import Job, RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.worker.request_queue import RequestQueue
 from slither_actors.wire import frames as wire
 

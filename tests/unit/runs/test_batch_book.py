@@ -9,7 +9,8 @@ from support.a_run import a_batch, a_failure, a_refusal, a_reply, a_run, replied
 
 from slither_actors import BatchTimeout, Item, LoadError, Retry, Route, WorkerCrashed, WorkerError
 from slither_actors.errors import PayloadError, UnexpectedResponse
-from slither_actors.pools.assignment.job import AtItem, RunQueue, Target
+from slither_actors.pools.assignment.job import AtItem, RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.messages import CancelJobs, Submit
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.batch_book import BatchBook, Observer, RetryLater, RunEnd, StopInput

@@ -9,7 +9,7 @@ import pytest
 from support.a_run import Recorder, a_batch, a_run, started
 
 from slither_actors import Item, PayloadError, Route
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batch_sender import BatchSender

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from slither_actors import Item, PayloadError, Route, StrategyError
 from slither_actors.option_parsing import parse_options
-from slither_actors.pools.assignment.job import RunQueue, Target
+from slither_actors.pools.assignment.job import RunQueue
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batcher import Batcher

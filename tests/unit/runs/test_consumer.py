@@ -10,7 +10,7 @@ from support.a_run import FakeRole, Recorder, a_queue, a_reply, a_run, replied
 
 from slither_actors import DispatchError, Item, StreamClosed, WorkerCrashed
 from slither_actors.errors import ForkedSystemError, UnexpectedResponse
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.request_encoder import RequestEncoder

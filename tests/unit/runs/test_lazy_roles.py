@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.a_run import Recorder, a_run, started
 
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.batcher_actor import BatcherActor

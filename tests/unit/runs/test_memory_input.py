@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.a_run import a_run, started
 
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batcher import Batcher

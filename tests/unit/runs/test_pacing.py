@@ -12,8 +12,8 @@ import pytest
 from support.a_run import Recorder, a_batch, a_reply, a_run, started
 from support.echo import echoing
 
-from slither_actors.pools.assignment.job import Target
 from slither_actors.pools.assignment.slots import AHEAD_SECONDS
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.flow import pacing
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.flow.credit import Credit

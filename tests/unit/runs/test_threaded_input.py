@@ -10,7 +10,7 @@ import pytest
 from support.a_run import FakeRole, a_batch, a_run, started
 
 from slither_actors import DispatchError
-from slither_actors.pools.assignment.job import Target
+from slither_actors.pools.assignment.target import Target
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.batcher_actor import BatcherActor
