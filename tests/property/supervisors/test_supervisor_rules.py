@@ -170,6 +170,7 @@ class Rules(RuleBasedStateMachine):
     @rule(key=IDS)
     def terminate_child(self, key: int) -> None:
         expected = self.model.terminate_child(key)
+        self.model.settle()  # siblings that start again may fail, and then be due at once
         assert self.ask(lambda reply: TerminateChild(key, reply)).replace("ignore", "ok") == expected
 
     @precondition(running)
@@ -252,6 +253,26 @@ Rules.TestCase.settings = settings(
     max_examples=250, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRules = pytest.mark.fault(25)(Rules.TestCase)
+
+
+def test_an_owed_sibling_that_fails_is_retried_at_once() -> None:
+    # Terminating a child that waits for its restart starts its siblings again. The first of them fails, and its
+    # back-off is 0: that is a timer, which has fired when nothing is left to do.
+    rules = Rules()
+    permanent = ("permanent", False)
+    try:
+        kids = [(permanent, "ok"), (permanent, "ignore"), (permanent, "ok")]
+        rules.begin("one_for_all", "never", (3, 5.0), BACKOFF, kids)
+        rules.children_die_at_once([(2, Normal())])
+        rules.children_die_at_once([(2, Normal())])
+        rules.plan_next_starts(0, ["fail"])
+        rules.the_supervisor_agrees_with_the_model()
+        started = len(rules.world.log)
+        rules.terminate_child(2)
+        rules.the_supervisor_agrees_with_the_model()
+        assert rules.world.log[started:] == [("start", 0), ("start", 0), ("start", 1), ("start", 2)]
+    finally:
+        rules.teardown()
 
 
 class RulesAtLength(Rules):
