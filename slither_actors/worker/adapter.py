@@ -6,7 +6,7 @@ from .state import sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Any, Final, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -20,13 +20,14 @@ class Adapter:
     Subclasses take no arguments on construction and define methods marked with :func:`command`.
     """
 
-    def init(self, *args: Any, **options: Any) -> None:
+    def init(self, *args: Any, **options: Any) -> Awaitable[None] | None:
         """Load models here: called once before the worker is ready, with the pool's options. To raise is to fail.
 
         The options come by name. A subclass names its own, and a type checker lets it: hence `args`, which is empty.
+        It may be an `async def` method, as `terminate` and commands may; all run on the worker's one event loop.
         """
 
-    def terminate(self) -> None:
+    def terminate(self) -> Awaitable[None] | None:
         """Release resources: called once when the worker is stopped in order (not when it crashes or is killed)."""
 
     @property

@@ -22,6 +22,7 @@ from slither_actors.wire.frames import (
 from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
 
 from .cursor import INDEX, SINCE, cursor
+from .event_loop import plain
 from .state import sessions
 
 TYPE_CHECKING = False
@@ -109,7 +110,7 @@ class Execution:
         except BaseException as error:
             self.fail(frame, "load", error)
             return
-        self._targets[load.target] = (function, load.each)
+        self._targets[load.target] = (plain(function), load.each)
         self._sides.clear()
         self._channel.write(LOADED, frame.request_id)
 
@@ -339,7 +340,7 @@ class Execution:
 
         if hints.is_async(result):
             hints.close(result)
-            return EncodeError(f"[{index}]", f"the function gave a {_named(result)}; {hints.ASYNC}")
+            return EncodeError(f"[{index}]", f"the function gave a {_named(result)}{hints.about_async(result)}")
         try:
             body, buffers = self._encode([result])
         except EncodeError as error:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from .operands import Raised
 
 EACH: Final = "each=True (on the command line: --each)"
-ASYNC: Final = (
-    "an async function cannot run in a worker: call it in a plain one, with asyncio.run(), or asyncio.gather() inside"
+# Of a coroutine from a plain function, and of an async generator.
+_COROUTINE: Final = (
+    "a worker awaits `async def` functions, and this is a plain one that returned what is to be awaited: make it "
+    "`async def`, or mark it by inspect.markcoroutinefunction"
 )
+_ASYNC_GENERATOR: Final = "an async function that yields cannot be awaited: collect the results and return a list"
 
 _LIST: Final = re.compile(r"\blist\b")
 # How Python says that what is no list was used as one.
@@ -79,7 +82,7 @@ def about_result(result: Any) -> str:
     """Return the remedy for a value that was to be a list of results."""
     cls = type(result)
     if is_async(result):
-        return f"; {ASYNC}"
+        return about_async(result)
     if result is None:
         return "; is its return missing?"
     if cls in (set, frozenset):
@@ -87,6 +90,11 @@ def about_result(result: Any) -> str:
     if cls is dict or issubclass(cls, (str, bytes, bytearray, dict)):
         return ""
     return "; list() of it will do" if hasattr(cls, "__iter__") else ""
+
+
+def about_async(value: Any) -> str:
+    """Return the remedy for a value that `is_async`."""
+    return f"; {_ASYNC_GENERATOR if hasattr(type(value), '__anext__') else _COROUTINE}"
 
 
 def is_async(value: Any) -> bool:

@@ -29,6 +29,7 @@ from slither_actors.wire.messages import Hello, Ready
 from .adapter import Adapter, commands_of
 from .channel import Channel, HostGoneError
 from .cursor import cursor
+from .event_loop import event_loop, plain
 from .execution import Execution, resolve
 from .guard import close_in_forks, guard
 from .limits import Limits, limit_memory
@@ -179,21 +180,22 @@ class Loop:
             raise TypeError(f"{hello.adapter} is no subclass of slither_actors.worker.Adapter")
         commands = commands_of(cls)
         adapter = cls()
-        adapter.init(**hello.init)
+        plain(adapter.init)(**hello.init)
         self._adapter = adapter
-        self._execution.commands = {command: getattr(adapter, method) for command, method in commands.items()}
+        self._execution.commands = {command: plain(getattr(adapter, method)) for command, method in commands.items()}
         return list(commands)
 
     def _terminate(self) -> int:
         sessions.begin(None)
-        if self._adapter is not None:
-            try:
-                self._adapter.terminate()
-            except SystemExit:
-                raise
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-                return 1
+        try:
+            if self._adapter is not None:
+                plain(self._adapter.terminate)()
+            event_loop.close()
+        except SystemExit:
+            raise
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            return 1
         return 0
 
 

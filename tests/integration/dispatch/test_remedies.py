@@ -100,11 +100,11 @@ def test_rows_with_names_travel_as_dicts(system: System, rows: sqlite3.Connectio
     assert system.dispatch.run(map(dict, given[:1]), **ECHO)[0].payload == {"a": 0}
 
 
-def test_an_async_function_is_an_error_of_each_item(system: System) -> None:
-    done = system.dispatch.run([1, 2], module="mistaken", function="awaits", each=True, on_error="skip")
-    assert ["asyncio.run()" in str(item.meta["error"]) for item in done] == [True, True]
-    with pytest.raises(DispatchError, match=re.escape("asyncio.run()")):
-        system.dispatch.run([1, 2], module="mistaken", function="awaits")
+def test_a_hidden_coroutine_is_an_error_of_each_item(system: System) -> None:
+    done = system.dispatch.run([1, 2], module="mistaken", function="wrapped", each=True, on_error="skip")
+    assert ["`async def`" in str(item.meta["error"]) for item in done] == [True, True]
+    with pytest.raises(DispatchError, match=re.escape("`async def`")):
+        system.dispatch.run([1, 2], module="mistaken", function="wrapped")
 
 
 def test_a_list_that_was_doubled_names_each(system: System) -> None:

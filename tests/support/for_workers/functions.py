@@ -52,7 +52,11 @@ def as_text(payloads):
     return "abc"
 
 
-async def as_coroutine(payloads):
+def as_coroutine(payloads):
+    return awaited(payloads)
+
+
+async def awaited(payloads):
     return payloads
 
 

@@ -107,6 +107,11 @@ async def yields(rows: Any) -> Any:
     yield rows
 
 
+async def awaits_and_adds(rows: Any) -> Any:
+    await asyncio.sleep(0)
+    return rows + 1
+
+
 @functools.wraps(doubles)
 def wrapped(rows: Any) -> Any:
     return awaits(rows)

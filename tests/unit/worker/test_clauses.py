@@ -105,7 +105,8 @@ def test_a_coroutine_is_known_and_closed() -> None:
     assert is_async(made)
     assert is_async(several())
     assert not is_async(plain())
-    assert "async function" in about_result(made)
+    assert "make it `async def`" in about_result(made)
+    assert "that yields cannot be awaited" in about_result(several())
     close(made)
     with pytest.raises(RuntimeError, match="cannot reuse"):
         made.send(None)

@@ -141,6 +141,10 @@ async def coroutine(given: Any) -> Any:
     return given
 
 
+def returns_a_coroutine(given: Any) -> Any:
+    return coroutine(given)
+
+
 # --- calls
 
 
@@ -160,7 +164,7 @@ def test_results_that_are_no_list_become_one(bench: Bench) -> None:
     ("function", "named"),
     [
         (lambda payloads: None, "expected a list of results, got NoneType; is its return missing?"),
-        (coroutine, "got coroutine; an async function cannot run in a worker"),
+        (returns_a_coroutine, "got coroutine; a worker awaits `async def` functions"),
         (lambda payloads: "ab", "got str; it was called with a list of 2"),
         (lambda payloads: {1, 2}, "got set; a set has no order"),
         (lambda payloads: {1: 2}, "got dict"),
@@ -640,9 +644,10 @@ def test_with_each_a_result_without_form_fails_alone(bench: Bench) -> None:
     assert bad.message.startswith("at [1][0]: objects of type object")
 
 
-def test_with_each_an_async_function_is_named(bench: Bench) -> None:
-    ((_, found),) = reply_failures(bench.call(coroutine, [0], each=True))  # and no warning of one not awaited
-    assert "the function gave a coroutine; an async function cannot run in a worker" in found.message
+def test_with_each_a_coroutine_is_named(bench: Bench) -> None:
+    # And no warning of one that was not awaited.
+    ((_, found),) = reply_failures(bench.call(returns_a_coroutine, [0], each=True))
+    assert "the function gave a coroutine; a worker awaits `async def` functions" in found.message
 
 
 def test_places_count_the_items_that_failed(bench: Bench) -> None:

@@ -105,12 +105,23 @@ def test_another_mistake_with_one_says_nothing(worker: WorkerProcess, function: 
     assert "each" not in found.message
 
 
-@pytest.mark.parametrize("function", ["awaits", "yields", "wrapped"])
-def test_an_async_function_names_the_way_to_call_it(worker: WorkerProcess, function: str) -> None:
-    assert "with asyncio.run()" in failure(call(worker, function, [1]), "unexpected").message
+@pytest.mark.parametrize(("function", "remedy"), [("yields", "return a list"), ("wrapped", "make it `async def`")])
+def test_what_is_not_awaited_names_the_remedy(worker: WorkerProcess, function: str, remedy: str) -> None:
+    assert remedy in failure(call(worker, function, [1]), "unexpected").message
     found = reply_failures(call(worker, function, [1, 2], each=True))
     assert [index for index, _ in found] == [0, 1]
-    assert all("with asyncio.run()" in failed.message for _, failed in found)
+    assert all(remedy in failed.message for _, failed in found)
+
+
+def test_an_async_function_is_awaited(worker: WorkerProcess) -> None:
+    assert results(call(worker, "awaits", [1, 2])) == [1, 2]
+    assert results(call(worker, "awaits", [1, 2], each=True)) == [1, 2]
+
+
+def test_a_mistake_in_an_async_function_is_named(worker: WorkerProcess) -> None:
+    found = failure(call(worker, "awaits_and_adds", [1]), "user")
+    assert OF_A_LIST.replace("2", "1") in found.message
+    assert "base_events" not in found.traceback  # of asyncio, whose frames say nothing of the mistake
 
 
 def test_an_async_result_fails_its_item_alone(worker: WorkerProcess) -> None:

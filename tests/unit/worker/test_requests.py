@@ -59,7 +59,7 @@ def test_a_tuple_or_a_generator_of_results_will_do(worker: WorkerProcess, functi
 
 
 @pytest.mark.parametrize(
-    ("function", "named"), [("as_none", "NoneType"), ("as_text", "str"), ("as_coroutine", "async function")]
+    ("function", "named"), [("as_none", "NoneType"), ("as_text", "str"), ("as_coroutine", "coroutine")]
 )
 def test_something_else_than_results_is_named(worker: WorkerProcess, function: str, named: str) -> None:
     assert named in failure(worker.call(function, [1]), "unexpected").message
