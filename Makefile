@@ -4,7 +4,7 @@
 #   make lint     ruff, format, docstrings and words            make types    mypy --strict
 #   make coverage     tests under coverage, workers included    make architecture  circles, long files, share of Any
 #   make fuzz     what comes from outside, made up by atheris for 30 s each (ARGS="codec --seconds 600" for more of one)
-#   make bench    ours and other pools, in less than a quarter of an hour (ARGS="A C --rounds 3" for some of it)
+#   make bench    ours and other pools, in some 20 minutes (ARGS="A C --rounds 3" for some of it)
 #   make clean    removes .venv and the tools' caches           PYTHON=/path/to/python3.12 chooses the interpreter
 #   make conditions   the suite under harder conditions: half an hour (ARGS="cpu-hog -- tests/faults" for some of it)
 

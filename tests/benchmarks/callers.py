@@ -1,57 +1,65 @@
-"""Workload N: what many callers wait who each send one item at a time, as the requests of a service do."""
+"""Workload N: many callers wait who each send one item at a time, as the requests of a service do."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
-from slither_actors import PoolSpec, System
-
-from .figures import Figures
-from .rounds import nth, run_rounds
+from . import peers, slow_requests, work
+from .figures import ARUN, BOUND, BY_HAND, CALL_BATCH, FLOOR, FLOOR_BATCHED, FRONT, PPE, Figures
+from .load_figures import load_figures
+from .request_load import Load, from_tasks
+from .rounds import run_rounds
 from .settings import Settings
+from .task_contenders import Open, available
+from .workloads import Task
 
-TITLE = "arun of one item by many callers at a time, two workers"
+TITLE = "single requests of a trivial function from 1 to 512 tasks, two workers"
+TASKS = (1, 16, 64, 512)
 CALLERS = (64, 512)
-CALLS = 10_000
-"""In each case, divided among its callers: a hundred of them are beyond the 99th of a hundred."""
+"""Of which the slowest calls are compared with those in the middle."""
+MILLISECONDS, MANY_MILLISECONDS = 400, 900
+"""Of load for each number of tasks; 512 of them have sent few requests in that time where a request is expensive."""
+WARM_MILLISECONDS = 300
+"""In which a pool that starts its workers with the first request has started both."""
+OURS_AND_FLOORS = (PPE, ARUN, CALL_BATCH, BOUND, FRONT, BY_HAND, FLOOR, FLOOR_BATCHED)
+TASK = Task(work.identity, work.identity_one, 64, each=True)
 
 
 def with_callers(callers: int) -> str:
-    """How a case is named."""
-    return f"{callers} callers"
+    """How a number of callers is named."""
+    return f"{callers} tasks" if callers != 1 else "1 task"
 
 
 def measure(settings: Settings) -> list[Figures]:
-    """N: the time of a call that half of them keep within, that of 99 of a hundred, and the ratio of the two."""
-    cases = {with_callers(callers): callers for callers in CALLERS}
+    """N: requests a second, their times and the host's processor time, with a few and with many callers."""
 
-    with System({"default": PoolSpec(size=2)}) as system:
+    async def loads(way: Open, warm_only: bool) -> list[Load]:
+        async with way(TASK) as call:
+            await from_tasks(call, 16, settings.scaled(WARM_MILLISECONDS, 5) / 1e3)
+            if warm_only:
+                return []
+            return [await from_tasks(call, tasks, _milliseconds(tasks, settings) / 1e3) for tasks in TASKS]
 
-        def once(callers: int) -> tuple[float, float, float]:
-            times = asyncio.run(_calls(system, callers, settings.scaled(CALLS // callers, 2)))
-            half, most = times[len(times) // 2], times[len(times) * 99 // 100]
-            return 1e3 * half, 1e3 * most, most / half
+    names = [*settings.among(["loky", peers.AIOMULTIPROCESS, "Pebble"]), *OURS_AND_FLOORS]
+    ways, skipped = available(names, TASK)
+    values = run_rounds(
+        ways,
+        settings.rounds,
+        lambda way: asyncio.run(loads(way, warm_only=False)),
+        lambda way: asyncio.run(loads(way, warm_only=True)),
+    )
+    figures = []
+    for place, tasks in enumerate(TASKS):
+        by_name = {name: [rounds[place] for rounds in each] for name, each in values.items()}
+        callers = with_callers(tasks)
+        figures += load_figures("N", f"single requests from {callers}", callers, by_name, skipped)
+    slowest = {
+        with_callers(tasks): [load.most / load.half for load in (each[TASKS.index(tasks)] for each in values[ARUN])]
+        for tasks in CALLERS
+    }
+    figures.append(Figures("N", "p99 / p50", "arun, the slowest calls", "share", slowest))
+    return figures + slow_requests.measure(settings)
 
-        values = run_rounds(cases, settings.rounds, once, once)
-    note = "Each caller sends its next item when it has the result of the last; all calls count, the first ones too."
-    return [
-        Figures("N", "half within", TITLE, "ms", nth(values, 0), note=note),
-        Figures("N", "99 of 100 within", TITLE, "ms", nth(values, 1), note=note),
-        Figures("N", "p99 / p50", TITLE, "share", nth(values, 2), note=note),
-    ]
 
-
-async def _calls(system: System, callers: int, calls: int) -> list[float]:
-    """The seconds of each call, the shortest first."""
-    times: list[float] = []
-
-    async def caller(number: int) -> None:
-        for _ in range(calls):
-            begin = time.perf_counter()
-            (item,) = await system.dispatch.arun([number], module="tests.benchmarks.work", function="identity")
-            times.append(time.perf_counter() - begin)
-            assert item.payload == number
-
-    await asyncio.gather(*map(caller, range(callers)))
-    return sorted(times)
+def _milliseconds(tasks: int, settings: Settings) -> int:
+    return settings.scaled(MANY_MILLISECONDS if tasks > 100 else MILLISECONDS, 5)

@@ -11,8 +11,25 @@ OURS = "slither-actors"
 IMAP = "imap"
 RAW = "raw loop"
 IN_PROCESS = "in process"
+PPE = "ProcessPoolExecutor"
 FLOORS = frozenset({RAW, IN_PROCESS})
 """What no pool can beat by much, and what does not do a pool's work; not peers."""
+
+# Ways to send one request, beside those of the other pools.
+ARUN = f"{OURS}, arun"
+RUN = f"{OURS}, run"
+CALL_BATCH = f"{OURS}, acall_batch"
+BOUND = f"{OURS}, bound call"
+FRONT = f"{OURS}, front"
+BY_HAND = f"{PPE}, batched by hand"
+FLOOR = f"{RAW}, one a frame"
+FLOOR_BATCHED = f"{RAW}, batches"
+OF_THE_BOUND = "share of the workers' own bound"
+
+
+def at(measure: str, callers: str) -> str:
+    """How a measure is named that is taken with several numbers of callers, such as "64 tasks"."""
+    return f"{measure}, {callers}"
 
 
 def with_workers(name: str, workers: int) -> str:
@@ -53,10 +70,11 @@ class Figures:
         workload: its letter.
         measure: what the values are, such as "time".
         title: what was done.
-        unit: "s", "ms", "MB"; empty for a share of one.
+        unit: "s", "ms", "us", "MB", "1/s"; empty for a share of one.
         values: by contender or case; the values of a round have the same place.
         skipped: who did not take part, and why.
         note: what a reader must know.
+        to: the contender whose values the others are shown as multiples of; imap's, for seconds, where it is empty.
     """
 
     workload: str
@@ -66,6 +84,13 @@ class Figures:
     values: Mapping[str, Sequence[float]]
     skipped: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    to: str = ""
+
+    @property
+    def reference(self) -> str | None:
+        """The contender that the others are compared with; None where no ratio is shown."""
+        to = self.to or (IMAP if self.unit == "s" else "")
+        return to if to in self.values else None
 
     @property
     def rounds(self) -> int:
@@ -99,7 +124,7 @@ class Figures:
         told["median"] = {name: self.spread(name).median for name in self.values}
         told["ratios"] = {
             to: {name: asdict(self.ratio(name, to)) for name in self.values if name != to}
-            for to in (IMAP, RAW)
+            for to in dict.fromkeys((IMAP, RAW, self.to))
             if to in self.values and all(self.values[to])
         }
         return told

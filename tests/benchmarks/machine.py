@@ -8,7 +8,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("slither-actors", "msgpack", "msgspec", "pykka", "numpy", "joblib", "loky", "mpire", "Pebble")
+PACKAGES = (
+    *("slither-actors", "msgpack", "msgspec", "pykka", "numpy"),
+    *("joblib", "loky", "mpire", "Pebble", "aiomultiprocess", "fastapi", "uvicorn", "httptools", "uvloop"),
+)
 
 
 def describe() -> dict[str, Any]:

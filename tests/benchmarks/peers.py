@@ -13,7 +13,12 @@ from .raw_floor import RawLoop
 from .workloads import Task
 
 
-def _installed(module: str) -> Any:
+def installed(module: str) -> Any:
+    """Import the module of another pool.
+
+    Raises:
+        Unavailable: it is not installed.
+    """
     try:
         return import_module(module)
     except ImportError as error:
@@ -27,7 +32,7 @@ class Loky(Pool):
 
     def __init__(self, workers: int) -> None:
         # Not the reusable one, which by default ends workers that have been idle for 10 seconds: others take turns.
-        self._executor = _installed("loky").ProcessPoolExecutor(workers, timeout=None)
+        self._executor = installed("loky").ProcessPoolExecutor(workers, timeout=None)
 
     def results(self, task: Task, data: Sequence[Any], *, ordered: bool = True) -> Iterable[Any]:
         if ordered:
@@ -45,7 +50,7 @@ class Joblib(Pool):
     name = "joblib"
 
     def __init__(self, workers: int) -> None:
-        self._joblib = _installed("joblib")
+        self._joblib = installed("joblib")
         self._workers = workers
 
     def results(self, task: Task, data: Sequence[Any], *, ordered: bool = True) -> Iterable[Any]:
@@ -61,7 +66,7 @@ class Joblib(Pool):
         return results
 
     def stop(self) -> None:
-        _installed("joblib.externals.loky").get_reusable_executor().shutdown(kill_workers=True)
+        installed("joblib.externals.loky").get_reusable_executor().shutdown(kill_workers=True)
 
 
 class Mpire(Pool):
@@ -70,7 +75,7 @@ class Mpire(Pool):
     name = "mpire"
 
     def __init__(self, workers: int) -> None:
-        self._mpire = _installed("mpire")
+        self._mpire = installed("mpire")
         self._workers = workers
         self._pools: dict[bool, Any] = {}
 
@@ -100,7 +105,7 @@ class Pebble(Pool):
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = _installed("pebble").ProcessPool(max_workers=workers, context=context)
+        self._pool = installed("pebble").ProcessPool(max_workers=workers, context=context)
 
     def results(self, task: Task, data: Sequence[Any], *, ordered: bool = True) -> Iterable[Any]:
         if ordered:
@@ -117,8 +122,9 @@ _ALL = (Ours, Imap, Executor, Loky, Joblib, Mpire, Pebble, RawLoop, InProcess)
 CONTENDERS: dict[str, Callable[[int], Contender]] = {contender.name: contender for contender in _ALL}
 """All of them, in the order of the tables."""
 
-PEERS = tuple(name for name in CONTENDERS if name != OURS and name not in FLOORS)
-"""The other pools; imap, which all are compared with, is the first."""
+AIOMULTIPROCESS = "aiomultiprocess"
+PEERS = (*(name for name in CONTENDERS if name != OURS and name not in FLOORS), AIOMULTIPROCESS)
+"""The other pools; imap, which all are compared with, is the first, and the last is for requests from tasks only."""
 
 
 def started(names: Iterable[str], workers: int) -> tuple[dict[str, Contender], dict[str, str]]:

@@ -13,7 +13,7 @@ import os
 import select
 import subprocess
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .contenders import Pool
@@ -31,13 +31,13 @@ F_SETPIPE_SZ = 1031  # Linux
 class Pipe:
     """A worker of the raw loop: its process, and what it has been asked."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, call: Callable[[Any], Any]) -> None:
         theirs, self.requests = os.pipe()
         self.replies, out = os.pipe()
         for fd in (theirs, out):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE)
-        function = (task.function.__module__, task.function.__name__)
+        function = (call.__module__, call.__name__)
         self.process = subprocess.Popen(
             module_command("raw_worker", str(theirs), str(out), *function), pass_fds=(theirs, out), env=environment()
         )
@@ -81,7 +81,7 @@ class RawLoop(Pool):
         """All results, once they have all come: it keeps no order but by their places."""
         if task is not self._task:
             self.stop()
-            self._pipes = [Pipe(task) for _ in range(self._workers)]
+            self._pipes = [Pipe(task.function) for _ in range(self._workers)]
             self._task = task
         return _drive(self._pipes, data, task.batch)
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from .figures import IMAP, IN_PROCESS, RAW, Book, Figures, Spread
-from .goals import DECIMALS, Judged
+from .goal_types import DECIMALS, Judged
 from .settings import Settings
 
 Row = Sequence[str]
 
-FORMATS = {"s": 3, "ms": 2, "us": 0, "MB": 1, "share": 3}
+FORMATS = {"s": 3, "ms": 2, "us": 0, "MB": 1, "1/s": 0, "share": 3}
 """Decimals by unit."""
 TIME = "time"
 WHOSE = {IMAP: f"{IMAP}'s", RAW: f"the {RAW}'s"}
@@ -72,7 +72,8 @@ def lines(figures: Figures) -> str:
     told = [f"{figures.workload}  {figures.title}: {_head(figures)}"]
     width = max(map(len, [*figures.values, *figures.skipped]))
     for name in figures.values:
-        times = f"  {_ratio(figures.ratio(name, IMAP))} of {IMAP}" if _has_ratios(figures, name) else ""
+        to = figures.reference
+        times = f"  {_ratio(figures.ratio(name, to))} of {to}" if to is not None and name != to else ""
         told.append(f"   {name:{width}} {cell(figures.spread(name), FORMATS[figures.unit])}{times}")
     told += [f"   {name:{width}} {why}" for name, why in figures.skipped.items()]
     return "\n".join(told)
@@ -147,10 +148,11 @@ def _group(group: Sequence[Figures]) -> list[str]:
         head.append(_head(figures))
         for row in rows:
             row.append(_cell_of(figures, row[0]))
-        if figures.unit == "s" and IMAP in figures.values:
-            head.append(f"of {IMAP}'s")
+        to = figures.reference
+        if to is not None:
+            head.append(f"of {to}'s")
             for row in rows:
-                row.append(_ratio(figures.ratio(row[0], IMAP)) if row[0] != IMAP else "")
+                row.append(_ratio(figures.ratio(row[0], to)) if row[0] != to else "")
     parts = [f"### {first.workload}: {first.title}", table(head, rows)]
     notes = list(dict.fromkeys(figures.note for figures in group if figures.note))
     if first.skipped:
@@ -171,10 +173,6 @@ def _cell_of(figures: Figures, name: str) -> str:
 
 def _ratio_of(figures: Figures, name: str, to: str) -> str:
     return _ratio(figures.ratio(name, to)) if name in figures.values and to in figures.values else ""
-
-
-def _has_ratios(figures: Figures, name: str) -> bool:
-    return figures.unit == "s" and IMAP in figures.values and name != IMAP
 
 
 def _goal(judged: Judged) -> Row:

@@ -8,7 +8,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import callers, efficiency, first_result, heavy_tail, many_workers, memory, rounds, start_up
+from . import (
+    batched_rows,
+    caller_threads,
+    callers,
+    efficiency,
+    first_result,
+    heavy_tail,
+    many_runs,
+    many_workers,
+    memory,
+    rounds,
+    service,
+    start_up,
+)
 from .figures import Figures, figures_of
 from .processes import module_command, run
 from .settings import Settings
@@ -29,6 +42,10 @@ SUITE: dict[str, Callable[[Settings], list[Figures]]] = {
     "L": memory.measure,
     "M": start_up.measure,
     "N": callers.measure,
+    "O": caller_threads.measure,
+    "P": service.measure,
+    "Q": batched_rows.measure,
+    "R": many_runs.measure,
 }
 
 TITLES = {
@@ -41,6 +58,10 @@ TITLES = {
     "L": memory.TITLE,
     "M": start_up.TITLE,
     "N": callers.TITLE,
+    "O": caller_threads.TITLE,
+    "P": service.TITLE,
+    "Q": batched_rows.TITLE,
+    "R": many_runs.TITLE,
 }
 
 

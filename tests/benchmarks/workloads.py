@@ -24,11 +24,13 @@ class Task:
         function: takes a list of payloads.
         one: does the same with one payload.
         batch: payloads that go to a worker together.
+        each: ours calls `one` for each payload of a batch, and not `function`.
     """
 
     function: Callable[[list[Any]], list[Any]]
     one: Callable[[Any], Any]
     batch: int
+    each: bool = False
 
 
 def _equal(results: list[Any], expected: list[Any]) -> bool:

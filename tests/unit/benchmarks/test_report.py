@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.figures import IMAP, IN_PROCESS, OURS, RAW, Book, Figures, Spread
+from benchmarks.figures import BOUND, IMAP, IN_PROCESS, OURS, PPE, RAW, Book, Figures, Spread
 from benchmarks.goals import judge
 from benchmarks.report import cell, json_text, lines, markdown, table
 from benchmarks.settings import Settings
@@ -132,3 +132,12 @@ def test_the_json_has_the_values_of_each_round_and_the_goals() -> None:
         ("A", 1.5, False),
     ]
     assert told["failed"] == {"B": "did not end"}
+
+
+def test_figures_are_shown_as_multiples_of_their_reference() -> None:
+    rates = Figures("N", "requests", "single requests", "1/s", {PPE: [10.0], BOUND: [85.0]}, to=PPE)
+    text = markdown(Book([rates]), MACHINE)
+    assert f"|  | requests (1/s) | of {PPE}'s |" in text
+    assert f"| {BOUND} | 85 (85 to 85) | 8.50 (8.50 to 8.50) |" in text
+    assert f"{BOUND:20} 85 (85 to 85)  8.50 (8.50 to 8.50) of {PPE}" in lines(rates)
+    assert rates.told()["ratios"][PPE][BOUND]["median"] == 8.5
