@@ -7,7 +7,7 @@ import operator
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.validation import checks
@@ -58,50 +58,61 @@ def check_names(module: object, function: object) -> tuple[str, str]:
     return module, function
 
 
+class NotImportable(NamedTuple):
+    """Why workers cannot import a function."""
+
+    why: str
+    remedy: str | None = None
+    """What to do; None: say which function is meant by its names."""
+    of_an_object: bool = False
+    """Whether it is more than code: it holds an object, or is one."""
+
+
 def name_of(function: Callable[..., Any]) -> tuple[str, str]:
     """Return the names by which a worker can import a function.
 
     Raises:
         OptionError: it cannot; the message says why and what to do about it.
     """
+    found = find_names(function)
+    if isinstance(found, NotImportable):
+        remedy = found.remedy or f"say where it is by name: {_BY_NAME}"
+        raise OptionError(f"function {shown(function)} {found.why}, so workers cannot import it; {remedy}", "function")
+    return found
+
+
+def find_names(function: Callable[..., Any]) -> tuple[str, str] | NotImportable:
+    """Return the names by which a worker can import a function, or why it cannot."""
     if isinstance(function, (functools.partial, functools.partialmethod)):
-        raise _refused(function, "is a partial, and what it binds does not travel", "write a function that calls it so")
+        return NotImportable(
+            "is a partial, and what it binds does not travel", "write a function that calls it so", of_an_object=True
+        )
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, (type, ModuleType)):
-        raise _refused(
-            function,
+        return NotImportable(
             f"is a method of an object ({shown(owner, 40)}), which does not travel",
             "use a function of a module, or an Adapter with a @command",
+            of_an_object=True,
         )
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     module = getattr(function, "__module__", None) or getattr(
         getattr(function, "__objclass__", None), "__module__", None
     )
     if not isinstance(name, str) or not isinstance(module, str):
-        raise _refused(function, "has no name that a worker could import", f"say where it is by name: {_BY_NAME}")
+        return NotImportable("has no name that a worker could import", of_an_object=True)
     if "<lambda>" in name:
-        raise _refused(function, "is a lambda", "write it with def, at the top level of a module")
+        return NotImportable("is a lambda", "write it with def, at the top level of a module")
     if "<locals>" in name:
-        raise _refused(function, "is defined inside another function", "move it to the top level of a module")
+        return NotImportable("is defined inside another function", "move it to the top level of a module")
     if module == "__main__":
-        raise _refused(function, "is defined in '__main__', which is another one in a worker", _move("it"))
+        return NotImportable("is defined in '__main__', which is another one in a worker", _move("it"))
     try:
         found = operator.attrgetter(name)(sys.modules[module])
     except (KeyError, AttributeError):
-        raise _refused(
-            function, f"is not found as {name!r} in module {module!r}", f"say where it is by name: {_BY_NAME}"
-        ) from None
+        return NotImportable(f"is not found as {name!r} in module {module!r}")
     if found is not function and found != function:  # a classmethod is a new object each time it is looked up
-        raise _refused(
-            function,
-            f"is not what {module}:{name} is, perhaps because that was decorated or replaced",
-            f"say which is meant by name: {_BY_NAME}",
-        )
+        return NotImportable(f"is not what {module}:{name} is, perhaps because that was decorated or replaced")
     return module, name
-
-
-def _refused(function: object, why: str, remedy: str) -> OptionError:
-    return OptionError(f"function {shown(function)} {why}, so workers cannot import it; {remedy}", "function")
 
 
 def _move(what: str) -> str:

@@ -25,6 +25,10 @@ class RegisteredSystem(Protocol):
     def stopped(self) -> bool:
         """Whether it has been stopped."""
 
+    @property
+    def offered(self) -> bool:
+        """Whether `Dispatch` may use it."""
+
     def end(self) -> object:
         """Stop it at the exit of the interpreter."""
 
@@ -42,7 +46,8 @@ _lock = threading.RLock()
 
 def started(system: RegisteredSystem) -> None:
     """Record a System that `Dispatch` uses as soon as it takes runs."""
-    _running.append(system)
+    if system.offered:
+        _running.append(system)
 
 
 def stopping(system: RegisteredSystem) -> None:

@@ -501,6 +501,11 @@ class System:
         """Whether it was stopped; it cannot be started again."""
         return self._state == "stopped"
 
+    @property
+    def offered(self) -> bool:
+        """Whether `Dispatch` may use it."""
+        return True
+
     # -- forks
 
     def _check_fork(self) -> None:
