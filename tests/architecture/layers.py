@@ -13,7 +13,7 @@ LAYERS: dict[str, list[str]] = {
         "__main__",
         "cli",
         "demos",
-        "default_dispatch",
+        "default_dispatch futures",
         "system.system",
         "dispatch system.config system.signals system.statistics",
         "system.health system.registry system.supervision",
