@@ -29,6 +29,7 @@ def measure(settings: Settings) -> list[Figures]:
 
     async def load(way: Open) -> Load:
         async with way(TASK) as call:
+            await call(0)
             await from_tasks(call, CALLERS, settings.scaled(WARM_MILLISECONDS, 5) / 1e3)
             return await from_tasks(call, CALLERS, settings.scaled(MILLISECONDS, 5) / 1e3)
 

@@ -83,6 +83,7 @@ def measure(settings: Settings) -> list[Figures]:
 
     def once(way: Open) -> list[Load]:
         with way() as call:
+            call(0)
             from_threads(call, 4, settings.scaled(WARM_MILLISECONDS, 5) / 1e3)
             return [from_threads(call, threads, settings.scaled(MILLISECONDS, 5) / 1e3) for threads in THREADS]
 

@@ -20,7 +20,7 @@ CALLERS = (64, 512)
 MILLISECONDS, MANY_MILLISECONDS = 400, 900
 """Of load for each number of tasks; 512 of them have sent few requests in that time where a request is expensive."""
 WARM_MILLISECONDS = 300
-"""In which a pool that starts its workers with the first request has started both."""
+"""From the first result on: a pool that starts its workers with the first request has both of them by then."""
 OURS_AND_FLOORS = (PPE, ARUN, CALL_BATCH, BOUND, FRONT, BY_HAND, FLOOR, FLOOR_BATCHED)
 TASK = Task(work.identity, work.identity_one, 64, each=True)
 
@@ -35,6 +35,7 @@ def measure(settings: Settings) -> list[Figures]:
 
     async def loads(way: Open, warm_only: bool) -> list[Load]:
         async with way(TASK) as call:
+            await call(0)
             await from_tasks(call, 16, settings.scaled(WARM_MILLISECONDS, 5) / 1e3)
             if warm_only:
                 return []

@@ -17,7 +17,7 @@ TITLE = "300 requests/s, of which 2 % take 50 ms and the others no time"
 MEASURE = "p99 of the quick"
 RATE = 300.0
 SLOW_SHARE, SLOW_SECONDS = 0.02, 0.05
-REQUESTS = 1_200
+REQUESTS, WARM_REQUESTS = 1_200, 100
 TASK = Task(work.rest, work.rest_one, 64, each=True)
 
 
@@ -28,7 +28,8 @@ def measure(settings: Settings) -> list[Figures]:
 
     async def times(way: Open, seed: int) -> list[float]:
         async with way(TASK) as call:
-            await asyncio.gather(*(call(0.0) for _ in range(20)))
+            await call(0.0)
+            await _send(call, settings.scaled(WARM_REQUESTS, 10), random.Random(0))
             return sorted(await _send(call, count, random.Random(seed)))
 
     def once(case: tuple[str, Open]) -> tuple[float, float]:
