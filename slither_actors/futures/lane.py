@@ -56,9 +56,13 @@ class ThreadLane:
             del entry, future, batch
         self._queue.put(None)
 
+    def end(self) -> None:
+        """Have the threads end."""
+        self._queue.put(None)
+
     def close(self) -> None:
         """End the threads."""
-        self._queue.put(None)
+        self.end()
         for thread in self._threads:
             thread.join()
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from itertools import islice
@@ -20,7 +21,7 @@ from slither_actors.futures.lane import lane_to
 from slither_actors.futures.own_system import OwnSystem
 from slither_actors.futures.pending import AT_EXIT, PendingCalls
 from slither_actors.futures.replies import Outcome
-from slither_actors.futures.requests import CODECS, Codec, prepare
+from slither_actors.futures.requests import CODECS, Codec, Encode, prepare
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.system.system import System
 from slither_actors.validation.kinds import Choice, Seconds
@@ -111,7 +112,7 @@ class PoolExecutor(Executor):
             if not isinstance(system, System):
                 raise OptionTypeError(f"system must be a System, not {shown(system)}", "system")
             lane = lane_to(system, pool, limit)
-            self._calls = PendingCalls(lane=lane, join=lane.close)
+            self._calls = PendingCalls(on_end=lane.end, join=lane.close, lane=lane)
         _executors.add(self._calls)
         # What is submitted is still executed when the executor itself is not referenced any more; then its System ends.
         weakref.finalize(self, self._calls.close).atexit = False
@@ -140,52 +141,61 @@ class PoolExecutor(Executor):
         """
         self._calls.check()
         name, request_of = prepare(fn, self._codec)
-        future = CallFuture(name)
-        try:
-            request = request_of([args], kwargs)
-        except UnsendableError as error:
-            return _failed(future, error)
-        self._calls.submit(future, request)
-        return future
+        return self._send(CallFuture(name), request_of, [args], kwargs)
 
     def map(
-        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
     ) -> Iterator[T]:
         """Return an iterator over the results of ``fn`` for the arguments that `iterables` give side by side, in order.
-
-        All of the input is read and submitted at once, as `ProcessPoolExecutor` does; `Dispatch.stream` is for input
-        without end.
 
         Args:
             fn: see `submit`.
             iterables: as many as `fn` takes arguments.
-            timeout: seconds from now that a result may take; None: no limit.
+            timeout: seconds from now in which results have to come; None: no limit.
             chunksize: calls that make up one request. Many short calls cost less so. What fails a chunk as a whole
                 (a crash, a result that cannot travel) fails all of its calls; an exception of one call comes after the
                 results of those before it, and ends the iterator.
+            buffersize: chunks that are submitted and not taken yet; more of the input is read as results are taken.
+                None: all of the input is read and submitted at once, as `ProcessPoolExecutor` does.
 
         Raises:
-            ValueError: `chunksize` is less than 1.
-            UnsendableError, RuntimeError: as `submit` does.
+            ValueError: `chunksize` or `buffersize` is less than 1.
+            UnsendableError, RuntimeError: as `submit` does; with `buffersize` also from the iterator.
             TimeoutError: from the iterator, which has cancelled what is left then, as with any exception.
         """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
         deadline = None if timeout is None else time.monotonic() + timeout
         self._calls.check()
+        submitted = self._submitted(fn, zip(*iterables, strict=False), chunksize)
+        return _results(deque(islice(submitted, buffersize)), submitted, deadline)
+
+    def _submitted(
+        self, fn: Callable[..., object], rows: Iterator[Sequence[object]], size: int
+    ) -> Iterator[CallFuture]:
+        """Submit chunks of calls, each as its future is asked for; the reference to the executor keeps it open."""
         name, request_of = prepare(fn, self._codec)
-        futures: list[CallFuture] = []
-        rows = zip(*iterables, strict=False)
-        while chunk := list(islice(rows, chunksize)):
-            future = CallFuture(name, len(chunk))
-            futures.append(future)
-            try:
-                request = request_of(chunk, {})
-            except UnsendableError as error:
-                _failed(future, error)
-            else:
-                self._calls.submit(future, request)
-        return _results(futures, deadline)
+        while chunk := list(islice(rows, size)):
+            yield self._send(CallFuture(name, len(chunk)), request_of, chunk, {})
+
+    def _send(
+        self, future: CallFuture, request_of: Encode, calls: Sequence[Sequence[object]], keywords: Mapping[str, object]
+    ) -> CallFuture:
+        try:
+            request = request_of(calls, keywords)
+        except UnsendableError as error:
+            future.take()
+            future.set_exception(error)
+            return future
+        self._calls.submit(future, request)
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; own workers end when the last call is done. May be repeated.
@@ -203,19 +213,14 @@ class PoolExecutor(Executor):
             self._calls.wait()
 
 
-def _failed(future: CallFuture, error: Exception) -> CallFuture:
-    future.take()
-    future.set_exception(error)
-    return future
-
-
-def _results(futures: list[CallFuture], deadline: float | None) -> Iterator[Any]:
+def _results(futures: deque[CallFuture], more: Iterator[CallFuture], deadline: float | None) -> Iterator[Any]:
+    """Yield the results of chunks; for each chunk that is taken another one is submitted."""
     try:
-        futures.reverse()
         while futures:
             left = None if deadline is None else deadline - time.monotonic()
             # No reference to a future, nor to a result that was handed over, is kept here.
-            results, error = _outcome(futures.pop(), left)
+            results, error = _outcome(futures.popleft(), left)
+            futures.extend(islice(more, 1))
             results.reverse()
             while results:
                 yield results.pop()

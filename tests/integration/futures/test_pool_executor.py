@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
@@ -101,7 +103,40 @@ def test_map_yields_what_is_before_an_exception(executor: PoolExecutor, chunksiz
     assert list(results) == []
 
 
+def test_a_bounded_map_reads_as_results_are_taken(executor: PoolExecutor) -> None:
+    pulled: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in itertools.count():
+            pulled.append(number)
+            yield number
+
+    results = executor.map(called.add, source(), chunksize=2, buffersize=3)
+    assert len(pulled) == 6
+    for number in range(101):
+        assert next(results) == number
+        assert len(pulled) <= number + 2 + 6
+    results.close()  # type: ignore[attr-defined]
+    assert len(list(executor.map(called.add, range(9), buffersize=100))) == 9
+
+
+def test_a_bounded_map_keeps_its_executor_open(system: System) -> None:
+    results = PoolExecutor(system=system).map(called.add, range(9), buffersize=2)
+    gc.collect()
+    assert list(results) == list(range(9))
+
+
+def test_a_bounded_map_ends_with_its_executor(system: System) -> None:
+    executor = PoolExecutor(system=system)
+    results = executor.map(called.add, range(9), buffersize=2)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        list(results)
+
+
 def test_map_refuses_at_once(executor: PoolExecutor) -> None:
+    with pytest.raises(ValueError, match="buffersize must be None or > 0"):
+        executor.map(called.add, [1], buffersize=0)
     with pytest.raises(ValueError, match="chunksize must be >= 1"):
         executor.map(called.add, [1], chunksize=0)
     with pytest.raises(UnsendableError, match="lambda"):
