@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from slither_actors.errors import DispatchError, OptionError, OptionTypeError
+from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
 from slither_actors.option_parsing import parse_options
 from slither_actors.option_types import CallKwargs, RunKwargs
+from slither_actors.prepared_call import PreparedCall
+from slither_actors.requests.desk import RequestDesk
+from slither_actors.requests.memo import Memo
+from slither_actors.requests.requester import Requester
 from slither_actors.run_options import RunOptions
-from slither_actors.runs.output.blocking_driver import drive
 from slither_actors.runs.output.consumer import Consumer, Source
+from slither_actors.runs.output.gather import agather, gather
 from slither_actors.runs.output.stream import Stream
 
 # asyncio is imported on first use: that alone takes some 50 ms, which a command-line program would pay for nothing.
@@ -32,6 +36,14 @@ class Engine(Protocol):
     def open_run(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started."""
 
+    @property
+    def requests(self) -> RequestDesk:
+        """What makes requests of runs of one batch."""
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it takes runs from anywhere in this process."""
+
 
 class Dispatcher:
     """`run`, `stream` and `call_batch` on one System (``system.dispatch``).
@@ -44,6 +56,8 @@ class Dispatcher:
     def __init__(self, engine: Engine, defaults: Mapping[str, object] | None = None) -> None:
         self._engine = engine
         self._defaults = dict(defaults or {})
+        self._batched = Memo(partial(self._requester_for, ready=False))
+        self._ready = Memo(partial(self._requester_for, ready=True))
 
     def run(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> list[Item]:
         """Dispatch all items and return all results.
@@ -61,19 +75,32 @@ class Dispatcher:
                 the rest.
         """
         warn_in_loop("run", "`await ...arun(...)`")
-        return self._run(items, options)
+        requester = self._requester(items, options)
+        return requester.call(items) if requester is not None else gather(self.open(items, options))
 
-    def _run(self, items: Iterable[Any], options: Mapping[str, object], *, ready: bool = False) -> list[Item]:
-        consumer = self._open(items, options, ready=ready)
-        with _gathering(consumer) as results:
-            for piece in drive(consumer):
-                results += piece
-                consumer.run.ledger.emitted += len(piece)
-        return results
+    def bind(self, **options: Unpack[RunKwargs]) -> PreparedCall:
+        """Prepare a call whose options are the same each time: they are checked once, here.
+
+        Args:
+            options: see `Dispatch.stream`. A strategy is given as a class, as each run needs one of its own.
+
+        Returns:
+            The call: ``run``, ``stream``, ``call_batch``, ``submit`` and, for asyncio, ``arun``, ``astream`` and
+            ``acall_batch``, which take only the items.
+
+        Raises:
+            OptionError: an option is unknown or has a bad value.
+
+        Example::
+
+            score = system.dispatch.bind(function="my_model:score", timeout=1.0)
+            (result,) = await score.acall_batch([row])
+        """
+        return PreparedCall(self, options, BATCHING_OPTIONS)
 
     def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily; see `Dispatch.stream`."""
-        return Stream(self._open(items, options))
+        return Stream(self.open(items, options))
 
     def call_batch(self, batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """Dispatch one ready batch, without a strategy.
@@ -90,7 +117,10 @@ class Dispatcher:
             DispatchError: as in `run`.
         """
         warn_in_loop("call_batch", "`await ...acall_batch(...)`")
-        return self._run(batch, _as_it_is(batch, options, "call_batch"), ready=True)
+        requester = self._requester(batch, options, ready=True)
+        if requester is not None:
+            return requester.call(batch)
+        return gather(self.open_batch(batch, options, "call_batch"))
 
     async def arun(self, items: Source, **options: Unpack[RunKwargs]) -> list[Item]:
         """`run` for asyncio: awaits in the caller's event loop, which it never blocks.
@@ -111,47 +141,96 @@ class Dispatcher:
         Raises:
             OptionError, DispatchError: as in `run`.
         """
-        return await self._arun(items, options)
-
-    async def _arun(self, items: Source, options: Mapping[str, object], *, ready: bool = False) -> list[Item]:
-        from slither_actors.runs.output.asyncio_driver import AsyncioDriver
-
-        consumer = self._open(items, options, asynchronous=True, ready=ready)
-        drive = AsyncioDriver(consumer)
-        try:
-            with _gathering(consumer) as results:
-                while (piece := await drive.next()) is not None:
-                    results += piece
-                    consumer.run.ledger.emitted += len(piece)
-        except GeneratorExit:
-            raise  # destroyed, as its loop is gone: nothing may be awaited any more
-        except BaseException:
-            await drive.aclose()
-            raise
-        await drive.aclose()
-        return results
+        requester = self._requester(items, options)
+        if requester is not None:
+            return await requester.acall(items)
+        return await agather(self.open(items, options, asynchronous=True))
 
     def astream(self, items: Source, **options: Unpack[RunKwargs]) -> AsyncStream:
         """`stream` for asyncio; see `arun` for what happens where."""
         from slither_actors.runs.output.async_stream import AsyncStream
 
-        return AsyncStream(self._open(items, options, asynchronous=True))
+        return AsyncStream(self.open(items, options, asynchronous=True))
 
     async def acall_batch(self, batch: Sequence[Any], **options: Unpack[CallKwargs]) -> list[Item]:
         """`call_batch` for asyncio."""
-        return await self._arun(batch, _as_it_is(batch, options, "acall_batch"), ready=True)
+        requester = self._requester(batch, options, ready=True)
+        if requester is not None:
+            return await requester.acall(batch)
+        return await agather(self.open_batch(batch, options, "acall_batch", asynchronous=True))
 
-    def _open(
-        self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False, ready: bool = False
-    ) -> Consumer:
+    def _requester(self, items: object, options: Mapping[str, object], *, ready: bool = False) -> Requester | None:
+        """Return what sends these items as one request; None if they need a run.
+
+        That is the case where they are no list, tuple or range of the items of one batch, where the options say more
+        than a request can do, and where the System does not take runs from just anywhere.
+        """
+        if not self._engine.takes_requests:
+            return None
+        requester = (self._ready if ready else self._batched).find(options)
+        if requester is None or not (requester.takes_batch(items) if ready else requester.takes(items)):
+            return None
+        return requester
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether a request may be sent now, from this process."""
+        return self._engine.takes_requests
+
+    def _requester_for(self, options: Mapping[str, object], ready: bool) -> Requester | None:
+        if ready and any(name in options for name in BATCHING_OPTIONS):
+            return None
+        try:
+            return self.requester(options, ready)
+        except OptionError:
+            return None  # the run says it, and where a default is at fault
+
+    def requester(self, options: Mapping[str, object], ready: bool) -> Requester | None:
+        """Return what sends requests with these options; None if they cannot be sent as requests.
+
+        Args:
+            options: of each request.
+            ready: each request is a batch as it is given.
+
+        Raises:
+            OptionError: one is wrong.
+        """
+
+        def open_run(items: list[Any]) -> Consumer:
+            return self.open_batch(items, options, "call_batch") if ready else self.open(items, options)
+
+        # Of a batch as it is `open_batch` sets the size, which is not known here.
+        whole = {**options, "batch_size": None, "max_in_flight": 1} if ready else options
+        return self._engine.requests.requester(self._parsed(whole, ready), open_run)
+
+    def open(self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False) -> Consumer:
+        """Prepare a run of items; nothing is pulled and nothing started.
+
+        Raises:
+            OptionError: an option is unknown or has a bad value.
+        """
         check_source(items, asynchronous)
+        return self._engine.open_run(items, self._parsed(options, False))
+
+    def open_batch(
+        self, batch: Sequence[Any], options: Mapping[str, object], call: str, *, asynchronous: bool = False
+    ) -> Consumer:
+        """Prepare a run of one batch as it is; `call` is how its user named it.
+
+        Raises:
+            OptionError: as `open`; or an option makes batches, or `batch` is no list or tuple.
+        """
+        options = _as_it_is(batch, options, call)
+        check_source(batch, asynchronous)
+        return self._engine.open_run(batch, self._parsed(options, True))
+
+    def _parsed(self, options: Mapping[str, object], ready: bool) -> RunOptions:
         given = self._with_defaults(options)
         try:
-            parsed = parse_options(given, ready=ready)
+            return parse_options(given, ready=ready)
         except OptionError as error:
             self._name_defaults(error, [name for name in given if name not in options])
             raise
-        return self._engine.open_run(items, parsed)
 
     def _with_defaults(self, options: Mapping[str, object]) -> Mapping[str, object]:
         """Return the options of the call, and the System's defaults for the rest."""
@@ -205,16 +284,3 @@ def _as_it_is(batch: Sequence[Any], options: Mapping[str, object], call: str) ->
                 name,
             )
     return {**options, "batch_size": max(1, len(batch)), "max_in_flight": 1}
-
-
-@contextmanager
-def _gathering(consumer: Consumer) -> Iterator[list[Item]]:
-    """Give a list for all results of a run; if it fails, they are put into its error."""
-    results: list[Item] = []
-    try:
-        yield results
-    except DispatchError as error:
-        error.partial_results[:0] = results
-        raise
-    finally:
-        consumer.close()

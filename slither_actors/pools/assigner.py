@@ -103,7 +103,7 @@ class Assigner:
             jobs = list(queue)
             queue.clear()
         slots.take(slot, run_queue, count)
-        self.line.serve(run_queue)
+        self.line.serve(run_queue, count)
         slot.jobs += jobs
         if telemetry.wanted():
             for job in jobs:

@@ -50,6 +50,7 @@ def _cause(error: Exception) -> str:
 def _emit(scheduler: Scheduler, event: str, job: Job, times: dict[str, float], facts: dict[str, Any]) -> None:
     metadata = {
         **job.run_queue.describe,
+        **({"run": job.run} if job.run else {}),
         "batch_ref": job.ref,
         "attempt": job.attempt,
         "worker": job.worker,

@@ -145,12 +145,18 @@ class Pool(LightActor):
         self._cancel_in_pipes(run_queue, unwanted)
         if not run_queue.waiting:
             self._assigner.nothing_waits(run_queue)
+            if run_queue.shared:
+                self._rest_if_quiet(run_queue)
 
     def _cancel_in_pipes(self, run_queue: RunQueue, unwanted: set[Job] | None) -> None:
         """Cancel these jobs of a run (None: all) unless a worker has started them."""
-        run_queue.cancelling = True
         for slot in list(run_queue.occupied):
-            jobs = [job for job in slot.jobs if job.run_queue is run_queue and (unwanted is None or job in unwanted)]
+            jobs = [
+                job
+                for job in slot.jobs
+                if job.run_queue is run_queue and not job.cancelled and (unwanted is None or job in unwanted)
+            ]
+            run_queue.cancelling += len(jobs)
             for job in jobs:
                 job.cancelled = True
             if jobs and slot.ready:
@@ -206,6 +212,8 @@ class Pool(LightActor):
             slots.give(slot, run_queue, count)
             if turns.parked or not run_queue.occupied:
                 turns.freed(slot, run_queue, count)
+                if run_queue.shared:
+                    self._rest_if_quiet(run_queue)
             run_queue.took(message.seconds, count)
             run_queue.collector.tell(Replies(jobs))
             if run_queue.waiting or slots.idle or turns.hungry:
@@ -232,6 +240,7 @@ class Pool(LightActor):
             run_queue = job.run_queue
             run_queues[run_queue] = None
             self._assigner.give(slot, run_queue)
+            run_queue.cancelling -= job.cancelled
             kind = outcome.kind if type(outcome) is Frame else None
             if run_queue.closed or job.cancelled or kind == CANCELLED:
                 self._counters.late += kind is not None and kind != CANCELLED
@@ -250,7 +259,17 @@ class Pool(LightActor):
                 self._line.leave(run_queue)
         for run_queue, outcomes in by_run_queue.items():
             run_queue.collector.tell(Outcomes(outcomes))
+        for run_queue in run_queues:
+            if run_queue.shared:
+                self._rest_if_quiet(run_queue)
         return run_queues
+
+    def _rest_if_quiet(self, run_queue: RunQueue) -> None:
+        """Count a shared run queue no more among those in use if nothing of it is here: it is never closed."""
+        if not run_queue.waiting and not run_queue.occupied:
+            self._run_queues.discard(run_queue)
+            if not self._run_queues:
+                self._rest.begin()
 
     def _worker_up(self, message: WorkerUp) -> None:
         slot = self._slots.all[message.index]
@@ -305,8 +324,11 @@ class Pool(LightActor):
             slot.jobs.remove(job)
             run_queue = job.run_queue
             self._assigner.give(slot, run_queue)
+            run_queue.cancelling -= job.cancelled
             job.began = 0.0
             if run_queue.closed or job.cancelled:
+                if run_queue.shared:
+                    self._rest_if_quiet(run_queue)
                 continue
             if run_queue.over is not None:
                 run_queue.collector.tell(Outcomes([(job, run_queue.over)]))

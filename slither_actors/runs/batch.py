@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, final
+from typing import Any
 
 from slither_actors.item import Item
 from slither_actors.pools.assignment.job import Job
 
 
-@final
 class Batch(Job, kw_only=True, eq=False):
     """One batch of a run.
 

@@ -107,6 +107,7 @@ class BatchBook:
         jitter: a random number from 0 to 1, for back-offs.
 
     Attributes:
+        observer: of single batches.
         effects: what is to be done, in order. The caller takes and clears it after each call.
         deliveries: what is due for the consumer, in order. The caller takes it after each call.
         may_end: the input has ended, or the run halts: `end` is to be asked from now on.
@@ -132,7 +133,7 @@ class BatchBook:
         self._undelivered = undelivered
         self._next_ref = next_ref
         self._budget = budget
-        self._observer = observer if observer is not None else Observer()
+        self.observer = observer if observer is not None else Observer()
         self._jitter = jitter
         self._window: OrderingWindow[Delivery] | None = OrderingWindow() if options.ordering == "preserve" else None
         self._open = 0  # batches without an outcome: those of `undelivered` that are live
@@ -222,6 +223,13 @@ class BatchBook:
             # Rebuilt ones go before fresh ones: the order waits for them, and their credit is taken already.
             self.effects.append(Submit(self._run_queue, good, front=parent is not None))
 
+    def resume(self, batch: Batch, outcome: Outcome) -> None:
+        """Enter the one batch of a run that was executed already, and how that ended."""
+        batch.live = True
+        self._open += 1
+        self.input_ended(batch.count, None)
+        self.outcome(batch, outcome)
+
     def input_ended(self, total: int, error: BaseException | None) -> None:
         """Record how many items the source has given, and what it raised after them."""
         self._input_end = total, error
@@ -229,7 +237,7 @@ class BatchBook:
 
     def replies(self, batches: Sequence[Batch]) -> None:
         """Record replies, nearly always with a result for each item: nothing else is done for each of them."""
-        budget, observer = self._budget, self._observer
+        budget, observer = self._budget, self.observer
         observed = observer.observes_stops
         good: list[Delivery] = []
         count = 0
@@ -285,8 +293,8 @@ class BatchBook:
             self._item_charged(batch, outcome.index, outcome.error)
         else:
             assert isinstance(outcome, list)
-            if self._observer.observes_stops:
-                self._observer.stopped(batch)
+            if self.observer.observes_stops:
+                self.observer.stopped(batch)
             self._resolve(ReadyItems(batch, outcome, batch.positions))
             self._done(batch)
 
@@ -388,7 +396,7 @@ class BatchBook:
         ledger.failed += count
         # A split finds the bad items among many; where each failed by itself they are known.
         decision = decide(self._policy, errors[0], batch.attempt, 1 if alone else count)
-        self._observer.failed(batch, errors[0], decision.verdict, count)
+        self.observer.failed(batch, errors[0], decision.verdict, count)
         whole = count == batch.count
         if decision.verdict is Verdict.HALT:
             position = batch.positions[indexes[0]]

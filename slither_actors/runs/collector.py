@@ -42,6 +42,7 @@ class Collector(LightActor):
         pool_error: from the reason for which `pool` ended to the error of the run.
         generated_session: no other run has the session id, so its stores may go with the run.
         ended: called at the end, with whether the System's stop cut the run off.
+        book: of a run that has begun already; by default a new one.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Collector(LightActor):
         pool_error: Callable[[ExitReason], BaseException],
         generated_session: bool,
         ended: Callable[[bool], None],
+        book: BatchBook | None = None,
     ) -> None:
         super().__init__()
         self._when_ended = ended
@@ -60,10 +62,9 @@ class Collector(LightActor):
         self._pool = pool
         self._pool_error = pool_error
         self._generated_session = generated_session
-        self._observer = TelemetryObserver(self.scheduler)
-        self._book = BatchBook(
-            run.options, run.ledger, run_queue, run.undelivered, run.next_ref, run.budget, self._observer
-        )
+        self._begun = book is not None
+        self._book = book if book is not None else new_book(run, run_queue, self.scheduler)
+        self._observer = self._book.observer
         self._finished = False
         self._monitors: list[Monitor] = []
         run_queue.collector = self.actor_ref
@@ -73,6 +74,8 @@ class Collector(LightActor):
         """Monitor what the run depends on, so that it never waits for an actor that has ended."""
         roles = [role.monitored_by(self) for role in (self._run.batcher, self._run.producer) if role is not None]
         self._monitors = [watch for watch in (monitor(self._pool, self), *roles) if watch is not None]
+        if self._begun:
+            self._carry_out()
 
     def on_receive(self, message: CollectorMessage) -> None:
         """Serve the Batcher, the pool and the consumer."""
@@ -155,15 +158,7 @@ class Collector(LightActor):
 
     def _finish(self, error: BaseException | None, batch: Batch | None) -> None:
         """End the run: hand over what is due, and how it ended."""
-        run, book = self._run, self._book
-        if book.deliveries:
-            # The end follows at once: a task that is woken in between would wait for another turn of its event loop.
-            run.inbox.put_quietly(Deliver(book.deliveries))
-            book.deliveries = []
-        run.ending.broken = error is not None
-        run.ending.closed = True  # first, so that the consumer does not take this end for one that it has to make
-        held = book.held_back() if error is not None else ()
-        run.inbox.put(Finished(error, batch, held, book.limit))
+        hand_over_end(self._run, self._book, error, batch)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -201,6 +196,32 @@ class Collector(LightActor):
             halting=book.halting,
             ledger=self._run.statistics(),
         )
+
+
+def new_book(run: Run, run_queue: RunQueue, scheduler: Scheduler) -> BatchBook:
+    """Return the batch book of a run. From any thread."""
+    observer = TelemetryObserver(scheduler)
+    observer.observes_stops = telemetry.attached(telemetry.BATCH_STOP)
+    return BatchBook(run.options, run.ledger, run_queue, run.undelivered, run.next_ref, run.budget, observer)
+
+
+def hand_over_end(run: Run, book: BatchBook, error: BaseException | None, batch: Batch | None) -> None:
+    """Give a run's consumer what is due, and how the run ended.
+
+    Args:
+        run: which is over from here on.
+        book: its batch book.
+        error: why it failed; None if it did not.
+        batch: the batch that failed, if it was one.
+    """
+    if book.deliveries:
+        # The end follows at once: a task that is woken in between would wait for another turn of its event loop.
+        run.inbox.put_quietly(Deliver(book.deliveries))
+        book.deliveries = []
+    run.ending.broken = error is not None
+    run.ending.closed = True  # first, so that the consumer does not take this end for one that it has to make
+    held = book.held_back() if error is not None else ()
+    run.inbox.put(Finished(error, batch, held, book.limit))
 
 
 class TelemetryObserver(Observer):

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from slither_actors import telemetry
-from slither_actors.errors import SystemStopped, UnknownCommand, UnknownPool
+from slither_actors.errors import PoolUnavailable, SystemStopped, UnknownCommand, UnknownPool
 from slither_actors.executors import Snakepit
-from slither_actors.pools.assignment.job import RunQueue
+from slither_actors.pools.assignment.job import Outcome, RunQueue
 from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import QueueMessage
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.run_options import RunOptions
-from slither_actors.runs.collector import Collector
+from slither_actors.runs.batch import Batch
+from slither_actors.runs.batch_book import BatchBook
+from slither_actors.runs.collector import Collector, hand_over_end, new_book
 from slither_actors.runs.flow.byte_budget import ByteBudget
 from slither_actors.runs.inline_pool import InlinePool
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.request_encoder import RequestEncoder
+from slither_actors.runs.input.resumed_input import Resumed
+from slither_actors.runs.live_runs import LiveRuns
 from slither_actors.runs.messages import ForBatcher, Wake
 from slither_actors.runs.output.consumer import Consumer, Source
+from slither_actors.runs.places import own_session, pooled_queue, run_queue_of
 from slither_actors.runs.run import Run
 from slither_actors.runs.run_failure import not_started
 from supervisors import ChildSpec, Crashed, ExitReason, Ref, Scheduler, SchedulerStopped, StartChild
-from supervisors.runtime.interrupts import Event
 
 
 class RunOpener:
@@ -54,24 +56,13 @@ class RunOpener:
         self._supervisor = supervisor
         self._stopped = stopped
         self._targets: dict[tuple[str | None, str, bool], Target] = {}
-        # The runs under way, by number. A starting thread adds, the scheduler's thread removes, each in one step: so an
-        # interrupted start is counted or it is not.
-        self._live: dict[int, None] = {}
-        self._finished = 0
-        self._idle: list[Event] = []
+        self.live = LiveRuns()
         self.stuck = 0
-        self.cut_off = 0
-        """Runs that were under way when the System was stopped."""
 
     @property
-    def finished(self) -> int:
-        """Runs that have ended so far, however."""
-        return self._finished
-
-    @property
-    def live(self) -> int:
-        """Runs under way."""
-        return len(self._live)
+    def scheduler(self) -> Scheduler:
+        """The System's."""
+        return self._scheduler
 
     def open(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started.
@@ -81,15 +72,23 @@ class RunOpener:
         """
         if options.inline:
             return self._inline(items, options)
-        link = self._link(options.pool)
-        spec = self._specs[link.name]
+        link = self.link_of(options.pool)
+        spec = self.spec_of(link)
         options.settle(spec.size)
-        executor = options.executor
-        if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
-            raise UnknownCommand(executor.command, link.commands, link.name)
+        check_command(options, link)
         return self._pooled(items, options, link, spec)
 
-    def _link(self, pool: str | None) -> PoolHandle:
+    @property
+    def supervisor(self) -> Ref[StartChild]:
+        """The System's supervisor of runs."""
+        return self._supervisor()
+
+    def link_of(self, pool: str | None) -> PoolHandle:
+        """Return the handle of a pool; None: the one named "default", or the only one.
+
+        Raises:
+            UnknownPool: naming the known ones.
+        """
         links = self._links
         if pool is None:
             if "default" in links:
@@ -100,7 +99,27 @@ class RunOpener:
             raise UnknownPool(pool, links)
         return links[pool]
 
-    def _pooled(self, items: Source, options: RunOptions, link: PoolHandle, spec: PoolSpec) -> Consumer:
+    def spec_of(self, link: PoolHandle) -> PoolSpec:
+        """Return the spec of a pool."""
+        return self._specs[link.name]
+
+    def pool_error(self, link: PoolHandle) -> SystemStopped | PoolUnavailable:
+        """Return the error of a run that has no Pool, or not any more."""
+        return _stopped() if self._stopped() else link.unavailable()
+
+    def resume(self, request: Batch, outcome: Outcome, options: RunOptions) -> Consumer:
+        """Prepare the run that goes on with a request whose outcome is not just a result for each item.
+
+        Args:
+            request: as it was executed.
+            outcome: how that ended.
+            options: of the request; the run gets a session id of its own unless they have one.
+        """
+        link = self.link_of(options.pool)
+        options = own_session(options)
+        return self._pooled(Resumed(request, outcome), options, link, self.spec_of(link))
+
+    def _pooled(self, items: Source | Resumed, options: RunOptions, link: PoolHandle, spec: PoolSpec) -> Consumer:
         """Prepare a run on a pool."""
         run = self._run(options)
 
@@ -108,20 +127,29 @@ class RunOpener:
             pool = link.ref
             if pool is None:
                 raise not_started(SystemStopped("the System was stopped") if self._stopped() else link.unavailable())
-            context = options.context
-            affinity = options.affinity or spec.affinity
-            timeout = options.timeout if options.timeout_given else spec.timeout
-            batch_timeout = options.batch_timeout if options.batch_timeout_given else spec.batch_timeout
-            if not context.session_given:
-                affinity = "none"
-            self._start(run, pool, pool_error, affinity, timeout, batch_timeout, link.name)
+            self._start(run, pooled_queue(run, spec, link.name), pool, pool_error)
 
         def pool_error(reason: ExitReason) -> BaseException:
-            return _stopped() if self._stopped() else link.unavailable()
+            return self.pool_error(link)
+
+        def resume(run: Run, resumed: Resumed) -> None:
+            run_queue = pooled_queue(run, spec, link.name)
+            book = new_book(run, run_queue, self._scheduler)
+            book.resume(resumed.enter(run, run_queue), resumed.outcome)
+            end, pool = book.end(), link.ref
+            run.settled = end is not None or pool is None
+            if end is not None:  # with what its policy made of it
+                hand_over_end(run, book, end.error, end.batch)
+            elif pool is None:
+                hand_over_end(run, book, self.pool_error(link), None)
+            else:
+                self._start(run, run_queue, pool, pool_error, book)
 
         def batcher(run: Run) -> Batcher:
-            return Batcher(run, RequestEncoder(options, self._target, spec.max_frame, link.arena, run.ending.blame))
+            return Batcher(run, RequestEncoder(options, self.target_of, spec.max_frame, link.arena, run.ending.blame))
 
+        if isinstance(items, Resumed):
+            return Consumer(run, items, batcher, partial(resume, resumed=items))
         return Consumer(run, items, batcher, start)
 
     def _inline(self, items: Source, options: RunOptions) -> Consumer:
@@ -134,7 +162,7 @@ class RunOpener:
                 crew = InlinePool.start(options, scheduler=self._scheduler)
             except SchedulerStopped as error:
                 raise not_started(SystemStopped("the System was stopped")) from error
-            self._start(run, crew, _crew_error, "none", options.timeout, options.batch_timeout)
+            self._start(run, run_queue_of(run, options.timeout, options.batch_timeout), crew, _crew_error)
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
@@ -147,90 +175,55 @@ class RunOpener:
     def _start(
         self,
         run: Run,
+        run_queue: RunQueue,
         pool: Ref[QueueMessage],
         pool_error: Callable[[ExitReason], BaseException],
-        affinity: str,
-        timeout: float | None,
-        batch_timeout: float | None,
-        pool_name: str | None = None,
+        book: BatchBook | None = None,
     ) -> None:
-        options, context = run.options, run.options.context
-        run_queue = RunQueue(
-            max_in_flight=options.max_in_flight,
-            ahead=options.prefetch > 0,
-            timeout=timeout,
-            batch_timeout=batch_timeout,
-            session=context.session_id,
-            affinity=affinity,
-            ready=options.ready,
-            describe={
-                "executor": type(options.executor).__name__,
-                "pipe": context.pipe,
-                "stage": context.stage,
-                "run": run.id,
-                "pool": pool_name,
-                "node": telemetry.node(),
-            },
-        )
+        live = self.live
         try:
-            self._live[run.id] = None
+            live.begin(run.id)
             # It makes itself known to the run before it starts: whatever interrupts that, the run can tell it to end.
             collector = Collector.start(
                 run,
                 run_queue,
                 pool,
                 pool_error,
-                not context.session_given,
-                partial(self._ended, run.id),
+                not run.options.context.session_given,
+                partial(live.ended, run.id),
+                book,
                 scheduler=self._scheduler,
             )
         except BaseException as error:
             # Interrupted at the end of its constructor it is known, and will never run.
             if not run.has_started or not run.collector.is_alive():
-                self._live.pop(run.id, None)
+                live.withdraw(run.id)
             if isinstance(error, SchedulerStopped):
-                self._live.pop(run.id, None)
+                live.withdraw(run.id)
                 raise not_started(SystemStopped("the System was stopped")) from error
             raise
         self._supervisor().tell(StartChild(ChildSpec(id=run.id, start=lambda: collector, restart="temporary")))
 
-    def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
-        """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""
-        deadline = time.monotonic() + timeout
-        while True:
-            idle = Event()
-            try:
-                self._idle.append(idle)
-                # Looked at after that: one of the two sees the other.
-                if others_done() and not self._live:
-                    return
-                if not idle.wait(max(0.0, deadline - time.monotonic())):
-                    return
-            finally:
-                if idle in self._idle:
-                    self._idle.remove(idle)
-
-    def look_again(self) -> None:
-        """Wake `wait_until_idle`: what it waits for besides runs may have come true."""
-        for idle in list(self._idle):
-            idle.set()
-
-    def _ended(self, run_id: int, cut_off: bool) -> None:
-        self._finished += 1  # before it is gone: a drain that finds no run any more counts what has finished
-        self.cut_off += cut_off
-        self._live.pop(run_id, None)
-        if not self._live:
-            self.look_again()
-
     def _count_stuck(self, role: object) -> None:
         self.stuck += 1
 
-    def _target(self, module: str | None, name: str, each: bool) -> Target:
+    def target_of(self, module: str | None, name: str, each: bool) -> Target:
         """One number for one function in the whole System, so that a worker loads it once."""
         key = (module, name, each)
         target = self._targets.get(key)
         # setdefault is one step: of two threads that make one, both get the first one's.
         return target if target is not None else self._targets.setdefault(key, Target(module, name, each))
+
+
+def check_command(options: RunOptions, link: PoolHandle) -> None:
+    """Refuse a command that the pool's adapter does not have.
+
+    Raises:
+        UnknownCommand: naming the known ones.
+    """
+    executor = options.executor
+    if isinstance(executor, Snakepit) and link.commands is not None and executor.command not in link.commands:
+        raise UnknownCommand(executor.command, link.commands, link.name)
 
 
 def _room_for_bytes(known: weakref.ref[Run]) -> None:

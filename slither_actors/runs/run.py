@@ -22,7 +22,8 @@ from slither_actors.runs.roles import BatcherRole, ProducerRole
 from slither_actors.runs.statistics import RunStatistics
 from supervisors import Ref, Scheduler
 
-_run_ids = itertools.count(1).__next__
+next_run_id = itertools.count(1).__next__
+"""Gives the number of the next run in this process."""
 
 
 class RunSpec(Struct, frozen=True):
@@ -102,6 +103,7 @@ class Run:
             some items of a batch are delivered the Collector leaves the rest of it here. So at any time it names what
             is on its way.
         reading: the piece that the consumer is handing out.
+        settled: it was a request, and is over without ever needing a Collector.
         starving: the Batcher waits for an event that only another role can report. Written by the Batcher.
         source_done: nothing more is pulled. Written by the role that pulls, and by the Collector when the run halts.
         batcher: the Batcher with a thread of its own; None where the consumer plays that role.
@@ -121,6 +123,7 @@ class Run:
         "next_ref",
         "producer",
         "reading",
+        "settled",
         "source_done",
         "spec",
         "starving",
@@ -133,7 +136,7 @@ class Run:
         scheduler: Scheduler,
         report_straggler: Callable[[ProducerRole | BatcherRole], None] = lambda role: None,
     ) -> None:
-        self.spec = RunSpec(_run_ids(), options, scheduler, os.getpid(), report_straggler)
+        self.spec = RunSpec(next_run_id(), options, scheduler, os.getpid(), report_straggler)
         self.ledger = Ledger()
         self.ending = Ending()
         strategy = options.strategy
@@ -147,6 +150,7 @@ class Run:
         self.next_ref = itertools.count(1).__next__
         self.undelivered: dict[int, Batch] = {}
         self.reading: Iterator[Item] = iter(())
+        self.settled = False
         self.starving = False
         self.source_done = False
         self._run_queue: RunQueue | None = None
@@ -223,7 +227,7 @@ class Run:
         pulled = self.credit.pulled
         # What is left of a run that failed or was closed is dropped: at first what has no outcome, and once the
         # consumer has been notified, all that it has not handed out.
-        over = ending.closed and self.has_started
+        over = ending.closed and (self.has_started or self.settled)
         last = over and ending.cut_short is not None
         lost = last or (over and ending.broken)
         dropped = pulled - (emitted if last else resolved) if lost else 0

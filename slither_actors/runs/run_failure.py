@@ -46,7 +46,7 @@ def run_failure(
                 raise
             continue
         if type(delivery) is not Results:
-            run.undelivered.pop(delivery.ref if type(delivery) is Batch else delivery.batch.ref, None)
+            run.undelivered.pop(delivery.ref if isinstance(delivery, Batch) else delivery.batch.ref, None)
         kept.extend(zip(delivery.positions, items, strict=True))
     kept.sort(key=lambda pair: pair[0])
     limit = finished.limit
@@ -59,7 +59,7 @@ def run_failure(
     lost.sort(key=lambda pair: pair[0])
     failed = "the run failed" if finished.batch is None else f"{describe(finished.batch)} failed"
     failed = run.ending.blamed(error) or failed
-    return _error(error, failed, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
+    return failure_of(error, failed, finished.batch, partial, [item_id for _, item_id in lost] + leftover)
 
 
 def not_started(error: Exception) -> DispatchError:
@@ -71,9 +71,18 @@ def not_started(error: Exception) -> DispatchError:
     return failure
 
 
-def _error(
+def failure_of(
     error: BaseException, failed: str, batch: Batch | None, partial: list[Item], unfinished: list[Any]
 ) -> DispatchError:
+    """Return the error of a run.
+
+    Args:
+        error: the cause.
+        failed: what failed, as in "batch 3 (item 17) failed".
+        batch: the batch that failed, if it was one.
+        partial: results that were not handed out.
+        unfinished: ids of the items without one.
+    """
     try:
         text = str(error)
     except BaseException as unprintable:  # an exception that cannot be printed is still one

@@ -87,7 +87,7 @@ class Snapshots:
         guardian = self._tree.guardian
         return SystemStatistics(
             pools=pools,
-            runs=self._opener.live,
+            runs=self._opener.live.count,
             stuck_threads=self._opener.stuck,
             dropped_events=self._scheduler.background.dropped,
             pids=(*pids, guardian) if guardian is not None else tuple(pids),

@@ -32,6 +32,7 @@ from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.pools.statistics import PoolSnapshot
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN
+from slither_actors.requests.desk import RequestDesk
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.opener import RunOpener
 from slither_actors.runs.output.consumer import Consumer, Source
@@ -125,6 +126,7 @@ class System:
         self._pools_ready = False
         self._opener = RunOpener(self._scheduler, self._links, self._specs, self._tree.runs, lambda: self.stopped)
         self._snapshots = Snapshots(self._scheduler, self._tree, self._links, self._opener)
+        self.requests = RequestDesk(self._opener)
         self.dispatch = Dispatcher(self, defaults)
         registry.known.add(self)
 
@@ -280,6 +282,7 @@ class System:
         if not self._scheduler.stop(max(1.0, deadline - time.monotonic())):
             self._processes.kill()  # its thread is stuck; it reaps them should it ever go on
             return False
+        self.requests.close(max(1.0, deadline - time.monotonic()))
         return done and self._processes.all_ended
 
     def _may_wait(self) -> bool:
@@ -307,22 +310,22 @@ class System:
         if not self._may_wait():
             raise WouldDeadlock("drain() waits for runs, and this is one of the threads that they need")
         warn_in_loop("System.drain", "`await asyncio.to_thread(system.drain)`")
-        opener = self._opener
-        redelivered, finished, cut_off = self._redelivered(), opener.finished, opener.cut_off
+        live = self._opener.live
+        redelivered, finished, cut_off = self._redelivered(), live.finished, live.cut_off
         locked(self._state_lock, self._begin_drain)
         actors_ended = Event()
 
         def ended() -> None:
             actors_ended.set()
-            opener.look_again()
+            live.look_again()
 
         self._tree.drain_children(ended)
-        opener.wait_until_idle(timeout, actors_ended.is_set)
+        live.wait_until_idle(timeout, actors_ended.is_set)
         redelivered = self._redelivered() - redelivered
         stopped = self.end()
         # Checked again: a concurrent stop may have completed before the timeout.
-        dropped = opener.cut_off - cut_off + opener.live
-        completed = opener.finished - finished - (opener.cut_off - cut_off)
+        dropped = live.cut_off - cut_off + live.count
+        completed = live.finished - finished - (live.cut_off - cut_off)
         cut = self._tree.cut
         return DrainReport(not dropped and not cut, completed, dropped, max(0, redelivered), stopped, cut)
 
@@ -456,6 +459,11 @@ class System:
         if self._state != "running" and not self._takes_from_here():
             raise SystemStopped(f"system {self._name!r} {WHY_NOT[self._state]}")
         return self._opener.open(items, options)
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it takes runs from anywhere in this process. For the Dispatcher."""
+        return self._state == "running" and os.getpid() == self._pid
 
     @property
     def takes_runs(self) -> bool:

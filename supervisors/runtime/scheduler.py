@@ -91,6 +91,7 @@ class Scheduler:
         self._owns_background = background is None
         self._clock = clock
         self._ready: deque[tuple[Any, Any]] = deque()
+        self._before_sleep: list[Callable[[], object]] = []
         # While the loop sleeps: a list of its own for each sleep, with one element until a wake-up was sent for it.
         # Senders write to the wake-up pipe before they clear the list. A sender that is interrupted between the two
         # costs one more write, not the wake-up; one that is late clears the list of a sleep that is over.
@@ -282,6 +283,14 @@ class Scheduler:
         seconds = check_timer(delay, fn)
         return self._timers.add(self._clock() + seconds, fn, args, owner)
 
+    def before_sleep(self, fn: Callable[[], object]) -> None:
+        """Call ``fn()`` once, when the messages and timers that are due now have been handled.
+
+        Scheduler thread only. For what is better done once after a burst than after each message of it, such as to wake
+        another thread. An exception is logged.
+        """
+        self._before_sleep.append(fn)
+
     def add_reader(self, fd: int, fn: Callable[[], object], owner: MailboxTarget | None = None) -> None:
         """Call ``fn()`` whenever fd can be read (or has hung up), until removed. Replaces the reader before it."""
         self._check_thread()
@@ -361,6 +370,10 @@ class Scheduler:
         if timers.heap and timers.heap[0][0] <= self._clock():
             busy = True
             self._run_timers()
+        if self._before_sleep:
+            late, self._before_sleep = self._before_sleep, []
+            for fn in late:
+                self.run_guarded(None, fn)
         poller = self._poller
         if ready or not block:
             timeout: float | None = 0.0
@@ -429,6 +442,8 @@ class Scheduler:
                 break
             self.run_guarded(None, actor._dissolve)
         self._drain()
+        for fn in self._before_sleep:
+            self.run_guarded(None, fn)
         if self.on_end is not None:
             self.run_guarded(None, self.on_end)
         self._poller.close()

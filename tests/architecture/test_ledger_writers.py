@@ -14,9 +14,9 @@ PARTS = {
     "the Batcher": {"runs/input/batcher.py"},
     "the batch book": {"runs/batch_book.py", "runs/collector.py"},  # which ends it, on the same thread
     "the consumer": {
-        "dispatch.py",
         "runs/run.py",
         "runs/output/consumer.py",
+        "runs/output/gather.py",
         "runs/output/stream.py",
         "runs/output/async_stream.py",
         "runs/output/unreadable.py",

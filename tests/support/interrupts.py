@@ -165,15 +165,15 @@ def check_it_goes_on(system: System, threads: set[threading.Thread]) -> None:
         system: where it was.
         threads: those there were before it.
     """
-    opener = system._opener
-    wait_until(lambda: not opener.live, "the end of the interrupted run")
+    live = system._opener.live
+    wait_until(lambda: not live.count, "the end of the interrupted run")
     wait_until(lambda: set(threading.enumerate()) <= threads, "the end of its threads")
-    finished = opener.finished
+    finished = live.finished
     began = time.monotonic()
     assert run(system) == expected(run)
     assert time.monotonic() - began < SECONDS
-    wait_until(lambda: not opener.live, "the end of the next run")
-    assert opener.finished == finished + 1  # each run once, interrupted or not: what a drain counts by
+    wait_until(lambda: not live.count, "the end of the next run")
+    assert live.finished == finished + 1  # each run once, interrupted or not: what a drain counts by
 
 
 def interrupt(system: System, kind: Kind, at: int, error: Callable[[], BaseException]) -> None:

@@ -46,7 +46,7 @@ class Books:
             wrong.append(f"more items are accounted for than were pulled: {now}")
         # Four counters, written by the one who pulls, the Batcher, the Collector and the consumer.
         written = (now.pulled, run.ledger.batched, run.ledger.resolved, now.emitted)
-        if run.ending.closed and run.has_started:
+        if run.ending.closed and (run.has_started or run.settled):
             if (now.buffered, now.in_flight, now.awaiting_retry, now.held) != (0, 0, 0, 0):
                 wrong.append(f"it has ended, and holds items: {now}")
             if now.pulled != now.accounted:

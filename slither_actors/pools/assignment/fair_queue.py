@@ -23,6 +23,9 @@ class FairQueue:
 
     A run queue in line (or due) without a job at any worker is *hungry*: others are not to refill their pipes without
     end while it waits. It is *new* until it is served: while such a one waits, the others get one batch each.
+
+    The jobs of a *shared* run queue are runs of their own. So it is always hungry while it waits, and it keeps its
+    place for as many jobs as it had when it came there.
     """
 
     __slots__ = ("_due", "_line", "hungry", "new", "parked")
@@ -55,6 +58,9 @@ class FairQueue:
             if not run_queue.occupied:
                 run_queue.new = 1
                 self._count(run_queue)
+            if run_queue.shared:
+                run_queue.turns = len(run_queue.waiting)
+                self._count(run_queue)
 
     def rejoin(self, run_queue: RunQueue) -> None:
         """Make a run queue due: what it was served has come back unbegun, so that turn is still its own."""
@@ -65,20 +71,42 @@ class FairQueue:
                 run_queue.new = 1
             self._enter(self._due, run_queue)
 
-    def serve(self, run_queue: RunQueue) -> None:
-        """Note that jobs of this run queue have gone out: it is last in line if it has more."""
+    def serve(self, run_queue: RunQueue, count: int = 1) -> None:
+        """Note that so many jobs of this run queue have gone out: it is last in line if it has more."""
         line = self._line
+        if run_queue.shared and run_queue.place is line:
+            self._serve_shared(run_queue, count)
+            return
         if run_queue.hungry or run_queue.place is not line:
             self._remove(run_queue)
             run_queue.woken = None
             run_queue.new = 0
             run_queue.place = line
             line[run_queue] = None
+            if run_queue.shared and run_queue.waiting:
+                run_queue.turns = len(run_queue.waiting)
+                self._count(run_queue)
         if not run_queue.waiting:
             run_queue.place = None
             del line[run_queue]
         elif len(line) > 1:
             line.move_to_end(run_queue)
+
+    def _serve_shared(self, run_queue: RunQueue, count: int) -> None:
+        """Do the same for a shared one: it keeps its place while it has jobs that came before the next one in line."""
+        line = self._line
+        if run_queue.new:
+            self.new -= run_queue.hungry
+            run_queue.new = 0
+        if not run_queue.waiting:
+            self._remove(run_queue)
+        elif len(line) == 1:
+            run_queue.turns = len(run_queue.waiting)
+        elif run_queue.turns > count:
+            run_queue.turns -= count
+        else:
+            line.move_to_end(run_queue)
+            run_queue.turns = len(run_queue.waiting)
 
     def leave(self, run_queue: RunQueue) -> None:
         """Take a run queue out that has nothing to be sent any more; what it was woken for goes to the next one."""
@@ -137,7 +165,7 @@ class FairQueue:
     def _enter(self, place: RunQueues, run_queue: RunQueue) -> None:
         place[run_queue] = None
         run_queue.place = place
-        if not run_queue.occupied:
+        if not run_queue.occupied or run_queue.shared:
             self._count(run_queue)
 
     def _count(self, run_queue: RunQueue) -> None:

@@ -56,6 +56,7 @@ class Job(Struct, eq=False):
         closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
         spared: deaths of its worker that were charged to none of its items.
+        run: the number of its run, where several runs share a run queue; else that is in `RunQueue.describe`.
     """
 
     run_queue: RunQueue
@@ -76,6 +77,7 @@ class Job(Struct, eq=False):
     closed_by: str = "full"
     reply: Frame | None = None
     spared: int = 0
+    run: int = 0
 
 
 class AtItem(Struct, frozen=True):
@@ -193,10 +195,14 @@ class RunQueue:
         "served_by",
         "session",
         "timeout",
+        "turns",
         "waiting",
         "waits_for",
         "woken",
     )
+
+    shared = False
+    """Whether its jobs are runs of their own: each of them has a turn, where a run has one."""
 
     def __init__(
         self,
@@ -228,7 +234,7 @@ class RunQueue:
         self.served_by: set[WorkerSlot] = set()
         self.average: float | None = None
         self.peak = 0.0
-        self.cancelling = False  # jobs of it have been cancelled
+        self.cancelling = 0  # jobs of it in pipes that have been cancelled
         self.over: Exception | None = None  # its function cannot be loaded: nothing more of it is begun
         self.closed = False
         # Kept by the pool's Turns:
@@ -236,6 +242,7 @@ class RunQueue:
         self.waits_for: Hashable = None  # what it was set aside for
         self.woken: Hashable = None  # what it was set aside for before it became due
         self.hungry = 0  # 1 while counted as one that waits without a job at any worker
+        self.turns = 0  # of a shared one: jobs that came before the run that is next in line
         self.new = 0  # 1 if it had none when it joined, until it is served
 
     def took(self, seconds: float, jobs: int = 1) -> None:

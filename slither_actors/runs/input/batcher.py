@@ -93,6 +93,11 @@ class Batcher:
         self._run.ledger.fed = self._fed
         self._starve()
 
+    def adopt(self, count: int) -> None:
+        """Record that all items of the run, so many, are in a batch that was made already."""
+        ledger = self._run.ledger
+        self._fed = self._next = ledger.fed = ledger.batched = count
+
     def finish(self, ended: SourceEnded) -> None:
         """Flush the strategy, as the source has ended, and report the length of the run with the last batches."""
         self._closed_by = "end"

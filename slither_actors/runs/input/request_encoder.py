@@ -27,6 +27,7 @@ class RequestEncoder:
         max_frame: bytes that the pool's workers accept in one request, header included.
         arena: where large buffers are put for the workers; None: they go through the pipes.
         blame: records an error that ends the run, and where it was: `Ending.blame`.
+        session: whether requests name the session, also where that is one of the run's own.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class RequestEncoder:
         max_frame: int = DEFAULT_MAX_FRAME,
         arena: RequestArena | None = None,
         blame: Callable[[BaseException, str], None] = lambda error, failed: None,
+        session: bool = True,
     ) -> None:
         self._options = options
         executor: Any = options.executor
@@ -46,7 +48,8 @@ class RequestEncoder:
         self._most = max_frame // 2  # what is larger is looked at more closely
         self._encoder = Encoder()
         self._target_of = target_of
-        self._session = options.context.session_id
+        context = options.context
+        self._session = context.session_id if session or context.session_given else None
         self._sides: dict[Target, bytes] = {}
         kind = type(executor)
         self.target: Target | None = None

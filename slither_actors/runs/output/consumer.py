@@ -17,6 +17,7 @@ from slither_actors.runs.flow.pacing import FEED_BATCHES, RETURNED_PART
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.memory_input import MemoryInput
 from slither_actors.runs.input.producer import ProducerActor, in_memory
+from slither_actors.runs.input.resumed_input import Resumed, ResumedInput
 from slither_actors.runs.input.threaded_input import StartProducer, ThreadedInput
 from slither_actors.runs.messages import (
     BatchRequest,
@@ -59,12 +60,27 @@ class Input(Protocol):
         """Make no more batches."""
 
 
+def check_may_wait() -> None:
+    """Refuse to wait for results on a thread that has to make them.
+
+    Raises:
+        WouldDeadlock: with the remedy.
+    """
+    if Scheduler.current() is not None:
+        raise WouldDeadlock(
+            "a run waits for its results, and this is a scheduler's thread, which would have to make them; from a "
+            "light actor, send the items to an actor with a thread of its own (a DaemonActor or a "
+            "pykka.ThreadingActor), which dispatches them and sends the results back by tell(). The "
+            "`__init__` of such an actor runs here, too: dispatch in its on_start"
+        )
+
+
 class Consumer:
     """What has to be done for the results of a run; for one thread, or one task, at a time.
 
     Args:
         run: not started.
-        items: the source.
+        items: the source; a `Resumed` one, if its one batch was executed already.
         make_batcher: makes the Batcher, in the thread that plays it.
         start_collector: starts the run's Collector under the System's supervisor of runs.
 
@@ -78,7 +94,7 @@ class Consumer:
     def __init__(
         self,
         run: Run,
-        items: Source,
+        items: Source | Resumed,
         make_batcher: Callable[[Run], Batcher],
         start_collector: Callable[[Run], None],
     ) -> None:
@@ -123,13 +139,7 @@ class Consumer:
             raise ForkedSystemError
         if is_finalizing():
             raise SystemStopped(FINALIZING)
-        if Scheduler.current() is not None:
-            raise WouldDeadlock(
-                "a run waits for its results, and this is a scheduler's thread, which would have to make them; from a "
-                "light actor, send the items to an actor with a thread of its own (a DaemonActor or a "
-                "pykka.ThreadingActor), which dispatches them and sends the results back by tell(). The "
-                "`__init__` of such an actor runs here, too: dispatch in its on_start"
-            )
+        check_may_wait()
         try:
             self._start(plays, start_producer, feed_batches, grows)
             yield from self._loop()
@@ -145,7 +155,9 @@ class Consumer:
     ) -> None:
         run, items, options = self.run, self.items, self.run.options
         self.items = None  # the run must not keep a finished source alive
-        if plays(items):
+        if isinstance(items, Resumed):
+            self._input = ResumedInput(run, items, self._make_batcher)
+        elif plays(items):
             at_a_time = max(1, feed_batches * (options.batch_size or options.strategy.batch_size or 64))
             self._input = MemoryInput(run, items, self._make_batcher, at_a_time)
             if grows and not options.prefetch_given and run.budget is None:
@@ -201,7 +213,8 @@ class Consumer:
                         raise StreamClosed("this stream was closed")
                 if reader.error is not None and not self._failed:
                     self._failed = True
-                    run.collector.tell(RunFailed(reader.error))
+                    if run.has_started:
+                        run.collector.tell(RunFailed(reader.error))
             elif kind is Finished:
                 yield from self._finish(message)
                 return

@@ -108,7 +108,7 @@ class DeliveryReader:
     def _delivered(self, delivery: Delivery) -> None:
         """Take a batch out of what is under way, unless other items of it are still to come."""
         run = self._run
-        batch = delivery if type(delivery) is Batch else delivery.batch
+        batch = delivery if isinstance(delivery, Batch) else delivery.batch
         if batch.reply is not None:
             self.size = batch.encoded + batch.reply.size
             batch.reply = None

@@ -414,3 +414,32 @@ def test_a_scheduler_runs_from_its_start_to_its_stop() -> None:
     assert scheduler.running
     scheduler.stop()
     assert not scheduler.running
+
+
+def test_what_is_for_before_sleep_runs_after_all_messages(manual: ManualScheduler) -> None:
+    done: list[str] = []
+
+    def first() -> None:
+        manual.before_sleep(lambda: done.append("late"))
+        manual.post(done.append, "second")
+        done.append("first")
+
+    manual.post(first)
+    manual.run_until_idle()
+    assert done == ["first", "second", "late"]
+
+
+def test_what_raises_before_sleep_is_logged_and_the_rest_runs(
+    manual: ManualScheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("before sleep")
+
+    manual.post(manual.before_sleep, fail)
+    manual.post(manual.before_sleep, lambda: done.append("other"))
+    manual.run_until_idle()
+    assert manual.background.flush()
+    assert done == ["other"]
+    assert "before sleep" in caplog.text

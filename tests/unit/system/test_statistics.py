@@ -53,7 +53,7 @@ def a_pool(*pids: int | None) -> Any:
 
 def snapshots(scheduler: Any, guardian: int | None = 99, **pools: Any) -> Snapshots:
     tree: Any = types.SimpleNamespace(guardian=guardian, descriptors=lambda: [10, 11])
-    opener: Any = types.SimpleNamespace(live=5, stuck=6)
+    opener: Any = types.SimpleNamespace(live=types.SimpleNamespace(count=5), stuck=6)
     return Snapshots(scheduler, tree, pools, opener)
 
 

@@ -1,0 +1,278 @@
+"""Requests with one set of options: how they are made, sent, and read."""
+
+from __future__ import annotations
+
+import threading
+from _thread import allocate_lock
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from sys import is_finalizing
+from typing import Any
+
+from slither_actors.errors import FINALIZING, SystemStopped
+from slither_actors.executors import Snakepit
+from slither_actors.item import Item
+from slither_actors.policies import Halt, Skip
+from slither_actors.pools.assignment.job import Outcome
+from slither_actors.pools.messages import Submit
+from slither_actors.requests.futures import FutureReplyTo, future_of
+from slither_actors.requests.lane import Lane, Request
+from slither_actors.requests.lanes import Lanes
+from slither_actors.requests.reading import ReplyReader
+from slither_actors.requests.reply_to import EventLoops, ThreadReplyTo, cancel
+from slither_actors.run_options import RunOptions
+from slither_actors.runs.batch import Batch, wrap_bare
+from slither_actors.runs.input.request_encoder import RequestEncoder
+from slither_actors.runs.opener import RunOpener, check_command
+from slither_actors.runs.output.consumer import Consumer, check_may_wait
+from slither_actors.runs.output.gather import agather, gather
+from slither_actors.runs.run import next_run_id
+from slither_actors.runs.run_failure import not_started
+from slither_actors.wire.header import REPLY, Frame
+from supervisors.runtime.interrupts import locked, raised_by_handler
+
+_REPLY_TO_THREAD = ThreadReplyTo()
+_IN_MEMORY = frozenset({list, tuple, range})
+_BATCHES = frozenset({list, tuple})
+
+
+class Requester:
+    """Makes, sends and reads requests with one set of options. For any thread.
+
+    Args:
+        opener: of the System's runs.
+        options: for which `is_request` holds.
+        lanes: of the System.
+        loops: the ways back to event loops, of the System.
+        futures: the way back to futures.
+        open_run: opens a run of a batch that no request can be made of: it has what cannot be sent.
+    """
+
+    def __init__(
+        self,
+        opener: RunOpener,
+        options: RunOptions,
+        lanes: Lanes,
+        loops: EventLoops,
+        futures: FutureReplyTo,
+        open_run: Callable[[list[Any]], Consumer],
+    ) -> None:
+        link = self._link = opener.link_of(options.pool)
+        spec = self._spec = opener.spec_of(link)
+        options.settle(spec.size)
+        self._opener = opener
+        self._options = options
+        self._open_run = open_run
+        self._most = options.batch_size or 1
+        self._lane: Lane | None = None
+        self._lock = threading.RLock()
+        self._encoders: list[tuple[Lane, RequestEncoder]] = []
+        self._reader = ReplyReader(type(options.executor) is Snakepit)
+        self._lanes = lanes
+        self._loops = loops
+        self._futures = futures
+
+    def takes(self, items: object) -> bool:
+        """Whether this is a source in memory that makes one batch."""
+        return type(items) in _IN_MEMORY and 0 < len(items) <= self._most  # type: ignore[arg-type]
+
+    def takes_batch(self, batch: object) -> bool:
+        """Whether this is a batch."""
+        return type(batch) in _BATCHES and bool(batch)
+
+    # -- the lane
+
+    def _current_lane(self) -> Lane:
+        """Return the lane; a new one where the pool is another one now, or its function could not be loaded.
+
+        Raises:
+            DispatchError: the pool is gone.
+            UnknownCommand: naming the known ones.
+        """
+        lane = self._lane
+        if lane is None or lane.over is not None or lane.failed is not None or lane.pool is not self._link.ref:
+            lane = locked(self._lock, self._renew)
+        return lane
+
+    def _renew(self) -> Lane:
+        lane, link, opener, options = self._lane, self._link, self._opener, self._options
+        pool = link.ref
+        if pool is None:
+            raise not_started(opener.pool_error(link))
+        if lane is not None and lane.pool is pool and lane.over is None and lane.failed is None:
+            return lane
+        check_command(options, link)
+        made = self._lane = self._lanes.open(pool, link, options)
+        return made
+
+    # -- one request
+
+    def _made(self, items: Iterable[Any]) -> Request | None:
+        """Return a request, encoded; None if it cannot be encoded."""
+        check_may_wait()
+        lane = self._current_lane()
+        entries = list(items)
+        count = len(entries)
+        bare = type(entries[0]) is not Item
+        if not bare and set(map(type, entries)) != {Item}:
+            entries = wrap_bare(entries, 0)
+        encoder = self._encoder(lane)
+        request = Request(
+            lane,
+            1,
+            count,
+            encoder.target,
+            encoder.side,
+            positions=range(count),
+            entries=entries,
+            bare=bare,
+            run=next_run_id(),
+            closed_by="full" if count >= self._most or self._options.ready else "end",
+            reply_to=_REPLY_TO_THREAD,
+        )
+        batches: list[Batch] = [request]
+        try:
+            encoder.encode(batches)
+        except Exception as error:  # no memory, say: a run tells it as it has always been told
+            if raised_by_handler(error):
+                raise
+            return None
+        self._encoders.append((lane, encoder))
+        return None if request.error is not None else request
+
+    def _encoder(self, lane: Lane) -> RequestEncoder:
+        """Take an encoder that no other thread is at, nor this one outside a signal handler."""
+        try:
+            known, encoder = self._encoders.pop()
+            if known is lane:
+                return encoder
+        except IndexError:
+            pass
+        options, most, arena = self._options, self._spec.max_frame, self._link.arena
+        return RequestEncoder(options, self._opener.target_of, most, arena, session=False)
+
+    def call(self, items: Iterable[Any]) -> list[Item]:
+        """Send a request, and block until its results are there.
+
+        Raises:
+            DispatchError: it failed.
+        """
+        request = self._made(items)
+        if request is None:
+            return gather(self._open_run(list(items)))
+        lane: Any = request.run_queue
+        waiter = request.waiter = allocate_lock()
+        waiter.acquire()
+        try:
+            lane.pending[request] = None
+            self._check(lane, request)
+            lane.pool.tell(Submit(lane, [request]))
+            waiter.acquire()
+            return self.read(request, request.outcome)
+        except BaseException:
+            cancel(lane, [request])
+            raise
+
+    def read(self, request: Request, outcome: Outcome) -> list[Item]:
+        """Return the results of a request; block this thread while its policy needs more.
+
+        Raises:
+            DispatchError: it failed.
+        """
+        consumer: Consumer | None = None
+        try:
+            results = self._reader.results(request, outcome)
+            if results is None:
+                consumer = self._opener.resume(request, outcome, self._options)
+                results = gather(consumer)
+                settled(request, consumer)
+        except BaseException:
+            if consumer is not None:
+                settled(request, consumer)
+            raise
+        return results
+
+    def may_wait(self, request: Request, outcome: Outcome) -> bool:
+        """Whether `read` may have to wait for something to be executed again."""
+        if type(outcome) is Frame and outcome.kind == REPLY and not outcome.failed:
+            return False
+        return request.count > 1 or type(self._options.on_error) not in (Halt, Skip)
+
+    def submit(self, items: Iterable[Any]) -> Future[list[Item]]:
+        """Send a request, and return a future of its results, completed on a thread of the System's.
+
+        To cancel the future withdraws the request: it is not sent if it has not been, and else its results are dropped.
+
+        Raises:
+            DispatchError: the pool is gone.
+        """
+        request = self._made(items)
+        if request is None:
+            return future_of(self._open_run(list(items)))
+        future: Future[list[Item]] = Future()
+        lane: Any = request.run_queue
+        request.reply_to, request.waiter = self._futures, (future, self)
+        future.add_done_callback(lambda done: cancel(lane, [request]) if done.cancelled() else None)
+        try:
+            lane.pending[request] = None
+            self._check(lane, request)
+            lane.pool.tell(Submit(lane, [request]))
+        except BaseException:
+            cancel(lane, [request])
+            raise
+        return future
+
+    def withdraw(self, request: Request) -> None:
+        """Note that the results of a request are not wanted."""
+        lane: Any = request.run_queue
+        lane.scheduler.post(lane.drop, [request])
+
+    async def acall(self, items: Any) -> list[Item]:
+        """Send a request, and await its results.
+
+        Raises:
+            DispatchError: it failed.
+        """
+        request = self._made(items)
+        if request is None:
+            return await agather(self._open_run(list(items)))
+        lane: Any = request.run_queue
+        reply_to = request.reply_to = self._loops.current()
+        waiter = request.waiter = reply_to.loop.create_future()
+        consumer: Consumer | None = None
+        try:
+            lane.pending[request] = None
+            self._check(lane, request)
+            reply_to.send(request, lane)
+            outcome = await waiter
+            results = self._reader.results(request, outcome)
+            if results is None:
+                consumer = self._opener.resume(request, outcome, self._options)
+                results = await agather(consumer)
+                settled(request, consumer)
+        except BaseException:
+            if consumer is None:
+                reply_to.cancel(request, lane)
+            else:
+                settled(request, consumer)
+            raise
+        return results
+
+    def _check(self, lane: Lane, request: Request) -> None:
+        """Refuse a request that was entered when the pool, or the interpreter, was already going down."""
+        if lane.failed is not None:
+            lane.pending.pop(request, None)
+            raise not_started(lane.failed)
+        if is_finalizing():
+            raise SystemStopped(FINALIZING)
+
+    # -- its outcome
+
+
+def settled(request: Request, consumer: Consumer) -> None:
+    """Note that a request is over; the run that it became, if it did, is counted for itself. May be repeated."""
+    lane: Any = request.run_queue
+    if consumer.run.has_started:
+        lane.scheduler.post(lane.hand_over, request)
+    else:
+        lane.scheduler.post(lane.drop, [request])
