@@ -18,20 +18,17 @@ from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.futures.call_future import CallFuture
 from slither_actors.futures.errors import UnsendableError
 from slither_actors.futures.lane import lane_to
+from slither_actors.futures.own_pool import own_pool, started_by
 from slither_actors.futures.own_system import OwnSystem
 from slither_actors.futures.pending import AT_EXIT, PendingCalls
 from slither_actors.futures.replies import Outcome
 from slither_actors.futures.requests import CODECS, Codec, Encode, prepare
-from slither_actors.pools.spec import PoolSpec
 from slither_actors.system.system import System
 from slither_actors.validation.kinds import Choice, Seconds
-from slither_actors.wire.codec import EncodeError, encode
 from slither_actors.wording import shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_INITIALIZER = "slither_actors.worker.calls:Initializer"
 
 
 class PoolExecutor(Executor):
@@ -91,7 +88,7 @@ class PoolExecutor(Executor):
         if system is None:
             if pool is not None:
                 raise OptionError("pool is the name of a pool of a System: give system=..., too", "pool", "system")
-            spec = _own_pool(max_workers, mp_context, max_tasks_per_child, _started_by(initializer, initargs, codec))
+            spec = own_pool(max_workers, mp_context, max_tasks_per_child, started_by(initializer, initargs, codec))
             self._calls = OwnSystem(spec, functools.partial(lane_to, pool=None, timeout=limit)).calls
             self._max_workers = spec.size  # libraries that share work out read it, as of ProcessPoolExecutor
         else:
@@ -237,56 +234,6 @@ def _outcome(future: CallFuture, timeout: float | None) -> Outcome:
         return outcome
     finally:
         future.cancel()  # overdue: its result is not wanted any more
-
-
-def _own_pool(
-    max_workers: int | None,
-    mp_context: BaseContext | None,
-    max_tasks_per_child: int | None,
-    started_by: Mapping[str, object],
-) -> PoolSpec:
-    """Return the spec of own workers."""
-    if isinstance(max_workers, System):
-        raise OptionTypeError("max_workers must be a number; give a System by its name: system=...", "max_workers")
-    options: dict[str, Any] = dict(started_by)
-    if max_workers is not None:
-        if type(max_workers) is int and max_workers <= 0:
-            raise OptionError("max_workers must be greater than 0", "max_workers")
-        options["size"] = max_workers
-    if max_tasks_per_child is not None:
-        options["max_batches"] = max_tasks_per_child
-    if mp_context is not None and mp_context.get_start_method() == "fork":
-        raise OptionError(
-            "mp_context cannot be one that forks: workers are new interpreters and inherit nothing; leave it out, and "
-            "prepare by an initializer what the functions need",
-            "mp_context",
-        )
-    try:
-        return PoolSpec(**options)
-    except OptionError as error:
-        names = {"size": "max_workers", "max_batches": "max_tasks_per_child"}
-        if error.option in names:
-            name = names[error.option]
-            error.args = (str(error).replace(error.option, name, 1),)
-            error.option = name
-        raise
-
-
-def _started_by(
-    initializer: Callable[..., object] | None, initargs: Sequence[object], codec: Codec
-) -> Mapping[str, object]:
-    """Return the keys of a pool that have each worker call the initializer."""
-    if initializer is None:
-        return {}
-    if not callable(initializer):
-        raise OptionTypeError(f"initializer must be a function, not {shown(initializer)}", "initializer")
-    name, request_of = prepare(initializer, codec)
-    request = request_of([initargs], {})
-    try:
-        encode(request)
-    except EncodeError as error:
-        raise UnsendableError(f"an argument of the initializer {name} cannot be sent to a worker: {error}") from error
-    return {"adapter": _INITIALIZER, "init": {"request": request}}
 
 
 # All that may have calls pending, for the exit of the interpreter.
