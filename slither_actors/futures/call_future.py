@@ -48,7 +48,9 @@ class CallFuture(Future[Any]):
         """
         request = self._request
         if request is not None:
-            if not request.cancel():
+            # What has begun runs out in any case: its result is not thrown away. A request that begins at this very
+            # moment may be cancelled all the same; then its result is dropped.
+            if request.running() or not request.cancel():
                 return self.cancelled()
             return super().cancel()
         if not self.take():

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 
 from slither_actors.futures.errors import InitializerFailed
-from slither_actors.futures.lane import ThreadLane
-from slither_actors.futures.pending import PendingCalls
+from slither_actors.futures.pending import Lane, PendingCalls
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.system.system import System
 from supervisors.runtime.interrupts import Event, Thread, locked
@@ -30,7 +29,7 @@ class OwnSystem:
         lane_of: makes the lane to that pool.
     """
 
-    def __init__(self, spec: PoolSpec, lane_of: Callable[[System], ThreadLane]) -> None:
+    def __init__(self, spec: PoolSpec, lane_of: Callable[[System], Lane]) -> None:
         self._spec = spec
         self._lane_of = lane_of
         self._thread: Thread | None = None
@@ -61,7 +60,6 @@ class OwnSystem:
             return
         self.calls.open(lane)
         self._over.wait()
-        lane.close()
         system.end()
 
     def join(self) -> None:

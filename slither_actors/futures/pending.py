@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
-from slither_actors.errors import ForkedSystemError, SystemStopped
+from slither_actors.errors import DispatchError, ForkedSystemError, SystemStopped
 from slither_actors.futures.call_future import CallFuture
 from slither_actors.futures.replies import Outcome, error_of, outcome_of
 from slither_actors.futures.requests import Request
@@ -118,7 +118,13 @@ class PendingCalls:
         return self._lane
 
     def _send(self, lane: Lane, future: CallFuture, request: Request) -> None:
-        sent = lane.submit([request])
+        try:
+            sent = lane.submit([request])
+        except DispatchError as error:
+            if isinstance(error.reason, SystemStopped):
+                raise error.reason from None
+            self._finish(future, Outcome([], error_of(error, future.name)))
+            return
         future.follow(sent)
         sent.add_done_callback(functools.partial(self._deliver, future))
 
@@ -158,8 +164,14 @@ class PendingCalls:
         try:
             if sent.cancelled():
                 future.end_cancelled()
-                return
-            outcome = _outcome(future, sent)
+                self._discard(future)
+            else:
+                self._finish(future, _outcome(future, sent))
+        finally:
+            self._here.deliveries -= 1
+
+    def _finish(self, future: CallFuture, outcome: Outcome) -> None:
+        try:
             if future.chunk is not None and (outcome.results or outcome.error is None):
                 future.set_result(outcome)
             elif outcome.error is not None:
@@ -167,7 +179,6 @@ class PendingCalls:
             else:
                 future.set_result(outcome.results[0])
         finally:
-            self._here.deliveries -= 1
             self._discard(future)
 
     def _discard(self, future: Future[object]) -> None:

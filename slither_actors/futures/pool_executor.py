@@ -60,7 +60,7 @@ class PoolExecutor(Executor):
         ValueError: an argument is out of range, or two exclude each other.
         TypeError: an argument is of a wrong type.
         UnsendableError: the initializer, or an argument of it, cannot be sent to a worker.
-        SystemStopped: `system` does not run.
+        UnknownPool: `system` has no such pool.
 
     Example::
 
@@ -108,8 +108,7 @@ class PoolExecutor(Executor):
                     )
             if not isinstance(system, System):
                 raise OptionTypeError(f"system must be a System, not {shown(system)}", "system")
-            lane = lane_to(system, pool, limit)
-            self._calls = PendingCalls(on_end=lane.end, join=lane.close, lane=lane)
+            self._calls = PendingCalls(lane=lane_to(system, pool, limit))
         _executors.add(self._calls)
         # What is submitted is still executed when the executor itself is not referenced any more; then its System ends.
         weakref.finalize(self, self._calls.close).atexit = False

@@ -21,6 +21,37 @@ if TYPE_CHECKING:
     from slither_actors.pools.assignment.job import Outcome
 
 
+class RequestFuture(Future["list[Item]"]):
+    """The future of a request, which knows whether a worker has begun with it.
+
+    Args:
+        request: it is pending.
+        withdraw: called with the request where the future is cancelled.
+    """
+
+    def __init__(self, request: Request, withdraw: Callable[[Request], object]) -> None:
+        super().__init__()
+        self._request: Request | None = request
+        self._withdraw = withdraw
+        self.add_done_callback(_ended)  # a function of the module: a method, or a closure, would be a reference cycle
+
+    def running(self) -> bool:
+        """Return whether a worker is at it, as far as the host knows, or its results are being read."""
+        request = self._request
+        return super().running() or (request is not None and request.began > 0.0)
+
+    def release(self) -> None:
+        """Let go of the request, which holds this future and what was sent; withdraw it if this was cancelled."""
+        request, self._request = self._request, None
+        if request is not None and self.cancelled():
+            self._withdraw(request)
+
+
+def _ended(future: Future[list[Item]]) -> None:
+    assert isinstance(future, RequestFuture)
+    future.release()
+
+
 def future_of(consumer: Consumer) -> Future[list[Item]]:
     """Return a future of all results of a run, which is driven in a thread of its own. Once begun it is not cancelled.
 

@@ -15,7 +15,7 @@ from slither_actors.item import Item
 from slither_actors.policies import Halt, Skip
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.pools.messages import Submit
-from slither_actors.requests.futures import FutureReplyTo, future_of
+from slither_actors.requests.futures import FutureReplyTo, RequestFuture, future_of
 from slither_actors.requests.lane import Lane, Request
 from slither_actors.requests.lanes import Lanes
 from slither_actors.requests.reading import ReplyReader
@@ -209,10 +209,9 @@ class Requester:
         request = self._made(items)
         if request is None:
             return future_of(self._open_run(list(items)))
-        future: Future[list[Item]] = Future()
+        future = RequestFuture(request, _withdraw)
         lane: Any = request.run_queue
         request.reply_to, request.waiter = self._futures, (future, self)
-        future.add_done_callback(lambda done: cancel(lane, [request]) if done.cancelled() else None)
         try:
             lane.pending[request] = None
             self._check(lane, request)
@@ -267,6 +266,11 @@ class Requester:
             raise SystemStopped(FINALIZING)
 
     # -- its outcome
+
+
+def _withdraw(request: Request) -> None:
+    lane: Any = request.run_queue
+    cancel(lane, [request])
 
 
 def settled(request: Request, consumer: Consumer) -> None:

@@ -24,9 +24,6 @@ class FakeLane:
         self.futures.append(Future())
         return self.futures[-1]
 
-    def close(self) -> None:
-        """Nothing is held."""
-
     def begin(self, number: int) -> None:
         """A worker begins with a request: it cannot be cancelled any more."""
         assert self.futures[number].set_running_or_notify_cancel()

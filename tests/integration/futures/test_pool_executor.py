@@ -7,7 +7,8 @@ import functools
 import gc
 import itertools
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from slither_actors.futures import PoolExecutor, UnsendableError
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     with System({"default": PoolSpec(size=2), "single": PoolSpec(size=1)}, name="futures") as system:
+        with PoolExecutor(system=system) as executor:
+            executor.submit(called.pid).result()  # starts the thread that completes futures: now, not in some test
         yield system
 
 
@@ -73,6 +76,22 @@ def test_async_functions_are_awaited(executor: PoolExecutor, pickling: PoolExecu
         assert list(each.map(called.double_later, [1, 2, 3])) == [2, 4, 6]
         with pytest.raises(ValueError, match="negative: -1"):
             each.submit(called.double_later, -1).result()
+
+
+def test_nothing_of_a_call_is_kept_behind_its_result(executor: PoolExecutor, eventually: Callable[..., None]) -> None:
+    numpy = pytest.importorskip("numpy")
+    gc.collect()
+    gc.disable()
+    try:
+        array = numpy.arange(100.0)
+        argument, future = weakref.ref(array), executor.submit(called.add, array, 1)
+        result = weakref.ref(future.result())
+        del array
+        eventually(lambda: argument() is None)
+        del future
+        eventually(lambda: result() is None)
+    finally:
+        gc.enable()
 
 
 def test_calls_run_in_workers_side_by_side(executor: PoolExecutor, gates: Gates) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.lanes import FakeLane
 
-from slither_actors import ForkedSystemError, SystemStopped, UnexpectedResponse
+from slither_actors import DispatchError, ForkedSystemError, PoolUnavailable, SystemStopped, UnexpectedResponse
 from slither_actors.futures import InitializerFailed, UnsendableError
 from slither_actors.futures.call_future import CallFuture
 from slither_actors.futures.pending import AFTER_SHUTDOWN, PendingCalls
@@ -253,6 +253,20 @@ def test_a_stopped_system_takes_no_call(steps: Steps) -> None:
     assert type(raised.value.__cause__) is SystemStopped
     calls.close()
     assert steps == ["end"]
+
+
+def test_a_pool_that_is_gone_fails_its_future(steps: Steps) -> None:
+    reason = PoolUnavailable("default", "it gave up")
+    calls = PendingCalls(lane=FakeLane(DispatchError("not started", reason=reason)), on_end=steps.end)
+    assert submit(calls).exception(0) is reason
+    calls.close()
+    assert steps == ["end"]
+
+
+def test_a_lane_whose_system_stops_takes_no_call() -> None:
+    calls = PendingCalls(lane=FakeLane(DispatchError("not started", reason=SystemStopped("it was stopped"))))
+    with pytest.raises(RuntimeError, match="cannot schedule new futures: it was stopped"):
+        submit(calls)
 
 
 def test_a_lane_that_raises_leaves_nothing_pending(steps: Steps) -> None:
