@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
+from slither_actors.chunk_options import ChunkOptions
 from slither_actors.errors import OptionError, OptionTypeError
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
@@ -22,6 +23,7 @@ from slither_actors.runs.output.stream import Stream
 
 # asyncio is imported on first use: that alone takes some 50 ms, which a command-line program would pay for nothing.
 if TYPE_CHECKING:
+    from slither_actors.runs.chunks.stream import ChunkStream
     from slither_actors.runs.output.async_stream import AsyncStream
 
 BATCHING_OPTIONS = ("strategy", "batch_size", "linger", "prefetch", "max_in_flight")
@@ -35,6 +37,9 @@ class Engine(Protocol):
 
     def open_run(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started."""
+
+    def open_stream(self, payload: object, options: RunOptions, bounds: ChunkOptions) -> ChunkStream:
+        """Prepare a stream of the chunks of one payload; nothing is started."""
 
     @property
     def requests(self) -> RequestDesk:
@@ -86,7 +91,7 @@ class Dispatcher:
 
         Returns:
             The call: ``run``, ``stream``, ``call_batch``, ``submit`` and, for asyncio, ``arun``, ``astream`` and
-            ``acall_batch``, which take only the items.
+            ``acall_batch``, which take only the items; ``stream_one`` for the chunks of one payload.
 
         Raises:
             OptionError: an option is unknown or has a bad value.
@@ -201,7 +206,7 @@ class Dispatcher:
 
         # Of a batch as it is `open_batch` sets the size, which is not known here.
         whole = {**options, "batch_size": None, "max_in_flight": 1} if ready else options
-        return self._engine.requests.requester(self._parsed(whole, ready), open_run)
+        return self._engine.requests.requester(self.parsed(whole, ready), open_run)
 
     def open(self, items: Source, options: Mapping[str, object], *, asynchronous: bool = False) -> Consumer:
         """Prepare a run of items; nothing is pulled and nothing started.
@@ -210,7 +215,7 @@ class Dispatcher:
             OptionError: an option is unknown or has a bad value.
         """
         check_source(items, asynchronous)
-        return self._engine.open_run(items, self._parsed(options, False))
+        return self._engine.open_run(items, self.parsed(options, False))
 
     def open_batch(
         self, batch: Sequence[Any], options: Mapping[str, object], call: str, *, asynchronous: bool = False
@@ -222,9 +227,14 @@ class Dispatcher:
         """
         options = _as_it_is(batch, options, call)
         check_source(batch, asynchronous)
-        return self._engine.open_run(batch, self._parsed(options, True))
+        return self._engine.open_run(batch, self.parsed(options, True))
 
-    def _parsed(self, options: Mapping[str, object], ready: bool) -> RunOptions:
+    def open_stream(self, payload: object, options: RunOptions, bounds: ChunkOptions) -> ChunkStream:
+        """Prepare a stream of the chunks of one payload. Raises OptionError: one has no meaning for that."""
+        return self._engine.open_stream(payload, options, bounds)
+
+    def parsed(self, options: Mapping[str, object], ready: bool) -> RunOptions:
+        """Return options, checked, with the System's defaults. Raises OptionError: one is unknown, or wrong."""
         given = self._with_defaults(options)
         try:
             return parse_options(given, ready=ready)

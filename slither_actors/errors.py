@@ -26,11 +26,13 @@ __all__ = [
     "PayloadError",
     "PoolUnavailable",
     "ProtocolError",
+    "ReaderTimeout",
     "SessionBusy",
     "SessionLost",
     "SlitherError",
     "StartTimeout",
     "StrategyError",
+    "StreamBroken",
     "StreamClosed",
     "SystemStopped",
     "UnexpectedResponse",
@@ -182,6 +184,34 @@ class DispatchError(SlitherError):
         return self.failed[0] if len(self.failed) == 1 else None
 
 
+class StreamBroken(DispatchError):
+    """A stream has ended with an error after its reader had got some chunks: it is not executed again.
+
+    Args:
+        reason: the exception behind it.
+        delivered: chunks that the reader has got.
+    """
+
+    def __init__(self, message: str, *, reason: BaseException | None = None, delivered: int = 0) -> None:
+        super().__init__(message, reason=reason, unfinished=(0,), failed=(0,))
+        self.delivered = delivered
+
+
+class ReaderTimeout(SlitherError):
+    """The reader of a stream took no chunk for so long that its worker was freed.
+
+    Args:
+        timeout: seconds that it had: `reader_timeout`.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(
+            f"the reader took no chunk for {timeout:g} s while the worker waited for it, so the function was closed "
+            "and the worker freed; read faster, or give a longer reader_timeout (None: no limit)"
+        )
+        self.timeout = timeout
+
+
 class BatchTimeout(SlitherError):
     """A batch, or an item of one, took longer than its run allows; its worker was killed and is being replaced.
 
@@ -189,10 +219,11 @@ class BatchTimeout(SlitherError):
         timeout: seconds that it had.
         inline: it was a thread of an inline executor, which cannot be killed.
         option: the option that says so: "timeout" or "batch_timeout".
-        of: what had that time: the "batch", or the one "item" of it that is charged.
+        of: what had that time: the "batch", or the one "item" of it that is charged; of a stream its next "chunk", the
+            whole "stream", or its "end" after its reader had left it.
         item_id: of that item.
         count: items in the batch; None where it is not known.
-        done: of these, how many the worker had done; None where it does not say.
+        done: of these, how many the worker had done, or chunks that a stream had given; None where it does not say.
         average: seconds that an item took: of these, or else of earlier batches; None where it is not known.
         ready: the batch was given as it is, to `call_batch`: no batch_size makes it smaller.
 
@@ -208,7 +239,7 @@ class BatchTimeout(SlitherError):
         *,
         inline: bool = False,
         option: Literal["timeout", "batch_timeout"] = "timeout",
-        of: Literal["batch", "item"] = "batch",
+        of: Literal["batch", "item", "chunk", "stream", "end"] = "batch",
         item_id: Any = None,
         count: int | None = None,
         done: int | None = None,
@@ -244,12 +275,22 @@ class BatchTimeout(SlitherError):
             who = "an item" if self.item_id is None else f"item {shown(self.item_id)}"
             where = f" ({self.done} of the {self.count} items of its batch were done{each if self.done else ''})"
             return f"{who} was not done within its timeout of {self.timeout:g} s{where if many else ''}; {end}"
+        if self.of in _OF_STREAMS:
+            had = f"{self.done} chunk{'' if self.done == 1 else 's'} had come"
+            return f"{_OF_STREAMS[self.of]} within its {self.option} of {self.timeout:g} s ({had}); {end}"
         facts = ""
         if many and not self.inline:
             done = "" if self.done is None else f", of which {self.done} were done"
             facts = f", which is for the whole batch of {self.count} items{done}{each}"
             end = f"give {'fewer items' if self.ready else 'a smaller batch_size'} or a longer {self.option}; {end}"
         return f"not done within its {self.option} of {self.timeout:g} s{facts}; {end}"
+
+
+_OF_STREAMS = {
+    "chunk": "the next chunk of a stream was not there",
+    "stream": "a stream was not done, without the time that it waited for its reader,",
+    "end": "a stream that was left did not end",
+}
 
 
 class WorkerCrashed(SlitherError):

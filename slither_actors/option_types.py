@@ -18,7 +18,7 @@ from slither_actors.policies import Policy
 from slither_actors.strategies.base import Strategy
 from supervisors import Backoff
 
-__all__ = ["CallKwargs", "OnError", "Ordering", "PoolKwargs", "RunKwargs"]
+__all__ = ["CallKwargs", "ChunkKwargs", "OnError", "Ordering", "PoolKwargs", "RunKwargs"]
 
 Ordering = Literal["preserve", "as_completed"]
 OnError = Literal["halt", "skip"] | Policy
@@ -57,6 +57,14 @@ class RunKwargs(CallKwargs, total=False):
     linger: float | None
     max_in_flight: int | None
     prefetch: int | None
+
+
+class ChunkKwargs(TypedDict, total=False):
+    """Options of `stream_one` itself."""
+
+    reader_timeout: float | None
+    max_ahead: int
+    max_ahead_bytes: int
 
 
 class PoolKwargs(TypedDict, total=False):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
+from slither_actors.chunk_options import DEFAULT_BOUNDS, ChunkOptions
 from slither_actors.errors import OptionError
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
+from slither_actors.option_types import ChunkKwargs
 from slither_actors.requests.futures import future_of
 from slither_actors.requests.requester import Requester
+from slither_actors.run_options import RunOptions
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.output.gather import agather, gather
 from slither_actors.runs.output.stream import Stream
 
 if TYPE_CHECKING:
+    from slither_actors.runs.chunks.stream import ChunkStream
     from slither_actors.runs.output.async_stream import AsyncStream
 
 
@@ -36,6 +40,12 @@ class Opener(Protocol):
         self, batch: Sequence[Any], options: Mapping[str, object], call: str, *, asynchronous: bool = False
     ) -> Consumer:
         """Prepare a run of one batch as it is."""
+
+    def parsed(self, options: Mapping[str, object], ready: bool) -> RunOptions:
+        """Return options, checked."""
+
+    def open_stream(self, payload: object, options: RunOptions, bounds: ChunkOptions) -> ChunkStream:
+        """Prepare a stream of the chunks of one payload."""
 
 
 class PreparedCall:
@@ -65,6 +75,7 @@ class PreparedCall:
         self._batch_options = {name: value for name, value in options.items() if name not in batching}
         self._batched = opener.requester(self._options, False)
         self._ready = opener.requester(self._batch_options, True)
+        self._stream_options: RunOptions | None = None
 
     def run(self, items: Iterable[Any]) -> list[Item]:
         """Dispatch all items and return all results: `Dispatcher.run` with the options of this call.
@@ -138,3 +149,32 @@ class PreparedCall:
         if requester is not None and requester.takes_batch(batch) and self._opener.takes_requests:
             return requester.submit(batch)
         return future_of(self._opener.open_batch(batch, self._batch_options, "submit"))
+
+    def stream_one(self, payload: object, **bounds: Unpack[ChunkKwargs]) -> ChunkStream:
+        """Give one payload to a function that yields, and get its chunks one after the other as they come.
+
+        The function is called with the payload itself, whatever `each` says; a command with ``{"items": [payload]}``.
+        It is ahead of its reader by ``max_ahead`` chunks at the most, and waits at its yield. ``timeout`` is the time
+        for the next chunk while it does not wait. Before the first chunk ``on_error=Retry(...)`` applies; after it
+        nothing is executed again.
+
+        Args:
+            payload: for the function.
+            bounds: ``reader_timeout``, ``max_ahead``, ``max_ahead_bytes``; see docs/options.md.
+
+        Returns:
+            The chunks, for ``async for`` in an event loop and for ``for`` in a thread. A loop that is left closes them.
+
+        Raises:
+            OptionError: an option is wrong, or has no meaning here.
+
+        Example::
+
+            talk = system.dispatch.bind(function=my_model.talk, timeout=5.0)
+            async for token in talk.stream_one("Hello"):
+                print(token)
+        """
+        options = self._stream_options
+        if options is None:
+            options = self._stream_options = self._opener.parsed(self._batch_options, True)
+        return self._opener.open_stream(payload, options, ChunkOptions(**bounds) if bounds else DEFAULT_BOUNDS)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from slither_actors.pools.assignment.job import Job, Outcome, RunQueue, WorkerCommand
+from slither_actors.pools.assignment.stream_job import Credit
 from slither_actors.pools.hosts.base import Death, Spawned, SpawnFailed
 from supervisors import Down, Ref
 
@@ -109,4 +110,4 @@ class WorkerUnstartable(Struct, frozen=True):
 PoolMessage: TypeAlias = (
     QueueMessage | WhenReady | WorkerUp | WorkerReplied | WorkerDone | WorkerGone | WorkerUnstartable | Down
 )
-ExecutorMessage: TypeAlias = WorkerCommand | Spawned | SpawnFailed | Death
+ExecutorMessage: TypeAlias = WorkerCommand | Credit | Spawned | SpawnFailed | Death

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pykka import ActorDeadError, Timeout
 
 from slither_actors import telemetry
+from slither_actors.chunk_options import ChunkOptions
 from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import (
     FINALIZING,
@@ -34,6 +35,8 @@ from slither_actors.pools.statistics import PoolSnapshot
 from slither_actors.pools.supervision import SHUTDOWN_MARGIN
 from slither_actors.requests.desk import RequestDesk
 from slither_actors.run_options import RunOptions
+from slither_actors.runs.chunks.opening import StreamOpener
+from slither_actors.runs.chunks.stream import ChunkStream
 from slither_actors.runs.opener import RunOpener
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.system import registry
@@ -125,6 +128,7 @@ class System:
         self._stopper: threading.Thread | None = None
         self._pools_ready = False
         self._opener = RunOpener(self._scheduler, self._links, self._specs, self._tree.runs, lambda: self.stopped)
+        self._streams = StreamOpener(self._opener)
         self._snapshots = Snapshots(self._scheduler, self._tree, self._links, self._opener)
         self.requests = RequestDesk(self._opener)
         self.dispatch = Dispatcher(self, defaults)
@@ -455,10 +459,23 @@ class System:
             SystemStopped: it does not run (any more), or takes no runs from this thread now.
             ForkedSystemError: this process was forked from the one that started it.
         """
+        self._check_takes_runs()
+        return self._opener.open(items, options)
+
+    def open_stream(self, payload: object, options: RunOptions, bounds: ChunkOptions) -> ChunkStream:
+        """Prepare a stream of the chunks of one payload; nothing is started. For the Dispatcher.
+
+        Raises:
+            OptionError: an option has no meaning for a stream.
+            UnknownPool, UnknownCommand, SystemStopped, ForkedSystemError: as in `open_run`.
+        """
+        self._check_takes_runs()
+        return self._streams.open(payload, options, bounds)
+
+    def _check_takes_runs(self) -> None:
         self._check_fork()
         if self._state != "running" and not self._takes_from_here():
             raise SystemStopped(f"system {self._name!r} {WHY_NOT[self._state]}")
-        return self._opener.open(items, options)
 
     @property
     def takes_requests(self) -> bool:

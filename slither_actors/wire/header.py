@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Buffer: TypeAlias = bytes | bytearray | memoryview
 
 MAGIC: Final = b"SA"
-VERSION: Final = 2
+VERSION: Final = 3
 
 HELLO: Final = 1
 READY: Final = 2
@@ -27,6 +27,9 @@ STOP: Final = 13
 FORGET: Final = 14
 RETIRE: Final = 15
 FREED: Final = 16
+STREAM: Final = 17
+CHUNK: Final = 18
+CREDIT: Final = 19
 
 KIND_NAMES: Final[dict[int, str]] = {
     HELLO: "hello",
@@ -43,11 +46,14 @@ KIND_NAMES: Final[dict[int, str]] = {
     FORGET: "forget",
     RETIRE: "retire",
     FREED: "freed",
+    STREAM: "stream",
+    CHUNK: "chunk",
+    CREDIT: "credit",
 }
 
-FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED})
+FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED, STREAM, CREDIT})
 """The kinds that a worker accepts."""
-FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, RETIRE})
+FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, RETIRE, CHUNK})
 """The kinds that a host accepts."""
 
 HEADER: Final = struct.Struct("<2sBBHHQIQQIIQ")

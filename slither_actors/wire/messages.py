@@ -20,6 +20,11 @@ stop       to worker   none
 forget     to worker   body: session id
 freed      to worker   body: pairs of u64, see :mod:`.shared_memory`: parts of its arena that it may use again; empty:
                        the System is idle, what is kept for large frames goes back to the kernel
+stream     to worker   side: ``[target or name, session or nil, chunks, bytes]``, these as of :mod:`.chunk_window`;
+                       body: the payload (of a command: map with ``items``); its answer is a reply or a failure, after
+                       the chunks, or cancelled
+chunk      to host     body: one of the values that the function yields
+credit     to worker   count: so many more chunks have reached their reader
 retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
 =========  ==========  ================================================================================================
 """
@@ -360,6 +365,39 @@ def parse_call_side(side: Buffer) -> tuple[int | str, str | None]:
     raise ProtocolError("body", "the side of a request is not [target, session]")
 
 
+def stream_side(target: int | str, session: str | None, chunks: int, size: int) -> bytes:
+    """Return the side section of a stream.
+
+    Args:
+        target: as of `call_side`.
+        session: the session id, or None.
+        chunks: that may be ahead of the reader, at the most.
+        size: bytes of these from which on no further one is made.
+    """
+    return encode([target, session, chunks, size])
+
+
+def parse_stream_side(side: Buffer) -> tuple[int | str, str | None, int, int]:
+    """Target or command name, session id, and how far it may be ahead: in chunks and in bytes.
+
+    Raises:
+        ProtocolError: reason ``body``.
+    """
+    try:
+        fields = decode(side)
+    except DecodeError as error:
+        raise ProtocolError("body", f"the side of a stream is no value: {error}") from error
+    if (
+        type(fields) is list
+        and len(fields) == 4
+        and type(fields[0]) in (int, str)
+        and (fields[1] is None or type(fields[1]) is str)
+        and all(type(each) is int and each > 0 for each in fields[2:])
+    ):
+        return fields[0], fields[1], fields[2], fields[3]
+    raise ProtocolError("body", "the side of a stream is not [target, session, chunks, bytes]")
+
+
 def reply_side(indexes: Sequence[int], failures: Sequence[Failure]) -> bytes:
     """Return the side section of a reply whose items at ``indexes`` (ascending) failed; empty if none did."""
     if not indexes:
@@ -408,7 +446,9 @@ __all__ = [
     "Ready",
     "call_side",
     "parse_call_side",
+    "parse_stream_side",
     "reply_failures",
     "reply_side",
     "retire_reason",
+    "stream_side",
 ]

@@ -17,9 +17,10 @@ from slither_actors.wire.frames import (
     LOAD,
     LOADED,
     REPLY,
+    STREAM,
     LostFrame,
 )
-from slither_actors.wire.messages import Failure, Load, parse_call_side, reply_side
+from slither_actors.wire.messages import Failure, Load, parse_call_side, parse_stream_side, reply_side
 
 from .cursor import INDEX, SINCE, cursor
 from .event_loop import plain
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from slither_actors.wire.frames import Frame
 
     from .channel import Channel
+    from .chunks import ChunkSender, Stream
 
     # the function, and whether it takes one payload at a time
     Target = tuple[Callable[[Any], Any], bool]
@@ -57,11 +59,19 @@ class Execution:
     Args:
         between: called now and then between two items of a request; serves the host, and says whether it has cancelled
             that one.
+        serve: called between two chunks of a stream; takes what the host has sent, and waits for it if told to.
     """
 
-    def __init__(self, channel: Channel, between: Callable[[int], bool] = lambda request_id: False) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        between: Callable[[int], bool] = lambda request_id: False,
+        serve: Callable[[Stream, bool], None] = lambda stream, wait: None,
+    ) -> None:
         self._channel = channel
         self._between = between
+        self._serve = serve
+        self._sender: ChunkSender | None = None
         self._surely_fits = 512  # bytes; known once max_frame is
         self._targets: dict[int, Target] = {}
         self._sides: dict[bytes, Target] = {}
@@ -92,6 +102,8 @@ class Execution:
             self._command(frame)
         elif kind == LOAD:
             self._load(frame)
+        elif kind == STREAM:
+            self._stream(frame)
         else:
             sessions.forget(decode(frame.body))
 
@@ -205,12 +217,48 @@ class Execution:
         words[INDEX] = len(results)  # what comes now is no item's doing, and has a timeout of its own
         return results
 
+    def _stream(self, frame: Frame) -> None:
+        from slither_actors.wire.chunk_window import ChunkWindow
+
+        from .chunks import ChunkSender, Stream
+
+        name, session_id, chunks, size = parse_stream_side(frame.side)
+        if type(name) is int:
+            function = self._targets[name][0] if name in self._targets else None
+            missing = f"no function is loaded as target {name!r}"
+        else:
+            function = (self.commands or {}).get(name)  # type: ignore[arg-type]
+            missing = self._no_command(name)
+        if function is None:
+            self.fail(frame, "load", LookupError(missing))
+            return
+        try:
+            payload = decode(frame.body, frame.buffers)
+        except DecodeError as error:
+            from .undecodable import explained
+
+            self.fail(frame, "decode", explained(error))
+            return
+        sessions.begin(session_id)
+        cursor.batch = None  # a stream has one payload, which is begun from here on
+        cursor.begin(frame.request_id)
+        if self._sender is None:
+            self._sender = ChunkSender(self._channel, self._encoder, self._serve, self._fail_stream)
+        self._sender.execute(frame, Stream(frame.request_id, ChunkWindow(chunks, size)), function, payload)
+
+    def _fail_stream(self, frame: Frame, kind: str, error: BaseException, took: int) -> None:
+        self._took = took
+        self.fail(frame, kind, error)
+
+    def _no_command(self, name: object) -> str:
+        known = "the worker has no adapter" if self.commands is None else f"there are {list(self.commands)}"
+        return f"there is no command {name!r}; {known}"
+
     def _command(self, frame: Frame) -> None:
         name, session_id = parse_call_side(frame.side)
         method = (self.commands or {}).get(name)  # type: ignore[arg-type]
         if method is None:
-            known = "the worker has no adapter" if self.commands is None else f"there are {list(self.commands)}"
-            self.fail(frame, "load", LookupError(f"there is no command {name!r}; {known}"))
+            self.fail(frame, "load", LookupError(self._no_command(name)))
             return
         try:
             request = decode(frame.body, frame.buffers)
@@ -344,7 +392,9 @@ class Execution:
         try:
             body, buffers = self._encode([result])
         except EncodeError as error:
-            return EncodeError(f"[{index}]{error.path[len('[0]') :]}", error.reason, (index, *error.steps[1:]))
+            yields = hasattr(type(result), "__next__")
+            reason = f"{error.reason}, or call the function by stream_one" if yields else error.reason
+            return EncodeError(f"[{index}]{error.path[len('[0]') :]}", reason, (index, *error.steps[1:]))
         except SystemExit:
             raise
         except BaseException as error:

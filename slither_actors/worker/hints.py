@@ -23,7 +23,9 @@ _COROUTINE: Final = (
     "a worker awaits `async def` functions, and this is a plain one that returned what is to be awaited: make it "
     "`async def`, or mark it by inspect.markcoroutinefunction"
 )
-_ASYNC_GENERATOR: Final = "an async function that yields cannot be awaited: collect the results and return a list"
+_ASYNC_GENERATOR: Final = (
+    "an async function that yields cannot be awaited: collect the results and return a list, or call it by stream_one"
+)
 
 _LIST: Final = re.compile(r"\blist\b")
 # How Python says that what is no list was used as one.

@@ -13,6 +13,7 @@ from slither_actors.wire.frames import (
     CANCEL,
     CANCELLED,
     COMMAND,
+    CREDIT,
     FORGET,
     FREED,
     HELLO,
@@ -21,6 +22,7 @@ from slither_actors.wire.frames import (
     READY,
     RETIRE,
     STOP,
+    STREAM,
     ProtocolError,
 )
 from slither_actors.wire.log_lines import LEVELS
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
 
     from slither_actors.wire.frames import Frame
 
-_BATCHES: Final = frozenset({CALL, COMMAND})
+    from .chunks import Stream
+
+_BATCHES: Final = frozenset({CALL, COMMAND, STREAM})
 _IN_TURN: Final = _BATCHES | {LOAD, FORGET}
 
 
@@ -56,8 +60,9 @@ class Loop:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._queue: deque[Frame] = deque()
-        self._execution = Execution(channel, self._between_items)
+        self._execution = Execution(channel, self._between_items, self._between_chunks)
         self._executing = 0  # of a request that is executed item by item, while what comes meanwhile is looked at
+        self._stream: Stream | None = None  # in execution, while what comes meanwhile is looked at
         self._adapter: Adapter | None = None
         self._limits: Limits | None = None
 
@@ -109,6 +114,9 @@ class Loop:
                 self._channel.freed(frame)
             elif kind == STOP:
                 raise StopError
+            elif kind == CREDIT:
+                if self._stream is not None:  # else it is of a stream that has ended
+                    self._stream.credit(frame)
             else:
                 raise ProtocolError("state", f"a {KIND_NAMES[kind]} frame came to a worker that is ready")
 
@@ -126,9 +134,26 @@ class Loop:
         self._executing = 0
         return cancelled
 
+    def _between_chunks(self, stream: Stream, wait: bool) -> None:
+        """Serve the host between two chunks of a stream; wait for its next frames if it is to.
+
+        Raises:
+            StopError, HostGoneError: there is nothing to be done any more.
+        """
+        frames = self._channel.read() if wait else self._channel.read_ready()
+        if frames:
+            self._stream = stream
+            try:
+                self._sort(frames)
+            finally:
+                self._stream = None
+
     def _cancel(self, request_id: int) -> None:
         if request_id == self._executing:
             self._executing = 0
+            return
+        if self._stream is not None and request_id == self._stream.request_id:
+            self._stream.cancelled = True
             return
         for index, frame in enumerate(self._queue):
             if frame.request_id == request_id:

@@ -128,7 +128,7 @@ def test_a_loop_whose_pipe_is_closed_already_costs_no_signal() -> None:
     try:
         reader.close()
         loop = asyncio.new_event_loop()
-        inbox = AsyncioInbox(loop, lambda: None)
+        inbox: AsyncioInbox[Any] = AsyncioInbox(loop, lambda: None)
         inbox._sleeping.append(loop.create_future())
 
         def send(*_: object) -> None:

@@ -303,7 +303,7 @@ _FRAMES: Final = st.builds(
     _frame,
     st.integers(0, 16),
     st.sampled_from([MAGIC] * 8 + [b"SB", b"Sa", b"\0\0"]),
-    st.sampled_from([VERSION] * 8 + [0, 1, 3]),
+    st.sampled_from([VERSION] * 8 + [0, 1, VERSION - 1, VERSION + 1]),
     st.tuples(st.integers(0, 50), _SIZES, _SIZES),
     st.one_of(
         st.none(),

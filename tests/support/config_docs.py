@@ -11,6 +11,7 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
+from slither_actors.chunk_options import ChunkOptions
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.run_options import RunOptions
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
@@ -43,6 +44,11 @@ def run_options() -> dict[str, tuple[Option, object]]:
     return found
 
 
+def chunk_options() -> dict[str, tuple[Option, object]]:
+    """Return each option of a stream of chunks with its plain default."""
+    return {name: (one, default_of(ChunkOptions, name)) for name, one in options_of(ChunkOptions).items()}
+
+
 def options_text(page: str) -> str:
     """Return docs/options.md with its tables as the options are declared now."""
     return OPTIONS_TABLE.sub(lambda found: f"<!-- options: {found[1]} -->\n{options_table(found[1])}<!-- end -->", page)
@@ -51,7 +57,7 @@ def options_text(page: str) -> str:
 def options_table(names: str) -> str:
     """Return the table of these options."""
     lines = ["| option | value | unless given | |", "|---|---|---|---|"]
-    known = run_options()
+    known = run_options() | chunk_options()
     for name in names.split():
         one, default = known[name]
         unless = one.unless or (code(repr(default)) if default is not MISSING else "")

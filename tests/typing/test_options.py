@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from support.typed import check_mistakes, errors
 
+from slither_actors.chunk_options import ChunkOptions
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.option_parsing import known_options
-from slither_actors.option_types import CallKwargs, PoolKwargs, RunKwargs
+from slither_actors.option_types import CallKwargs, ChunkKwargs, PoolKwargs, RunKwargs
 from slither_actors.pools.spec import PoolSpec
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 
@@ -32,3 +33,4 @@ def test_the_types_name_every_option_and_no_other() -> None:
     assert RunKwargs.__annotations__.keys() == set(known)
     assert CallKwargs.__annotations__.keys() < RunKwargs.__annotations__.keys()
     assert PoolKwargs.__annotations__.keys() == {field.name for field in dataclasses.fields(PoolSpec)}
+    assert ChunkKwargs.__annotations__.keys() == {field.name for field in dataclasses.fields(ChunkOptions)}

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
 from slither_actors.pools.assignment.job import Cancel, Forget, Job, Outcome, Send, Trim
+from slither_actors.pools.assignment.stream_job import Chunks, Credit, StreamJob
 from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import Death, FrameSink, Spawned, SpawnFailed, WorkerHost
@@ -36,6 +37,7 @@ from slither_actors.wire.codec import encode
 from slither_actors.wire.frames import (
     CANCEL,
     CANCELLED,
+    CREDIT,
     FAILURE,
     FORGET,
     HELLO,
@@ -165,6 +167,8 @@ class Executor(LightActor):
             self._send(message)
         elif isinstance(message, Cancel):
             self._cancel(message.jobs)
+        elif isinstance(message, Credit):
+            self._credit(message)
         elif isinstance(message, Spawned):
             self._spawned(message)
         elif isinstance(message, SpawnFailed):
@@ -199,7 +203,19 @@ class Executor(LightActor):
             # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
             if self._requests.cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
+                if type(job) is StreamJob:
+                    self._clock.time_end(job, self.scheduler.now())
         self._host.flush()
+
+    def _credit(self, credit: Credit) -> None:
+        """Let a stream go on that waits for its reader, unless it has ended meanwhile."""
+        job, host = credit.job, self._host
+        if self._state is not State.READY or host is None or job is not self._requests.head or job.cancelled:
+            return
+        job.window.took(credit.count)
+        host.send([pack_header(CREDIT, job.request_id, count=credit.count)])
+        host.flush()
+        self._clock.credit_came(self.scheduler.now())
 
     def _trim(self) -> None:
         if self._state is State.READY and self._host is not None and self._host.trim():
@@ -229,6 +245,8 @@ class Executor(LightActor):
         since = self._clock.since
         if requests.head is not head:
             self._clock.restart(now)
+        if requests.chunks:
+            self._chunks_came(now)
         if count := len(replied) + len(ended):
             self._answered = True
             # A cancelled batch was not executed, so that it is no progress for the restart budget.
@@ -245,6 +263,18 @@ class Executor(LightActor):
             if not self._answered:  # so that a pool whose workers do nothing else gives up at some point
                 raise ProtocolError("unexpected", f"a worker retires ({reason}) that has executed nothing")
             self._retire(reason)
+
+    def _chunks_came(self, now: float) -> None:
+        """Hand chunks to the receivers of their streams, before the Pool hears of the end of one."""
+        came, self._requests.chunks = self._requests.chunks, []
+        by_job: dict[StreamJob, list[Frame]] = {}
+        for job, frame in came:
+            by_job.setdefault(job, []).append(frame)
+        for job, frames in by_job.items():
+            if not job.cancelled:
+                job.receiver.tell(Chunks(job, frames, self.actor_ref))
+        self._answered = True
+        self._clock.chunk_came(now)
 
     def _retire(self, reason: str) -> None:
         """Replace the worker, which ends by itself and begins nothing of what is still in its pipe."""

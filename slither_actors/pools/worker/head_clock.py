@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from slither_actors.errors import BatchTimeout
 from slither_actors.pools.assignment.job import Job
+from slither_actors.pools.assignment.stream_job import StreamJob
 from slither_actors.pools.hosts.base import Progress, WorkerHost
 from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
 from slither_actors.pools.worker.deadline import Deadline
@@ -33,6 +34,7 @@ class HeadClock:
         self._watch = Watch()
         self.since = 0.0
         """When the first request came to be the first."""
+        self._idle_since: float | None = None  # the first request is a stream that waits for its reader
 
     @property
     def head(self) -> Job | None:
@@ -43,6 +45,7 @@ class HeadClock:
     def restart(self, now: float) -> None:
         """Time the first request from now on: there is another one."""
         self.since = now
+        self._idle_since = None
         head = self._requests.head
         if head is None:
             self._deadline.at = None
@@ -55,6 +58,42 @@ class HeadClock:
                 self._deadline.set(now + timeout, timeout)
         else:
             self.time_start(now)
+
+    def chunk_came(self, now: float) -> None:
+        """Time the next chunk of the first request, or none while it waits for its reader.
+
+        One that is cancelled keeps the time for its end.
+        """
+        head = self._requests.head
+        if type(head) is not StreamJob or head.cancelled:
+            return
+        if head.window.open:
+            self._time_chunk(head, now)
+        else:
+            self._idle_since = now
+            self._deadline.at = None
+
+    def credit_came(self, now: float) -> None:
+        """Time the next chunk of the first request if it has waited for this, without the time that it has waited."""
+        head, idle_since = self._requests.head, self._idle_since
+        if idle_since is None or type(head) is not StreamJob or not head.window.open:
+            return
+        head.began += now - idle_since
+        self._idle_since = None
+        self._time_chunk(head, now)
+
+    def _time_chunk(self, job: StreamJob, now: float) -> None:
+        timeout, batch_timeout = job.run_queue.timeout, job.run_queue.batch_timeout
+        ends = [at + bound for at, bound in ((now, timeout), (job.began, batch_timeout)) if bound is not None]
+        if ends:
+            self._deadline.set(min(ends), timeout or batch_timeout or 0.0)
+
+    def time_end(self, job: Job, now: float) -> None:
+        """Time the end of a stream that was cancelled; nothing to do unless it is the first request."""
+        timeout = job.run_queue.deadline
+        if job is self._requests.head and timeout is not None:
+            self._idle_since = None
+            self._deadline.set(now + timeout, timeout)
 
     def time_start(self, now: float) -> None:
         """Time the start of the worker, or a load, from now on."""
@@ -81,6 +120,8 @@ class HeadClock:
             return False
         now = self._actor.scheduler.now()
         self._watch.look(head, host.progress(), now)
+        if type(head) is StreamJob:
+            return False  # its chunks have moved the deadline
         bound = head.run_queue.batch_timeout
         at = [each for each in (self._watch.deadline(head), head.began + bound if bound else None) if each is not None]
         if self._watch.index is None or not at or min(at) <= now:

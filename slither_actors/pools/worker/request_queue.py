@@ -6,16 +6,18 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
-from slither_actors.errors import BatchTimeout, LoadError, StartTimeout
+from slither_actors.errors import LoadError, StartTimeout
 from slither_actors.pools.assignment.job import AtItem, Job, next_request_id
+from slither_actors.pools.assignment.stream_job import StreamJob
 from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.shared_memory import Lease
-from slither_actors.pools.worker.blame import WHOLE, Charge, Watch
+from slither_actors.pools.worker.blame import MOST_SPARED, WHOLE, Charge, Watch
+from slither_actors.pools.worker.lateness import timeout_of
 from slither_actors.pools.worker_errors import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.header import (
-    CALL,
     CANCELLED,
+    CHUNK,
     COMMAND,
     FAILURE,
     HEADER,
@@ -60,9 +62,11 @@ class RequestQueue:
     worker's death. Those behind it have not begun.
     """
 
-    __slots__ = ("_cancels", "_failed_loads", "_loaded", "_queue")
+    __slots__ = ("_cancels", "_failed_loads", "_loaded", "_queue", "chunks")
 
     def __init__(self) -> None:
+        self.chunks: list[tuple[StreamJob, Frame]] = []
+        """Those that have come, to be taken from here; what answers their stream comes later."""
         self._queue: deque[Job | LoadRequest] = deque()
         self._loaded: set[int] = set()
         self._failed_loads: dict[int, LoadError] = {}
@@ -94,8 +98,8 @@ class RequestQueue:
             target, side, body, buffers = job.target, job.side, job.body, job.buffers
             if target is not last:
                 last = target
-                kind = COMMAND if target is None or target.module is None else CALL
-                if kind == CALL and target is not None and target.id not in loaded:
+                kind = COMMAND if target is None else target.kind
+                if target is not None and target.module is not None and target.id not in loaded:
                     loaded.add(target.id)
                     load = LoadRequest(target)
                     queue.append(load)
@@ -174,6 +178,9 @@ class RequestQueue:
         if frame.kind == CANCELLED:
             ended.append((self._cancelled(frame), frame))
             return
+        if frame.kind == CHUNK:
+            self._chunk(frame)
+            return
         if not queue or frame.request_id != queue[0].request_id:
             raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
         head = queue[0]
@@ -187,6 +194,17 @@ class RequestQueue:
         else:
             ended.append((head, frame))
         queue.popleft()
+
+    def _chunk(self, frame: Frame) -> None:
+        head = self.head
+        if type(head) is not StreamJob or head.request_id != frame.request_id:
+            raise ProtocolError("unasked", f"a chunk of request {frame.request_id}, which is no stream in execution")
+        if not head.window.open:
+            raise ProtocolError("unasked", f"a chunk of request {frame.request_id} for which there was no credit")
+        head.window.sent(frame.size)
+        head.arrived += 1
+        head.spared = MOST_SPARED  # never again as the same attempt: its reader has a part of it
+        self.chunks.append((head, frame))
 
     def _load_answered(self, load: LoadRequest, frame: Frame) -> None:
         target = load.target
@@ -223,7 +241,7 @@ class RequestQueue:
         """
         head = self._queue[0]
         if isinstance(head, Job):
-            return _timeout_of(head, watch, now)
+            return timeout_of(head, watch, now)
         return LoadError(str(head.target), StartTimeout(start_timeout))
 
     def clear(self) -> None:
@@ -262,20 +280,6 @@ class RequestQueue:
             head.spared += 1
             return []
         return [(head, error if charge.index is None else AtItem(charge.index, error))]
-
-
-def _timeout_of(job: Job, watch: Watch, now: float) -> BatchTimeout:
-    """Return the error for a batch that has had its time, with what is known of how far it is."""
-    run_queue, index = job.run_queue, watch.index
-    average = run_queue.average / job.count if run_queue.average is not None else None
-    if index:
-        average = (watch.since - job.began) / index
-    facts: dict[str, Any] = {"count": job.count, "done": index, "average": average, "ready": run_queue.ready}
-    if watch.is_over(job, now):
-        return BatchTimeout(run_queue.timeout or 0.0, of="item", **facts)
-    if run_queue.batch_timeout is not None and now >= job.began + run_queue.batch_timeout:
-        return BatchTimeout(run_queue.batch_timeout, option="batch_timeout", **facts)
-    return BatchTimeout(run_queue.timeout or 0.0, **facts)
 
 
 def _load_frame(load: LoadRequest) -> bytes:

@@ -14,6 +14,7 @@ from slither_actors.item import Item
 from slither_actors.runs.flow.pacing import FEED_BATCHES_IN_LOOP, LOOP_SECONDS, SMALL_SOURCE
 from slither_actors.runs.input.async_producer import AsyncProducer
 from slither_actors.runs.input.producer import ProducerActor, in_memory
+from slither_actors.runs.messages import ConsumerMessage
 from slither_actors.runs.output.asyncio_inbox import AsyncioInbox
 from slither_actors.runs.output.consumer import Consumer
 from slither_actors.runs.output.driver_protocol import Steps, Wait
@@ -46,7 +47,7 @@ class AsyncioDriver:
     def __init__(self, consumer: Consumer) -> None:
         self.consumer = consumer
         self._steps: Steps | None = None
-        self._inbox: AsyncioInbox | None = None
+        self._inbox: AsyncioInbox[ConsumerMessage] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = False
         self._turn_began = 0.0

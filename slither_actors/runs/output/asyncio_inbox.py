@@ -6,13 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from slither_actors.runs.messages import ConsumerMessage
 from supervisors.runtime.interrupts import inherits_mask, sigpipe_blocked
 
+M = TypeVar("M")
 
-class AsyncioInbox:
+
+class AsyncioInbox(Generic[M]):
     """Stands where a `queue.SimpleQueue` stands for a consumer that blocks.
 
     Args:
@@ -25,12 +26,12 @@ class AsyncioInbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
         self._loop = loop
         self._lost: Callable[[], None] | None = lost
-        self._messages: deque[ConsumerMessage] = deque()
+        self._messages: deque[M] = deque()
         # The waiter, if there is one. The thread that takes it out wakes it: so there is one wake-up for each wait,
         # however many messages come meanwhile, and none while the consumer is busy.
         self._sleeping: list[asyncio.Future[None]] = []
 
-    def put(self, message: ConsumerMessage) -> None:
+    def put(self, message: M) -> None:
         """Add a message. From any thread; never blocks, never raises."""
         self._messages.append(message)
         if self._sleeping:
@@ -54,7 +55,7 @@ class AsyncioInbox:
             lost()
         return False
 
-    def put_quietly(self, message: ConsumerMessage) -> None:
+    def put_quietly(self, message: M) -> None:
         """Add a message that is followed by another one at once; that one's `put` wakes the waiter."""
         self._messages.append(message)
 

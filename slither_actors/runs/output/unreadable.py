@@ -102,7 +102,7 @@ def _one_by_one(executor: Any, items: list[Item], frame: Frame, error: Exception
             if any(isinstance(result, _Bad) for result in results):
                 return results
     if not isinstance(error, ProtocolError):
-        error = _unexpected("the reply", error)
+        error = undecodable("the reply", error)
     return [_Bad(error)] * len(items)
 
 
@@ -110,10 +110,11 @@ def _decoded(item: Item, part: Any, frame: Frame) -> Any:
     try:
         return decode(part, frame.buffers)
     except DecodeError as error:
-        return _Bad(_unexpected(f"the result for item {shown(item.id)}", error))
+        return _Bad(undecodable(f"the result for item {shown(item.id)}", error))
 
 
-def _unexpected(what: str, cause: Exception) -> UnexpectedResponse:
+def undecodable(what: str, cause: Exception) -> UnexpectedResponse:
+    """Return the error for what a worker sent and this process cannot decode."""
     error = UnexpectedResponse(f"{what} cannot be decoded in this process: {cause}{remedy(cause, 'return')}")
     error.__cause__ = cause
     _let_go(cause)

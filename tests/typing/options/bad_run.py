@@ -26,6 +26,9 @@ async def main() -> list[Item]:
 
 
 def on(system: System) -> list[Item]:
+    score = system.dispatch.bind(function=len)
+    score.stream_one(1, reader_timout=3)  # call-arg: Unexpected keyword argument "reader_timout" for "stream_one"
+    score.stream_one(1, max_ahead="3")  # arg-type: Argument "max_ahead" to "stream_one" of "PreparedCall" has
     system.dispatch.run([1], max_inflight=3)  # call-arg: Unexpected keyword argument "max_inflight" for "run"
     system.dispatch.stream([1], pool=3)  # arg-type: Argument "pool" to "stream" of "Dispatcher" has
     return system.dispatch.call_batch([1], strategy=None)  # call-arg: Unexpected keyword argument "strategy" for

@@ -12,7 +12,7 @@ import pytest
 from slither_actors.runs.output.asyncio_inbox import AsyncioInbox
 
 
-def inbox_here(lost: Any = lambda: None) -> AsyncioInbox:
+def inbox_here(lost: Any = lambda: None) -> AsyncioInbox[Any]:
     return AsyncioInbox(asyncio.get_running_loop(), lost)
 
 
@@ -59,7 +59,7 @@ def test_one_wait_wakes_the_loop_once_and_no_wait_never() -> None:
             create_future = loop.create_future
             call_soon_threadsafe = staticmethod(counted)
 
-        inbox = AsyncioInbox(Loop(), lambda: None)  # type: ignore[arg-type]
+        inbox: AsyncioInbox[Any] = AsyncioInbox(Loop(), lambda: None)  # type: ignore[arg-type]
         inbox.put(0)
         assert wakes == 0
         assert await inbox.get() == 0
@@ -103,7 +103,7 @@ def test_a_wait_that_is_cancelled_loses_nothing() -> None:
 def test_who_finds_loop_closed_says_so_once_and_does_not_raise(waiting: bool) -> None:
     told: list[str] = []
     loop = asyncio.new_event_loop()
-    inbox = AsyncioInbox(loop, lambda: told.append("lost"))
+    inbox: AsyncioInbox[Any] = AsyncioInbox(loop, lambda: told.append("lost"))
     coroutine = inbox.get()
     if waiting:
         coroutine.send(None)

@@ -57,7 +57,7 @@ def test_the_header_is_laid_out_as_the_protocol_says() -> None:
         buffers_len=8,
         took=9,
     )
-    assert packed[:4] == b"SA\x02\x05"
+    assert packed[:4] == b"SA\x03\x05"
     assert HEADER.unpack(packed)[3:] == (3, 2, 1 << 63, 6, 1 << 40, 8, 4, 5, 9)
 
 
@@ -159,8 +159,8 @@ def test_an_end_inside_a_frame_is_an_error(cut: int) -> None:
         (b"H", "magic"),
         (b"SX", "magic"),
         (b"SA\x01" + pack_frame(REPLY)[3:], "version"),
-        (b"SA\x02\x63" + pack_frame(REPLY)[4:], "kind"),
-        (b"SA\x02\x00" + pack_frame(REPLY)[4:], "kind"),
+        (b"SA\x03\x63" + pack_frame(REPLY)[4:], "kind"),
+        (b"SA\x03\x00" + pack_frame(REPLY)[4:], "kind"),
         (pack_frame(CALL), "kind"),
     ],
 )
@@ -248,4 +248,4 @@ def test_a_protocol_error_survives_pickling() -> None:
 def test_each_kind_has_one_direction_and_a_name() -> None:
     assert not FROM_HOST & FROM_WORKER
     assert set(frames.KIND_NAMES) == FROM_HOST | FROM_WORKER
-    assert len(set(frames.KIND_NAMES.values())) == 14
+    assert len(set(frames.KIND_NAMES.values())) == 17
