@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from slither_actors.context import Context
     from slither_actors.default_dispatch import Dispatch, current_system
     from slither_actors.errors import (
+        BatcherClosed,
         BatchTimeout,
+        DeadlineExceeded,
         DispatchError,
         ForkedSystemError,
         LoadError,
         OptionError,
         OptionTypeError,
+        Overloaded,
         PayloadError,
         PoolUnavailable,
         ProtocolError,
@@ -50,7 +53,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BatchTimeout",
+    "BatcherClosed",
     "Context",
+    "DeadlineExceeded",
     "Dispatch",
     "DispatchError",
     "EventLoopBlocked",
@@ -59,6 +64,7 @@ __all__ = [
     "LoadError",
     "OptionError",
     "OptionTypeError",
+    "Overloaded",
     "PayloadError",
     "PoolSpec",
     "PoolUnavailable",

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from slither_actors.dispatch import Dispatcher, check_source
+from slither_actors.dispatch import Dispatcher
 from slither_actors.errors import FINALIZING, SlitherError, SystemStopped
 from slither_actors.item import Item
 from slither_actors.option_parsing import parse_options
 from slither_actors.option_types import CallKwargs, RunKwargs
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.output.stream import Stream
+from slither_actors.sources import check_source
 from slither_actors.system import registry
 from slither_actors.system.system import System
 from slither_actors.worker import in_worker

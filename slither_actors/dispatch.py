@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from slither_actors.chunk_options import ChunkOptions
-from slither_actors.errors import OptionError, OptionTypeError
+from slither_actors.dynamic_batcher.batcher import DynamicBatcher
+from slither_actors.dynamic_batcher.options import policy_of, take_options
+from slither_actors.errors import OptionError
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
 from slither_actors.option_parsing import parse_options
-from slither_actors.option_types import CallKwargs, RunKwargs
+from slither_actors.option_types import BatcherKwargs, CallKwargs, RunKwargs
 from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.desk import RequestDesk
 from slither_actors.requests.memo import Memo
@@ -20,14 +22,12 @@ from slither_actors.run_options import RunOptions
 from slither_actors.runs.output.consumer import Consumer, Source
 from slither_actors.runs.output.gather import agather, gather
 from slither_actors.runs.output.stream import Stream
+from slither_actors.sources import BATCHING_OPTIONS, as_it_is, check_source
 
 # asyncio is imported on first use: that alone takes some 50 ms, which a command-line program would pay for nothing.
 if TYPE_CHECKING:
     from slither_actors.runs.chunks.stream import ChunkStream
     from slither_actors.runs.output.async_stream import AsyncStream
-
-BATCHING_OPTIONS = ("strategy", "batch_size", "linger", "prefetch", "max_in_flight")
-
 
 STRATEGY_OPTIONS = ("batch_size", "linger")
 
@@ -102,6 +102,29 @@ class Dispatcher:
             (result,) = await score.acall_batch([row])
         """
         return PreparedCall(self, options, BATCHING_OPTIONS)
+
+    def batcher(self, **options: Unpack[BatcherKwargs]) -> DynamicBatcher:
+        """Return a dynamic batcher: `System.batcher`."""
+        own, rest = take_options(options)
+        rest["on_error"] = policy_of(rest.get("on_error"), own.split)
+        for name in (*BATCHING_OPTIONS, "ordering"):
+            if name in rest:
+                remedy = (
+                    "; say max_batch_size" if name == "batch_size" else "; say max_wait" if name == "linger" else ""
+                )
+                raise OptionError(f"{name} has no meaning for a batcher, which takes single calls{remedy}", name)
+        requester = self.requester(rest, ready=True)
+        if requester is None:
+            raise OptionError(
+                "a batcher calls a function or a command, without a session of its own (affinity) and without "
+                "max_in_flight_bytes: each batch has calls of several callers",
+                "executor",
+            )
+        engine = self._engine
+        desk = engine.requests
+        return DynamicBatcher(
+            requester, own, requester.workers, desk.scheduler, desk.live, lambda: engine.takes_requests
+        )
 
     def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily; see `Dispatch.stream`."""
@@ -225,7 +248,7 @@ class Dispatcher:
         Raises:
             OptionError: as `open`; or an option makes batches, or `batch` is no list or tuple.
         """
-        options = _as_it_is(batch, options, call)
+        options = as_it_is(batch, options, call)
         check_source(batch, asynchronous)
         return self._engine.open_run(batch, self.parsed(options, True))
 
@@ -257,40 +280,3 @@ class Dispatcher:
         named = [name for name in used if name == error.option or name in error.others]
         if named:
             error.args = (f"{error}; {' and '.join(named)}: from the defaults of the System, System(dispatch=...)",)
-
-
-def check_source(items: Source, asynchronous: bool) -> None:
-    """Refuse a source that cannot be iterated, or only asynchronously where that is not possible, with the remedy."""
-    kind = type(items)
-    if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
-        return
-    if not hasattr(kind, "__aiter__"):
-        remedy = ""
-        if hasattr(kind, "__await__"):
-            remedy = "; await it, and give what comes of it"
-        elif hasattr(items, "__code__"):
-            remedy = "; call it, and give what it returns"
-        elif hasattr(kind, "execute"):
-            remedy = "; give the rows of a query"
-        raise OptionTypeError(f"items must be iterable, {kind.__name__} is not{remedy}", "items")
-    if not asynchronous:
-        message = f"items must be iterable, {kind.__name__} is only asynchronously: use arun or astream"
-        raise OptionTypeError(message, "items")
-
-
-def _as_it_is(batch: Sequence[Any], options: Mapping[str, object], call: str) -> dict[str, object]:
-    """Return the options of a run with this one batch."""
-    if not isinstance(batch, (list, tuple)):
-        kind = type(batch)
-        remedy = f"; give list() of it, or use {'arun' if call == 'acall_batch' else 'run'}, which makes batches"
-        if not hasattr(kind, "__iter__"):
-            remedy = "; arun takes it, and makes batches" if hasattr(kind, "__aiter__") else ""
-        raise OptionTypeError(f"{call} takes a list or tuple of items, not {kind.__name__}{remedy}", "batch")
-    others = "arun or astream" if call == "acall_batch" else "run or stream"
-    for name in BATCHING_OPTIONS:
-        if name in options:
-            raise OptionError(
-                f"{call} sends the batch as it is: {name!r} has no meaning here; use {others} for it",
-                name,
-            )
-    return {**options, "batch_size": max(1, len(batch)), "max_in_flight": 1}

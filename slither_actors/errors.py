@@ -524,6 +524,46 @@ class StreamClosed(SlitherError):
     """The stream was closed, so there is nothing more to read from it."""
 
 
+class Overloaded(SlitherError):
+    """Too many wait already: this one was refused at once, and nothing of it was executed.
+
+    Args:
+        what: has the bound, as in "pool 'default'".
+        bound: how many may wait there.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, what: str, bound: int, remedy: str) -> None:
+        super().__init__(f"{what} has {bound} waiting, as many as it may: {remedy}")
+        self.what = what
+        self.bound = bound
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.bound, self.remedy)
+
+
+class DeadlineExceeded(SlitherError, TimeoutError):
+    """A call or a run took longer than its `deadline`, waiting included.
+
+    Args:
+        seconds: that it had.
+        where: it was then, as in "waiting for a batch".
+    """
+
+    def __init__(self, seconds: float, where: str) -> None:
+        super().__init__(f"the deadline of {seconds:g} s is over; it was {where}")
+        self.seconds = seconds
+        self.where = where
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.seconds, self.where)
+
+
+class BatcherClosed(SlitherError):
+    """The dynamic batcher was closed, and takes no more calls."""
+
+
 class ForkedSystemError(SlitherError):
     """A System, or what belongs to it, was used in a process forked from the one that started it."""
 

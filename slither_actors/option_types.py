@@ -18,7 +18,7 @@ from slither_actors.policies import Policy
 from slither_actors.strategies.base import Strategy
 from supervisors import Backoff
 
-__all__ = ["CallKwargs", "ChunkKwargs", "OnError", "Ordering", "PoolKwargs", "RunKwargs"]
+__all__ = ["BatcherKwargs", "CallKwargs", "ChunkKwargs", "OnError", "Ordering", "PoolKwargs", "RunKwargs"]
 
 Ordering = Literal["preserve", "as_completed"]
 OnError = Literal["halt", "skip"] | Policy
@@ -65,6 +65,18 @@ class ChunkKwargs(TypedDict, total=False):
     reader_timeout: float | None
     max_ahead: int
     max_ahead_bytes: int
+
+
+class BatcherKwargs(CallKwargs, total=False):
+    """Options of `System.batcher`."""
+
+    max_batch_size: int
+    max_wait: float
+    max_queue: int | None
+    deadline: float | None
+    weight_fn: Callable[[Any], float] | None
+    max_weight: float | None
+    split: bool
 
 
 class PoolKwargs(TypedDict, total=False):

@@ -11,10 +11,12 @@ from slither_actors.requests.lanes import Lanes
 from slither_actors.requests.reply_to import EventLoops
 from slither_actors.requests.requester import Requester
 from slither_actors.run_options import RunOptions
+from slither_actors.runs.live_runs import LiveRuns
 from slither_actors.runs.opener import RunOpener
 from slither_actors.runs.output.consumer import Consumer
 from slither_actors.runs.places import affinity_of
 from slither_actors.strategies import FixedBatch
+from supervisors import Scheduler
 
 
 class RequestDesk:
@@ -29,6 +31,16 @@ class RequestDesk:
         self._lanes = Lanes(opener)
         self._loops = EventLoops(opener.scheduler)
         self._futures = FutureReplyTo(opener.scheduler)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The System's."""
+        return self._opener.scheduler
+
+    @property
+    def live(self) -> LiveRuns:
+        """The runs of the System."""
+        return self._opener.live
 
     def requester(self, options: RunOptions, open_run: Callable[[list[Any]], Consumer]) -> Requester | None:
         """Return a Requester for these options; None if a run of one batch cannot be a request with them.

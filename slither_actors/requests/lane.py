@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SAFE_PEAK = 0.005
-"""Seconds. Requests are sent ahead of a worker's reply only while no recent one of the lane took longer: then one that is
-slow all of a sudden is the only thing that those behind it wait for."""
+"""Seconds. Requests are sent ahead of a worker's reply only while no recent one of the lane took longer: then one that
+is slow all of a sudden is the only thing that those behind it wait for."""
 SHARE_OF_WORK = 10.0
 """Of the work that a run keeps in a pipe, 20 ms, a lane keeps this part: 2 ms. So a request waits for no more."""
 
@@ -50,8 +50,8 @@ class Request(Batch, kw_only=True, eq=False):
 class Lane(RunQueue):
     """The run queue of all requests with equal options. It is its own Collector: outcomes go straight to who waits.
 
-    A request is in `pending` from before it is submitted until its caller has its outcome; it is taken out on the scheduler's thread, and
-    counted as ended there. So each is counted once, whatever interrupts its caller.
+    A request is in `pending` from before it is submitted until its caller has its outcome. It is taken out, and counted
+    as ended, on the scheduler's thread: once, whatever interrupts its caller.
 
     Args:
         pool: its Pool.

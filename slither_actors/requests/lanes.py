@@ -28,7 +28,7 @@ class Lanes:
         self._opener = opener
         self._lanes: dict[int, weakref.ref[Lane]] = {}
         self._watched: dict[Any, None] = {}
-        opener.live.count_requests = lambda: sum(len(lane.pending) for lane in self._all())
+        opener.live.count_also(id(self), lambda: sum(len(lane.pending) for lane in self._all()))
 
     def open(self, pool: Ref[QueueMessage], link: PoolHandle, options: RunOptions) -> Lane:
         """Return a new lane. From any thread.

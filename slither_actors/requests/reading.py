@@ -32,6 +32,15 @@ class ReplyReader:
         Raises:
             DispatchError: the pool is gone.
         """
+        values = self.values(request, outcome)
+        if values is None:
+            return None
+        if request.bare:
+            return list(map(Item, request.positions, values))
+        return [Item(i.id, value, i.meta, i.route) for i, value in zip(request.entries, values, strict=True)]
+
+    def values(self, request: Request, outcome: Outcome) -> list[Any] | None:
+        """Return the results alone; arguments and errors as for `results`."""
         if type(outcome) is not Frame:
             if outcome is request.run_queue.failed:  # type: ignore[attr-defined]  # of a Lane
                 assert isinstance(outcome, Exception)
@@ -52,6 +61,4 @@ class ReplyReader:
         if type(results) is not list or len(results) != request.count:
             return None
         request.body, request.buffers, request.reply = b"", (), None
-        if request.bare:
-            return list(map(Item, request.positions, results))
-        return [Item(i.id, value, i.meta, i.route) for i, value in zip(request.entries, results, strict=True)]
+        return results

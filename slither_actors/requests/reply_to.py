@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.messages import CancelJobs, Submit
 from slither_actors.requests.lane import Lane, Request
+from slither_actors.runs.output.consumer import Consumer
 from supervisors import Scheduler
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ def cancel(lane: Lane, requests: list[Request]) -> None:
     """Withdraw requests whose callers are gone: what waits is not sent, what has begun runs out. From any thread."""
     lane.pool.tell(CancelJobs(lane, requests))
     lane.scheduler.post(lane.drop, requests)
+
+
+def settled(request: Request, consumer: Consumer) -> None:
+    """Note that a request is over; the run that it became, if it did, is counted for itself. May be repeated."""
+    lane: Any = request.run_queue
+    if consumer.run.has_started:
+        lane.scheduler.post(lane.hand_over, request)
+    else:
+        lane.scheduler.post(lane.drop, [request])
 
 
 class ThreadReplyTo:

@@ -15,11 +15,12 @@ from slither_actors.item import Item
 from slither_actors.policies import Halt, Skip
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.pools.messages import Submit
+from slither_actors.requests.encoders import Encoders
 from slither_actors.requests.futures import FutureReplyTo, RequestFuture, future_of
 from slither_actors.requests.lane import Lane, Request
 from slither_actors.requests.lanes import Lanes
 from slither_actors.requests.reading import ReplyReader
-from slither_actors.requests.reply_to import EventLoops, ThreadReplyTo, cancel
+from slither_actors.requests.reply_to import EventLoops, ThreadReplyTo, cancel, settled
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.batch import Batch, wrap_bare
 from slither_actors.runs.input.request_encoder import RequestEncoder
@@ -66,11 +67,18 @@ class Requester:
         self._most = options.batch_size or 1
         self._lane: Lane | None = None
         self._lock = threading.RLock()
-        self._encoders: list[tuple[Lane, RequestEncoder]] = []
+        self._encoders = Encoders(
+            lambda: RequestEncoder(options, opener.target_of, spec.max_frame, link.arena, session=False)
+        )
         self._reader = ReplyReader(type(options.executor) is Snakepit)
         self._lanes = lanes
         self._loops = loops
         self._futures = futures
+
+    @property
+    def workers(self) -> int:
+        """How many workers its pool has."""
+        return self._spec.size
 
     def takes(self, items: object) -> bool:
         """Whether this is a source in memory that makes one batch."""
@@ -107,8 +115,13 @@ class Requester:
 
     # -- one request
 
-    def _made(self, items: Iterable[Any]) -> Request | None:
-        """Return a request, encoded; None if it cannot be encoded."""
+    def make(self, items: Iterable[Any]) -> Request | None:
+        """Return a request, encoded; None if it cannot be encoded.
+
+        Raises:
+            DispatchError: the pool is gone.
+            UnknownCommand: naming the known ones.
+        """
         check_may_wait()
         lane = self._current_lane()
         entries = list(items)
@@ -116,7 +129,7 @@ class Requester:
         bare = type(entries[0]) is not Item
         if not bare and set(map(type, entries)) != {Item}:
             entries = wrap_bare(entries, 0)
-        encoder = self._encoder(lane)
+        encoder = self._encoders.take(lane)
         request = Request(
             lane,
             1,
@@ -137,19 +150,8 @@ class Requester:
             if raised_by_handler(error):
                 raise
             return None
-        self._encoders.append((lane, encoder))
+        self._encoders.give_back(lane, encoder)
         return None if request.error is not None else request
-
-    def _encoder(self, lane: Lane) -> RequestEncoder:
-        """Take an encoder that no other thread is at, nor this one outside a signal handler."""
-        try:
-            known, encoder = self._encoders.pop()
-            if known is lane:
-                return encoder
-        except IndexError:
-            pass
-        options, most, arena = self._options, self._spec.max_frame, self._link.arena
-        return RequestEncoder(options, self._opener.target_of, most, arena, session=False)
 
     def call(self, items: Iterable[Any]) -> list[Item]:
         """Send a request, and block until its results are there.
@@ -157,16 +159,14 @@ class Requester:
         Raises:
             DispatchError: it failed.
         """
-        request = self._made(items)
+        request = self.make(items)
         if request is None:
             return gather(self._open_run(list(items)))
         lane: Any = request.run_queue
         waiter = request.waiter = allocate_lock()
         waiter.acquire()
         try:
-            lane.pending[request] = None
-            self._check(lane, request)
-            lane.pool.tell(Submit(lane, [request]))
+            self.post(request)
             waiter.acquire()
             return self.read(request, request.outcome)
         except BaseException:
@@ -183,7 +183,7 @@ class Requester:
         try:
             results = self._reader.results(request, outcome)
             if results is None:
-                consumer = self._opener.resume(request, outcome, self._options)
+                consumer = self.resume(request, outcome)
                 results = gather(consumer)
                 settled(request, consumer)
         except BaseException:
@@ -206,20 +206,45 @@ class Requester:
         Raises:
             DispatchError: the pool is gone.
         """
-        request = self._made(items)
+        request = self.make(items)
         if request is None:
             return future_of(self._open_run(list(items)))
         future = RequestFuture(request, _withdraw)
         lane: Any = request.run_queue
         request.reply_to, request.waiter = self._futures, (future, self)
         try:
-            lane.pending[request] = None
-            self._check(lane, request)
-            lane.pool.tell(Submit(lane, [request]))
+            self.post(request)
         except BaseException:
             cancel(lane, [request])
             raise
         return future
+
+    def post(self, request: Request) -> None:
+        """Submit a request; its `reply_to` gets the outcome. From any thread.
+
+        Raises:
+            DispatchError: the pool is gone.
+        """
+        lane: Any = request.run_queue
+        lane.pending[request] = None
+        self._check(lane, request)
+        lane.pool.tell(Submit(lane, [request]))
+
+    def run_of(self, items: list[Any]) -> Consumer:
+        """Prepare a run of items that no request can be made of."""
+        return self._open_run(items)
+
+    def values(self, request: Request, outcome: Outcome) -> list[Any] | None:
+        """Return the bare results for an outcome that has one for each item; None: `resume` is to decide.
+
+        Raises:
+            DispatchError: the pool is gone.
+        """
+        return self._reader.values(request, outcome)
+
+    def resume(self, request: Request, outcome: Outcome) -> Consumer:
+        """Prepare the run that a request becomes by its outcome; `settled` is to be called after it."""
+        return self._opener.resume(request, outcome, self._options)
 
     def withdraw(self, request: Request) -> None:
         """Note that the results of a request are not wanted."""
@@ -232,7 +257,7 @@ class Requester:
         Raises:
             DispatchError: it failed.
         """
-        request = self._made(items)
+        request = self.make(items)
         if request is None:
             return await agather(self._open_run(list(items)))
         lane: Any = request.run_queue
@@ -246,7 +271,7 @@ class Requester:
             outcome = await waiter
             results = self._reader.results(request, outcome)
             if results is None:
-                consumer = self._opener.resume(request, outcome, self._options)
+                consumer = self.resume(request, outcome)
                 results = await agather(consumer)
                 settled(request, consumer)
         except BaseException:
@@ -265,18 +290,7 @@ class Requester:
         if is_finalizing():
             raise SystemStopped(FINALIZING)
 
-    # -- its outcome
-
 
 def _withdraw(request: Request) -> None:
     lane: Any = request.run_queue
     cancel(lane, [request])
-
-
-def settled(request: Request, consumer: Consumer) -> None:
-    """Note that a request is over; the run that it became, if it did, is counted for itself. May be repeated."""
-    lane: Any = request.run_queue
-    if consumer.run.has_started:
-        lane.scheduler.post(lane.hand_over, request)
-    else:
-        lane.scheduler.post(lane.drop, [request])

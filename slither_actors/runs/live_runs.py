@@ -14,7 +14,6 @@ class LiveRuns:
     Attributes:
         finished: runs that have ended so far, however. Scheduler's thread only writes it.
         cut_off: runs that were under way when the System was stopped. Likewise.
-        count_requests: returns how many runs are under way that are single requests.
     """
 
     def __init__(self) -> None:
@@ -24,12 +23,12 @@ class LiveRuns:
         self._idle: list[Event] = []
         self.finished = 0
         self.cut_off = 0
-        self.count_requests: Callable[[], int] = lambda: 0
+        self._others: dict[int, Callable[[], int]] = {}
 
     @property
     def count(self) -> int:
         """Runs under way, those that are single requests included."""
-        return len(self._runs) + self.count_requests()
+        return len(self._runs) + sum(count() for count in list(self._others.values()))
 
     def begin(self, run_id: int) -> None:
         """Count a run. From any thread."""
@@ -52,6 +51,20 @@ class LiveRuns:
         self.finished += count
         if self._idle:
             self.look_again()
+
+    def count_also(self, key: int, count: Callable[[], int]) -> None:
+        """Count what is under way elsewhere, too: requests, and calls that wait for a batch. From any thread.
+
+        Args:
+            key: for `count_not`.
+            count: how many there are; called by any thread.
+        """
+        self._others[key] = count
+
+    def count_not(self, key: int) -> None:
+        """Count that no more. May be repeated."""
+        self._others.pop(key, None)
+        self.look_again()
 
     def wait_until_idle(self, timeout: float, others_done: Callable[[], bool]) -> None:
         """Wait until no run is under way and `others_done` (see `look_again`), for `timeout` seconds at most."""

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from pykka import ActorDeadError, Timeout
 
 from slither_actors import telemetry
 from slither_actors.chunk_options import ChunkOptions
 from slither_actors.dispatch import Dispatcher
+from slither_actors.dynamic_batcher.batcher import DynamicBatcher
 from slither_actors.errors import (
     FINALIZING,
     ForkedSystemError,
@@ -27,7 +28,7 @@ from slither_actors.errors import (
 )
 from slither_actors.loops import EventLoopBlocked, warn_in_loop
 from slither_actors.option_defaults import check_defaults
-from slither_actors.option_types import PoolKwargs, RunKwargs
+from slither_actors.option_types import BatcherKwargs, PoolKwargs, RunKwargs
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.processes.table import Processes
 from slither_actors.pools.spec import PoolSpec
@@ -450,6 +451,24 @@ class System:
         return root
 
     # -- runs
+
+    def batcher(self, **options: Unpack[BatcherKwargs]) -> DynamicBatcher:
+        """Return a dynamic batcher: single calls of one function from many tasks and threads, in batches.
+
+        Args:
+            options: `max_batch_size`, `max_wait`, `max_queue`, `deadline`, `weight_fn`, `max_weight`, `split`, and
+                those of a call (docs/options.md). `on_error` is a Retry or left out: a call that fails raises in its
+                caller.
+
+        Raises:
+            OptionError: an option is unknown or has a bad value.
+
+        Example::
+
+            async with system.batcher(function=predict, max_batch_size=32) as predict_one:
+                answer = await predict_one(row)
+        """
+        return self.dispatch.batcher(**options)
 
     def open_run(self, items: Source, options: RunOptions) -> Consumer:
         """Prepare a run; nothing is pulled and nothing started. For the Dispatcher.

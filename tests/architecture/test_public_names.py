@@ -13,7 +13,9 @@ from architecture.imports import ROOT
 PUBLIC = {
     "slither_actors": {
         "BatchTimeout",
+        "BatcherClosed",
         "Context",
+        "DeadlineExceeded",
         "Dispatch",
         "DispatchError",
         "EventLoopBlocked",
@@ -22,6 +24,7 @@ PUBLIC = {
         "LoadError",
         "OptionError",
         "OptionTypeError",
+        "Overloaded",
         "PayloadError",
         "PoolSpec",
         "PoolUnavailable",

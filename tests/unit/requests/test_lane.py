@@ -39,7 +39,7 @@ class Requests:
         self.live = LiveRuns()
         self.caller = Caller()
         self.lane = Lane(bench.link.ref, self.live, bench.scheduler, ahead=True, timeout=30.0)
-        self.live.count_requests = lambda: len(self.lane.pending)
+        self.live.count_also(1, lambda: len(self.lane.pending))
 
     def send(self, *numbers: int, target: Target = COMMAND_TARGET) -> list[Request]:
         made = []

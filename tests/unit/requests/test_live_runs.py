@@ -11,7 +11,7 @@ def test_runs_and_requests_are_counted_together() -> None:
     live = LiveRuns()
     pending: dict[object, None] = {object(): None, object(): None}
     live.begin(1)
-    live.count_requests = lambda: len(pending)
+    live.count_also(1, lambda: len(pending))
     assert live.count == 3
     live.ended(1, cut_off=True)
     pending.clear()
@@ -29,7 +29,7 @@ def test_a_run_that_could_not_start_has_not_finished() -> None:
 def test_who_waits_is_woken_by_the_last_request() -> None:
     live = LiveRuns()
     pending: dict[object, None] = {1: None}
-    live.count_requests = lambda: len(pending)
+    live.count_also(1, lambda: len(pending))
     waiter = threading.Thread(target=live.wait_until_idle, args=(60.0, lambda: True))
     waiter.start()
     while not live._idle:

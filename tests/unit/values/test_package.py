@@ -10,6 +10,9 @@ import slither_actors
 
 NAMES = {
     "BatchTimeout",
+    "BatcherClosed",
+    "DeadlineExceeded",
+    "Overloaded",
     "Context",
     "Dispatch",
     "DispatchError",

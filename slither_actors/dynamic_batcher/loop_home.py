@@ -1,0 +1,185 @@
+"""The calls of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from slither_actors.dynamic_batcher.call_queue import Call
+from slither_actors.dynamic_batcher.home import Home
+from slither_actors.dynamic_batcher.options import BatcherOptions
+from slither_actors.item import Item
+from slither_actors.pools.assignment.job import Outcome
+from slither_actors.requests.lane import Request
+from slither_actors.requests.requester import Requester
+from slither_actors.runs.output.asyncio_inbox import call_soon
+from slither_actors.runs.output.consumer import Consumer
+from slither_actors.runs.output.gather import agather
+from supervisors import Scheduler
+
+
+class LoopHome(Home):
+    """The calls of one event loop. In the loop's thread, but for `finished`.
+
+    Args:
+        requester: sends the batches.
+        options: of the batcher.
+        workers: of the pool.
+        scheduler: of the System.
+        loop: whose tasks call.
+    """
+
+    def __init__(
+        self,
+        requester: Requester,
+        options: BatcherOptions,
+        workers: int,
+        scheduler: Scheduler,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(requester, options, workers)
+        self.loop = loop
+        self._scheduler = scheduler
+        self._simple = options.max_queue is None and options.deadline is None and options.weight_fn is None
+        self._turn_time: float | None = None  # of this turn of the loop, once a call has come in it
+        self._alone = False  # one call came in the last turn that had any
+        self._came = 0
+        self._done: deque[tuple[Request, Outcome]] = deque()
+        self._waking = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._drained: list[asyncio.Future[None]] = []
+
+    def call(self, value: Any, priority: int, deadline: float | None) -> asyncio.Future[Any]:
+        """Take a call, and return the future of its result.
+
+        Raises:
+            Overloaded: too many wait.
+        """
+        since = self._turn_time
+        if since is None:
+            since = self._turn_time = self.loop.time()
+            self.loop.call_soon(self._turn)
+        future = self.loop.create_future()
+        if self._simple and not priority and deadline is None:
+            self.queue.add(Call(value, future, since))
+            self.counts.calls += 1
+        else:
+            options = self._options
+            weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
+            limit = deadline if deadline is not None else options.deadline
+            self.admit(Call(value, future, since, weight), priority, limit)
+        self._came += 1
+        if self._alone and not self.in_flight and self._came == 1:
+            self.form()  # as in the last turn, there is nothing to wait for
+        return future
+
+    def _turn(self) -> None:
+        """Send what has come in this turn of the loop together."""
+        self._alone = self._came == 1
+        self._came = 0
+        self._turn_time = None
+        self.form()
+
+    def waiting(self) -> int:
+        """Return how many calls wait for a batch: none in a loop that is closed. From any thread."""
+        return 0 if self.loop.is_closed() else len(self.queue)
+
+    def now(self) -> float:
+        """Return the loop's time."""
+        return self.loop.time()
+
+    def call_at(self, when: float, function: Callable[[], None]) -> None:
+        """Call a function in the loop at a time."""
+        self.loop.call_at(when, function)
+
+    def wake_at(self, when: float) -> None:
+        """Look at the queue again at this time."""
+        alarm = self._alarm
+        if alarm is None or alarm.cancelled() or alarm.when() > when or alarm.when() <= self.loop.time():
+            if alarm is not None:
+                alarm.cancel()
+            self._alarm = self.loop.call_at(when, self.form)
+
+    def answer(self, call: Call, value: Any) -> None:
+        """Give a task its result, unless it is gone."""
+        if not call.future.done():
+            call.future.set_result(value)
+            self.counts.done += 1
+
+    def answer_all(self, calls: list[Call], values: list[Any]) -> None:
+        """Give each task its result."""
+        count = 0
+        for call, value in zip(calls, values, strict=True):
+            future = call.future
+            if not future.done():
+                future.set_result(value)
+                count += 1
+        self.counts.done += count
+
+    def refuse(self, call: Call, error: BaseException) -> bool:
+        """Give a task an error. Returns False if it is gone."""
+        if call.future.done():
+            return False
+        call.future.set_exception(error)
+        return True
+
+    def settle(self, consumer: Consumer, done: Callable[[Any], None]) -> None:
+        """Drive a run to its end in a task of its own."""
+
+        async def driven() -> None:
+            result: list[Item] | BaseException
+            try:
+                result = await agather(consumer)
+            except (Exception, asyncio.CancelledError) as error:
+                result = error
+            done(result)
+            self._look_whether_drained()
+
+        task = self.loop.create_task(driven())
+        self._tasks.add(task)  # a loop keeps its tasks weakly
+        task.add_done_callback(self._tasks.discard)
+
+    def finished(self, request: Request, outcome: Outcome) -> None:
+        """Keep the outcome, and wake the loop when the workers have got their next batches. Scheduler's thread."""
+        self._done.append((request, outcome))
+        if not self._waking:
+            self._waking = True
+            self._scheduler.before_sleep(self._wake)
+
+    def _wake(self) -> None:
+        try:
+            call_soon(self.loop, self._take)
+        except RuntimeError:  # closed, with its tasks in the middle of things: no task waits
+            self._waking = False
+            self._done.clear()
+
+    def _take(self) -> None:
+        self._waking = False
+        done = self._done
+        while done:
+            self.completed(*done.popleft())
+        self.form()
+        self._look_whether_drained()
+
+    def _look_whether_drained(self) -> None:
+        if self._drained:
+            for waiter in self._drained:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._drained.clear()
+
+    async def drain(self) -> None:
+        """Wait until each call has its answer; nothing is held back for more."""
+        self.ending = True
+        self.form()
+        self.queue.purge()
+        while self.busy:
+            waiter = self.loop.create_future()
+            self._drained.append(waiter)
+            await waiter
+            self.queue.purge()
+        if self._alarm is not None:
+            self._alarm.cancel()
