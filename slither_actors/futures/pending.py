@@ -189,7 +189,7 @@ class PendingCalls:
         self._calls.pop(future, None)
         if self._calls:
             return False
-        for waiter in self._waiters:
+        for waiter in list(self._waiters):  # each takes itself out when it wakes
             waiter.set()
         return self._closed is not None
 

@@ -53,6 +53,12 @@ def gates(tmp_path: Path) -> Gates:
     return Gates(tmp_path)
 
 
+def settle(system: System) -> None:
+    """Have the scheduler deliver what was sent to it, and what comes of that: a cancel is on its way to the worker."""
+    for _ in range(4):
+        system.statistics()
+
+
 def test_a_call_returns_what_its_function_returns(executor: PoolExecutor) -> None:
     assert executor.submit(called.add, 1, 2).result() == 3
     assert executor.submit(called.add, "a", right="b", twice=True).result() == "abab"
@@ -170,35 +176,38 @@ def test_map_fails_where_an_argument_cannot_travel(executor: PoolExecutor, pickl
             next(results)
 
 
-def test_map_is_overdue(single: PoolExecutor, gates: Gates) -> None:
+def test_map_is_overdue(system: System, single: PoolExecutor, gates: Gates) -> None:
     waits = [gates["open"], gates["shut"], gates["behind"]]
     gates.open("open")
     results = single.map(called.wait_at, waits, [1, 2, 3], timeout=1.0)
     assert next(results) == 1
     with pytest.raises(TimeoutError):
         next(results)
+    settle(system)
     gates.open("shut", "behind")
     single.submit(called.pid).result()
     assert gates.begun("behind") == []  # cancelled
 
 
-def test_a_map_that_is_left_cancels_the_rest(single: PoolExecutor, gates: Gates) -> None:
+def test_a_map_that_is_left_cancels_the_rest(system: System, single: PoolExecutor, gates: Gates) -> None:
     gates.open("open")
     results = single.map(called.wait_at, [gates["open"], gates["shut"], gates["behind"]])
     next(results)
     gates.wait_begun("shut")
     results.close()  # type: ignore[attr-defined]
+    settle(system)
     gates.open("shut", "behind")
     single.submit(called.pid).result()
     assert gates.begun("behind") == []
 
 
-def test_a_call_that_has_not_begun_is_cancelled(single: PoolExecutor, gates: Gates) -> None:
+def test_a_call_that_has_not_begun_is_cancelled(system: System, single: PoolExecutor, gates: Gates) -> None:
     first = single.submit(called.wait_at, gates["a"], "done")
     gates.wait_begun("a")
     second = single.submit(called.wait_at, gates["b"])
     assert not first.cancel()
     assert second.cancel()
+    settle(system)
     gates.open("a", "b")
     assert first.result() == "done"
     single.submit(called.pid).result()
@@ -235,13 +244,15 @@ def test_asyncio_runs_calls_in_it(executor: PoolExecutor) -> None:
     assert (one, two, type(error), error.args) == (3, 12, KeyError, ("x",))
 
 
-def test_a_cancelled_task_cancels_its_call(single: PoolExecutor, gates: Gates) -> None:
+def test_a_cancelled_task_cancels_its_call(system: System, single: PoolExecutor, gates: Gates) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         first = loop.run_in_executor(single, called.wait_at, gates["a"])
         second = loop.run_in_executor(single, called.wait_at, gates["b"])
         await asyncio.to_thread(gates.wait_begun, "a")
         second.cancel()
+        await asyncio.sleep(0)  # the loop passes it on
+        settle(system)
         gates.open("a", "b")
         await first
 

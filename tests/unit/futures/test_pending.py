@@ -222,6 +222,18 @@ def test_the_end_is_waited_for(calls: PendingCalls, lane: FakeLane, steps: Steps
     assert steps == ["end", "join"]
 
 
+def test_many_wait_for_the_end(calls: PendingCalls, lane: FakeLane) -> None:
+    submit(calls)
+    calls.close()
+    waiting = [threading.Thread(target=calls.wait) for _ in range(20)]
+    for thread in waiting:
+        thread.start()
+    lane.answer(0, 1)
+    for thread in waiting:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in waiting)
+
+
 def test_a_callback_does_not_wait_for_itself(calls: PendingCalls, lane: FakeLane) -> None:
     raised: Future[str] = Future()
 
