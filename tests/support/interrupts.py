@@ -142,12 +142,24 @@ def with_a_budget(system: System) -> list[Any]:
     return sorted((item.payload for item in system.dispatch.run(lazy(), **options)), reverse=True)
 
 
-KINDS = (run, run_lazily, stream, stream_lazily, close_early, close_a_lazy_one_early, with_a_budget)
+def chunks(system: System) -> list[Any]:
+    return list(system.dispatch.bind(module="builtins", function="iter").stream_one([-n for n in range(ITEMS)]))
+
+
+def leave_chunks_early(system: System) -> list[Any]:
+    with system.dispatch.bind(module="builtins", function="iter").stream_one(list(range(ITEMS)), max_ahead=2) as stream:
+        for chunk in stream:
+            return [chunk]
+    return []
+
+
+EARLY = (close_early, close_a_lazy_one_early, leave_chunks_early)
+KINDS = (run, run_lazily, stream, stream_lazily, *EARLY, with_a_budget, chunks)
 Kind = Callable[[System], list[Any]]
 
 
 def expected(kind: Kind) -> list[Any]:
-    return [0] if kind in (close_early, close_a_lazy_one_early) else [-n for n in range(ITEMS)]
+    return [0] if kind in EARLY else [-n for n in range(ITEMS)]
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

@@ -64,6 +64,7 @@ class ChunkReader:
         "_now",
         "_owed",
         "_pid",
+        "_released",
         "_start",
         "delivered",
         "over",
@@ -75,7 +76,7 @@ class ChunkReader:
         self._now = now
         self._pid = getpid()
         self._link = ReaderLink()
-        self._claimed = False
+        self._claimed = self._released = False
         self._inbox: ReaderInbox | None = None
         self._frames: deque[Frame] = deque()
         self._decoder = ReplyDecoder()
@@ -190,16 +191,17 @@ class ChunkReader:
 
     def close(self) -> None:
         """Want no more of it: its worker closes the function and is free. From any thread; may be repeated."""
-        if self._link.closed:
-            return
         self._link.closed = True
         self._start = None
-        self._release()
+        if not self._released:  # else all of this was done, and no interrupt came between
+            self._release()
 
     def _release(self) -> None:
         if is_finalizing():  # all other threads are frozen, perhaps with a mailbox's lock
             return
-        if self._link.relay is not None and getpid() == self._pid:
-            self._link.relay.tell(CloseStream())
+        relay = self._link.relay
+        if relay is not None and getpid() == self._pid:
+            relay.tell(CloseStream())
+            self._released = True
         if self._inbox is not None:
             self._inbox.put(StreamWasClosed())

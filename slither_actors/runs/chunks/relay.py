@@ -129,9 +129,6 @@ class ChunkRelay(LightActor):
 
     def on_start(self) -> None:
         """Submit the job, and monitor the pool, so that the reader never waits for one that has ended."""
-        if self._link.closed:  # before the reader knew us
-            self._let_go()
-            return
         self._monitor = monitor(self._pool, self)
         self._pool.tell(Submit(self._run_queue, [self._job]))
 

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
 from queue import SimpleQueue
+from threading import get_ident
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,10 +30,10 @@ _BUSY = "another thread or task is waiting for the next chunk of this stream; on
 class ChunkStream(AsyncIterator[Any], Iterator[Any]):
     """The chunks that a function yields for one payload: ``async for`` in an event loop, ``for`` in a thread.
 
-    Nothing is sent before the first chunk is asked for. A loop that is left closes the stream; so do ``async with`` and
-    ``with``, `aclose` and `close`, the cancellation of a task that waits for a chunk, and dropping the stream. Then the
-    function gets GeneratorExit at its yield, and its worker is free. Single chunks are had by `anext` and `next`, which
-    do not close it. It is read in one way, by one reader at a time.
+    Nothing is sent before the first chunk is asked for. A loop that is left closes the stream; in a block of ``async
+    with`` or ``with`` the end of the block does. So do `aclose` and `close`, the cancellation of a task that waits for
+    a chunk, and dropping the stream. Then the function gets GeneratorExit at its yield, and its worker is free. Single
+    chunks are had by `anext` and `next`, which do not close it. It is read in one way, by one reader at a time.
 
     Iterating raises `DispatchError` when it fails before the first chunk, `StreamBroken` after it, with the number of
     chunks delivered, and `StreamClosed` when it was closed.
@@ -43,11 +44,15 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
 
     def __init__(self, reader: ChunkReader) -> None:
         self._reader = reader
+        # Dropping these, even by the garbage collector, closes the stream. What a signal handler raises in code that
+        # runs as something is dropped is lost: so `close` ends them, where it can.
         self._chunks = _blocking(reader)
+        self._guard = _guarding(reader)
+        self._thread = 0  # that reads it
         self._inbox: AsyncioInbox[ReaderMessage] | None = None
         self._loop: AbstractEventLoop | None = None
         self._running_loop: Callable[[], AbstractEventLoop | None] = lambda: None
-        self._busy = False
+        self._busy = self._entered = False
         self._turn_began = 0.0
 
     @property
@@ -57,8 +62,12 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
 
     # -- blocking
 
-    def __iter__(self) -> Generator[Any, None, None]:
-        """Read it in this thread. The loop that is left closes it."""
+    def __iter__(self) -> Iterator[Any]:  # noqa: PYI034  # in a `with` block only
+        """Read it in this thread. The loop that is left closes it, unless a `with` block is there to do that."""
+        # What a signal handler raises while Python drops a generator is lost; in a block nothing is closed by that.
+        return self if self._entered else self._until_left()
+
+    def _until_left(self) -> Generator[Any, None, None]:
         refused = False  # it is another reader's
         try:
             while True:
@@ -82,6 +91,7 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
 
     def _next(self) -> Any:
         reader, chunks = self._reader, self._chunks
+        self._thread = get_ident()
         try:
             return next(chunks)
         except StopIteration:
@@ -89,12 +99,12 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
                 raise StreamClosed("this stream was closed") from None
             return _END
         except ValueError as error:
-            trace = error.__traceback__
-            if trace is not None and trace.tb_next is None:  # it is executing, and was not resumed
+            if _refused(error):
                 raise RuntimeError(_BUSY) from None
             raise
 
     def __enter__(self) -> Self:
+        self._entered = True
         return self
 
     def __exit__(
@@ -104,12 +114,20 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
 
     def close(self) -> None:
         """Want no more of it: the function is closed, and its worker is free. From any thread; never blocks."""
-        self._reader.close()
+        try:
+            self._reader.close()
+        finally:
+            if self._thread in (0, get_ident()):  # else they are in use, or soon may be
+                _end(self._chunks)
+                _end(self._guard)
 
     # -- in an event loop
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        """Read it in this event loop. The loop that is left closes it."""
+    def __aiter__(self) -> AsyncIterator[Any]:  # noqa: PYI034
+        """Read it in this event loop. The loop that is left closes it, unless an `async with` block does that."""
+        return self if self._entered else self._until_aleft()
+
+    async def _until_aleft(self) -> AsyncIterator[Any]:
         refused = False
         try:
             while True:
@@ -176,12 +194,14 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
         loop = get_running_loop()
         # Weakly: what the relay holds must not hold the reader, which is closed by being dropped.
         inbox: AsyncioInbox[ReaderMessage] = AsyncioInbox(loop, partial(_close, weakref.WeakMethod(self._reader.close)))
-        self._loop, self._inbox = loop, inbox
+        self._loop, self._inbox, self._thread = loop, inbox, get_ident()
+        next(self._guard)
         self._reader.begin(inbox)
         self._turn_began = monotonic()
         return inbox
 
     async def __aenter__(self) -> Self:
+        self._entered = True
         return self
 
     async def __aexit__(
@@ -192,11 +212,6 @@ class ChunkStream(AsyncIterator[Any], Iterator[Any]):
     async def aclose(self) -> None:
         """Close it as `close` does."""
         self.close()
-
-    def __del__(self) -> None:
-        reader = getattr(self, "_reader", None)
-        if reader is not None:
-            reader.close()
 
 
 def _blocking(reader: ChunkReader) -> Generator[Any, None, None]:
@@ -214,6 +229,29 @@ def _blocking(reader: ChunkReader) -> Generator[Any, None, None]:
             reader.received(inbox.get())
     finally:
         reader.close()
+
+
+def _guarding(reader: ChunkReader) -> Generator[None, None, None]:
+    """Close the stream when this is dropped, once it was begun."""
+    try:
+        yield
+    finally:
+        reader.close()
+
+
+def _end(generator: Generator[Any, None, None]) -> None:
+    """Close it, unless it is running: then the caller is in code that it has called."""
+    try:
+        generator.close()
+    except ValueError as error:
+        if not _refused(error):
+            raise
+
+
+def _refused(error: ValueError) -> bool:
+    """Return whether a generator was executing, and was not resumed: the traceback ends at the caller of this."""
+    trace = error.__traceback__
+    return trace is not None and trace.tb_next is None
 
 
 def _close(close: weakref.WeakMethod[Callable[[], None]]) -> None:

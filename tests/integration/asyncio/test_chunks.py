@@ -122,6 +122,13 @@ async def leaves_a_context(stream: Any) -> None:
         await anext(stream)
 
 
+async def leaves_a_loop_in_a_context(stream: Any) -> None:
+    async with stream:
+        async for _ in stream:
+            break
+        assert await anext(stream) == 1  # it is the block that closes it
+
+
 async def raises_in_the_loop(stream: Any) -> None:
     with pytest.raises(KeyError):  # noqa: PT012  # the loop is what is left
         async for _ in stream:
@@ -148,7 +155,15 @@ async def drops_it(stream: Any) -> None:
     gc.collect()
 
 
-LEAVING = [closes, breaks, leaves_a_context, raises_in_the_loop, is_cancelled_while_it_waits, drops_it]
+LEAVING = [
+    closes,
+    breaks,
+    leaves_a_context,
+    leaves_a_loop_in_a_context,
+    raises_in_the_loop,
+    is_cancelled_while_it_waits,
+    drops_it,
+]
 
 
 @pytest.mark.parametrize("leave", LEAVING)

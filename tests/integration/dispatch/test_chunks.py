@@ -21,6 +21,7 @@ from slither_actors import (
     OptionTypeError,
     PayloadError,
     PoolSpec,
+    PoolUnavailable,
     Retry,
     Route,
     StreamBroken,
@@ -190,13 +191,20 @@ def leaves_a_context(stream: Any) -> None:
         next(stream)
 
 
+def leaves_a_loop_in_a_context(stream: Any) -> None:
+    with stream:
+        for _ in stream:
+            break
+        assert next(stream) == 1  # it is the block that closes it
+
+
 def raises_in_the_loop(stream: Any) -> None:
     with pytest.raises(KeyError):  # noqa: PT012  # the loop is what is left
         for _ in stream:
             raise KeyError
 
 
-@pytest.mark.parametrize("leave", [closes, breaks, leaves_a_context, raises_in_the_loop])
+@pytest.mark.parametrize("leave", [closes, breaks, leaves_a_context, leaves_a_loop_in_a_context, raises_in_the_loop])
 def test_a_reader_that_leaves_frees_the_worker(
     system: System, notes: Notes, eventually: Callable[..., None], leave: Callable[[Any], None]
 ) -> None:
@@ -435,3 +443,25 @@ def test_events_of_a_stream_are_those_of_a_batch(system: System) -> None:
     start, stop = telemetry.BATCH_START, telemetry.BATCH_STOP
     assert [event.name for event in seen] == [start, stop, start, telemetry.BATCH_EXCEPTION]
     assert seen[3].metadata["outcome"] == "halt"
+
+
+def test_a_payload_larger_than_a_frame_is_refused() -> None:
+    with System({"default": PoolSpec(size=1, path=[FUNCTIONS], max_frame=4096)}, name="small") as own:
+        with pytest.raises(DispatchError, match=r"it takes \d+ bytes, max_frame is 4096") as caught:
+            next(stream_one(own, "x" * 5000, function="count"))
+        assert isinstance(caught.value.reason, PayloadError)
+        with pytest.raises(DispatchError, match=r"chunk 0: it takes 50\d\d bytes, max_frame is 4096"):
+            next(stream_one(own, (5000, 1), function="blocks"))
+
+
+def test_a_large_payload_goes_through_shared_memory(system: System) -> None:
+    assert next(stream_one(system, b"x" * 300_000, module="builtins", function="iter")) == ord("x")
+
+
+def test_a_pool_that_is_gone_is_the_error(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_one(system, 1, function="count")
+    with monkeypatch.context() as patched:
+        patched.setattr(system._links["default"], "ref", None)
+        with pytest.raises(DispatchError) as caught:
+            next(stream)
+    assert isinstance(caught.value.reason, PoolUnavailable)

@@ -38,14 +38,13 @@ class FakePool(LightActor):
 class Bench:
     """A relay, with pool, worker and reader played by the test."""
 
-    def __init__(self, scheduler: ManualScheduler, *, policy: Any = HALT, closed: bool = False, **bounds: Any) -> None:
+    def __init__(self, scheduler: ManualScheduler, *, policy: Any = HALT, **bounds: Any) -> None:
         self.scheduler = scheduler
         self.pool_ref = FakePool.start(scheduler=scheduler)
         self.worker_ref: Any = FakePool.start(scheduler=scheduler)
         self.read: list[Any] = []
         self.ends: list[bool] = []
         self.link = ReaderLink()
-        self.link.closed = closed
         bounds = {"max_ahead": 2, "reader_timeout": 10.0, **bounds}
         request = StreamRequest(Target("m", "f", each=True, streams=True), b"side", b"body", [])
         inbox: Any = self
@@ -182,12 +181,6 @@ def test_an_attempt_is_not_made_for_a_reader_that_has_left(manual: ManualSchedul
     manual.advance(10)
     assert [type(message) for message in it.told] == [Submit, CloseQueue]
     assert it.read == []
-
-
-def test_a_reader_that_had_left_before_costs_nothing(manual: ManualScheduler) -> None:
-    it = Bench(manual, closed=True)
-    assert [type(message) for message in it.told] == [CloseQueue]
-    assert (it.ref.is_alive(), it.ends) == (False, [False])
 
 
 def test_a_reader_that_takes_nothing_has_stalled(manual: ManualScheduler) -> None:
