@@ -92,11 +92,11 @@ class DynamicBatcher:
         home = self._last
         if home is None or home.loop is not self._running_loop():
             home = self._home_of_loop()
-        if self._closed or not self._takes_calls():
-            self._refuse()
+        if not priority and deadline is None:
+            return home.call(value)
         if deadline is not None:
             _DEADLINE.check("deadline", deadline)
-        return home.call(value, priority, deadline)
+        return home.call_with(value, priority, deadline)
 
     def submit(self, value: Any, *, priority: int = 0, deadline: float | None = None) -> Future[Any]:
         """Call the function with one value, from a thread.
@@ -106,8 +106,7 @@ class DynamicBatcher:
         Returns:
             The future of its result. Its callbacks run on a thread of the batcher's.
         """
-        if self._closed or not self._takes_calls():
-            self._refuse()
+        self._check_open()
         if deadline is not None:
             _DEADLINE.check("deadline", deadline)
         home = self._threads
@@ -209,10 +208,11 @@ class DynamicBatcher:
 
     # -- its parts
 
-    def _refuse(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             raise BatcherClosed("this batcher was closed, and takes no more calls")
-        raise SystemStopped("the System of this batcher takes no calls now: it is draining, or was stopped")
+        if not self._takes_calls():
+            raise SystemStopped("the System of this batcher takes no calls now: it is draining, or was stopped")
 
     def _home_of_loop(self) -> LoopHome:
         if self._running_loop is None:
@@ -228,7 +228,9 @@ class DynamicBatcher:
                 if known.is_closed() and (ended := self._loops.pop(known, None)) is not None:
                     self._ended.append(ended.counts)
             requester, options, workers, scheduler = self._make
-            found = self._loops.setdefault(loop, LoopHome(requester, options, workers, scheduler, loop))
+            found = self._loops.setdefault(
+                loop, LoopHome(requester, options, workers, scheduler, loop, self._check_open)
+            )
         self._last = found
         return found
 

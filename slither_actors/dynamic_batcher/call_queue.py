@@ -28,10 +28,12 @@ class Call(Struct, eq=False):
 class CallQueue:
     """Calls by priority. Not thread-safe."""
 
-    __slots__ = ("_first", "_ranks", "weight")
+    __slots__ = ("_first", "_ranks", "append", "weight")
 
     def __init__(self) -> None:
         self._first: deque[Call] = deque()
+        self.append = self._first.append
+        """Add a call of priority 0 whose weight does not count."""
         self._ranks: dict[int, deque[Call]] = {0: self._first}
         self.weight = 0.0
         """Of all calls."""

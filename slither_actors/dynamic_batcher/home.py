@@ -109,7 +109,6 @@ class Home:
                     "this batcher", options.max_queue, "call later or elsewhere, or give it a larger max_queue or pool"
                 )
         queue.add(call, priority)
-        self.counts.calls += 1
         if deadline is not None:
             when = call.since + deadline
             heapq.heappush(self._deadlines, (when, _next_number(), deadline, call))

@@ -29,6 +29,7 @@ class LoopHome(Home):
         workers: of the pool.
         scheduler: of the System.
         loop: whose tasks call.
+        check_open: raises if no calls are taken (any more).
     """
 
     def __init__(
@@ -38,11 +39,15 @@ class LoopHome(Home):
         workers: int,
         scheduler: Scheduler,
         loop: asyncio.AbstractEventLoop,
+        check_open: Callable[[], None],
     ) -> None:
         super().__init__(requester, options, workers)
         self.loop = loop
+        self._check_open = check_open
         self._scheduler = scheduler
-        self._simple = options.max_queue is None and options.deadline is None and options.weight_fn is None
+        self._plain = options.max_queue is None and options.deadline is None and options.weight_fn is None
+        self._append = self.queue.append
+        self._create_future = loop.create_future
         self._turn_time: float | None = None  # of this turn of the loop, once a call has come in it
         self._alone = False  # one call came in the last turn that had any
         self._came = 0
@@ -52,33 +57,53 @@ class LoopHome(Home):
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained: list[asyncio.Future[None]] = []
 
-    def call(self, value: Any, priority: int, deadline: float | None) -> asyncio.Future[Any]:
-        """Take a call, and return the future of its result.
+    def call(self, value: Any) -> asyncio.Future[Any]:
+        """Take a call that has only a value, and return the future of its result.
 
         Raises:
             Overloaded: too many wait.
+            BatcherClosed, SystemStopped: it takes none.
         """
         since = self._turn_time
         if since is None:
-            since = self._turn_time = self.loop.time()
-            self.loop.call_soon(self._turn)
-        future = self.loop.create_future()
-        if self._simple and not priority and deadline is None:
-            self.queue.add(Call(value, future, since))
-            self.counts.calls += 1
-        else:
-            options = self._options
-            weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
-            limit = deadline if deadline is not None else options.deadline
-            self.admit(Call(value, future, since, weight), priority, limit)
+            return self._first_call(value)
+        if not self._plain:
+            return self.call_with(value, 0, None)
+        future = self._create_future()
+        self._append(Call(value, future, since))
         self._came += 1
-        if self._alone and not self.in_flight and self._came == 1:
+        return future
+
+    def _first_call(self, value: Any) -> asyncio.Future[Any]:
+        """Take the first call of a turn, for which is done what all of the turn need."""
+        self._begin_turn()
+        future = self.call(value)
+        if self._alone and not self.in_flight:
             self.form()  # as in the last turn, there is nothing to wait for
         return future
+
+    def call_with(self, value: Any, priority: int, deadline: float | None) -> asyncio.Future[Any]:
+        """Take a call with a priority or a deadline. Errors as in `call`."""
+        since = self._turn_time
+        if since is None:
+            since = self._begin_turn()
+        options = self._options
+        weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
+        future = self._create_future()
+        self.admit(Call(value, future, since, weight), priority, options.deadline if deadline is None else deadline)
+        self._came += 1
+        return future
+
+    def _begin_turn(self) -> float:
+        self._check_open()
+        since = self._turn_time = self.loop.time()
+        self.loop.call_soon(self._turn)
+        return since
 
     def _turn(self) -> None:
         """Send what has come in this turn of the loop together."""
         self._alone = self._came == 1
+        self.counts.calls += self._came
         self._came = 0
         self._turn_time = None
         self.form()

@@ -73,6 +73,7 @@ class ThreadHome(Home):
             call, priority, deadline = came.popleft()
             try:
                 self.admit(call, priority, deadline)
+                self.counts.calls += 1
             except Overloaded as error:  # two threads at once have passed the look
                 self.refuse(call, error)
         self.form()

@@ -6,9 +6,10 @@ the requests of a turn are answered in the next, and each count is the same each
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
@@ -159,3 +160,35 @@ class OneThread:
                 while scheduler._ready:
                     scheduler._run_ready()
         return [item.payload for item in results], counts
+
+    def requests(self, call: Callable[[int], Awaitable[Any]], tasks: int, each: int) -> tuple[list[Any], Counter[str]]:
+        """What so many tasks of an event loop get that make so many calls each, one after the other; and what it took.
+
+        The loop runs in this thread, and gives the scheduler a turn when it has gone once through its own.
+        """
+        results: list[Any] = []
+
+        async def caller(first: int) -> None:
+            results.extend([await call(number) for number in range(first, first + each)])
+
+        async def main(scheduler: Any) -> Counter[str]:
+            before, messages = EchoHost.counts.copy(), 0
+            with Opcodes() as opcodes:
+                running = asyncio.gather(*(caller(number * each) for number in range(tasks)))
+                while not running.done():
+                    await asyncio.sleep(0)
+                    with schedulers.activate(scheduler):
+                        messages += len(scheduler._ready)
+                        scheduler._turn(False)
+            await running
+            counts = EchoHost.counts - before
+            counts[MESSAGES], counts[OPCODES] = messages, opcodes.total
+            self.by_function = opcodes.by_function
+            return counts
+
+        with taken_over(self.system) as scheduler:
+            counts = asyncio.run(main(scheduler))
+            with schedulers.activate(scheduler):
+                while scheduler._ready:
+                    scheduler._run_ready()
+        return results, counts
