@@ -83,6 +83,7 @@ class PoolKwargs(TypedDict, total=False):
     """The parameters of `PoolSpec`, for a pool that is given as a mapping."""
 
     size: int
+    concurrency: int
     path: Sequence[str | os.PathLike[str]]
     python: str | os.PathLike[str] | None
     env: Mapping[str, str]

@@ -89,8 +89,8 @@ class RunOptions:
         default=NOT_GIVEN,
         metadata=option(
             Whole(1, _MOST_IN_FLIGHT),
-            "Workers that a run may occupy at a time",
-            unless="as many as its pool has; of an inline executor 8 threads",
+            "Workers that a run may occupy at a time; in a pool with `concurrency` batches executed at a time",
+            unless="as many as its pool has, times its `concurrency`; of an inline executor 8 threads",
         ),
     )
     prefetch: int = field(
@@ -210,7 +210,7 @@ class RunOptions:
         """Set what depends on the pool: before anything reads `max_in_flight` and `prefetch`.
 
         Args:
-            workers: how many the run's pool has.
+            workers: how many the run's pool has, times the batches that each executes at a time.
         """
         if not self.in_flight_given:
             object.__setattr__(self, "max_in_flight", workers)

@@ -90,7 +90,9 @@ class PoolExecutor(Executor):
                 raise OptionError("pool is the name of a pool of a System: give system=..., too", "pool", "system")
             spec = own_pool(max_workers, mp_context, max_tasks_per_child, started_by(initializer, initargs, codec))
             self._calls = OwnSystem(spec, functools.partial(lane_to, pool=None, timeout=limit)).calls
-            self._max_workers = spec.size  # libraries that share work out read it, as of ProcessPoolExecutor
+            self._max_workers = (
+                spec.size * spec.concurrency
+            )  # libraries that share work out read it, as of ProcessPoolExecutor
         else:
             given = {
                 "max_workers": max_workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from slither_actors import telemetry
+from slither_actors.pools.assignment.concurrent_slots import ConcurrentSlots
 from slither_actors.pools.assignment.fair_queue import FairQueue
 from slither_actors.pools.assignment.job import Job, Outcomes, RunQueue, Send, WorkerSlot
 from slither_actors.pools.assignment.slots import WorkerSlots
@@ -18,14 +19,15 @@ class Assigner:
     Args:
         size: workers of the pool.
         scheduler: on whose background thread events are handled.
+        concurrency: batches that each worker executes at a time.
 
     Attributes:
         slots: the workers.
         line: the runs that wait.
     """
 
-    def __init__(self, size: int, scheduler: Scheduler) -> None:
-        self.slots = WorkerSlots(size)
+    def __init__(self, size: int, scheduler: Scheduler, concurrency: int = 1) -> None:
+        self.slots = WorkerSlots(size) if concurrency == 1 else ConcurrentSlots(size, concurrency)
         self.line = FairQueue()
         self._scheduler = scheduler
         self._idle, self._bound = self.slots.idle, self.slots.sessions.bound

@@ -92,12 +92,14 @@ class WorkerGone(Struct, frozen=True):
         ended: what it was executing, and why that failed.
         error: why it died.
         planned: a timeout or a recycling, after which the Executor starts the next worker itself; else it exits.
+        kept: what it will still answer: it is not dead yet, but begins nothing more.
     """
 
     index: int
     ended: Sequence[tuple[Job, Outcome]]
     error: Exception
     planned: bool
+    kept: Sequence[Job] = ()
 
 
 class WorkerUnstartable(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import assert_never
 
 from slither_actors import telemetry
@@ -57,15 +57,19 @@ class Pool(LightActor):
         max_failed_starts: after so many failed starts in a row, while no worker at all got ready, it gives up: the
             pauses between them keep such a pool within its restart budget without end, and its runs would wait as long.
             None: never.
+        concurrency: batches that each worker executes at a time.
     """
 
-    def __init__(self, name: str, size: int, link: PoolHandle, max_failed_starts: int | None = None) -> None:
+    def __init__(
+        self, name: str, size: int, link: PoolHandle, max_failed_starts: int | None = None, concurrency: int = 1
+    ) -> None:
         super().__init__()
         self._max_failed_starts = max_failed_starts
         self._failed_starts = 0
         self._name = name
         self._link = link
-        self._assigner = Assigner(size, self.scheduler)
+        self._concurrency = concurrency
+        self._assigner = Assigner(size, self.scheduler, concurrency)
         self._slots, self._line = self._assigner.slots, self._assigner.line
         self._run_queues: set[RunQueue] = set()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
@@ -291,31 +295,32 @@ class Pool(LightActor):
         if not message.planned:
             self._counters.deaths += 1
             self._link.last_error = message.error
-        self._released(slot, self._with_sessions(slot, message.ended, message.error), None)
+        kept = set(message.kept)
+        self._released(slot, self._with_sessions(slot, message.ended, message.error, kept), None)
         if isinstance(message.error, LoadError):
             for job in slot.jobs:
                 job.avoid = slot.index
         # All that is left: what only waited in its pipe, and what was still on its way to the Executor.
-        self._redeliver(slot, list(slot.jobs))
+        self._redeliver(slot, [job for job in slot.jobs if job not in kept])
         self._line.wake_sessions(self._slots.sessions)
         self._assigner.assign()
 
     def _with_sessions(
-        self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception
+        self, slot: WorkerSlot, ended: Sequence[tuple[Job, Outcome]], error: Exception, kept: Collection[Job]
     ) -> Sequence[tuple[Job, Outcome]]:
-        """Return the outcomes of a worker's death: of the batch in execution, and of all jobs of bound sessions."""
-        bound = {
-            job.run_queue.session
+        """Return the outcomes of a worker's death: of what it was executing, and of all jobs of bound sessions."""
+        lost_jobs = [
+            job
             for job in slot.jobs
-            if job.run_queue.affinity in BINDING and job.run_queue.session is not None
-        }
+            if job.run_queue.affinity in BINDING and job.run_queue.session is not None and job not in kept
+        ]
+        bound = {job.run_queue.session for job in lost_jobs if job.run_queue.session is not None}
         self._slots.sessions.slot_died(slot, bound, error)
         if not bound:
             return ended
         outcomes = dict(ended)
-        for job in slot.jobs:
-            if job.run_queue.affinity in BINDING and job.run_queue.session is not None:
-                outcomes[job] = lost(job.run_queue.session, error)
+        for job in lost_jobs:
+            outcomes[job] = lost(job.run_queue.session or "", error)
         return list(outcomes.items())
 
     def _redeliver(self, slot: WorkerSlot, jobs: list[Job]) -> None:
@@ -357,8 +362,7 @@ class Pool(LightActor):
                 slot.ref = slot.pid = None
                 if slot.ready:
                     error = self._abandoned(message.reason)
-                    at = slot.jobs[0] if slot.jobs else None
-                    ended: list[tuple[Job, Outcome]] = [] if at is None else [(at, error)]
+                    ended: list[tuple[Job, Outcome]] = [(job, error) for job in slot.jobs[: self._concurrency]]
                     self._worker_gone(WorkerGone(slot.index, ended, error, planned=False))
                 return
 

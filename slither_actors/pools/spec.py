@@ -24,6 +24,8 @@ def default_size() -> int:
 
 MAX_SIZE = 10_000
 """Workers of a pool: each is a process, six descriptors and some kilobytes here. No machine runs more."""
+MAX_CONCURRENCY = 128
+"""Batches that a worker executes at a time: the cursors of so many are in one page of memory (`worker.cursor`)."""
 MAX_BYTES = sys.maxsize
 """What the kernel's limits and lengths can hold."""
 MAX_RESTARTS = 1_000_000
@@ -144,6 +146,15 @@ class PoolSpec:
         default_factory=default_size,
         metadata=option(
             Whole(1, MAX_SIZE), "Number of workers", unless="one for each processor this process may use, quotas heeded"
+        ),
+    )
+    concurrency: int = field(
+        default=1,
+        metadata=option(
+            Whole(1, MAX_CONCURRENCY),
+            "Batches that each worker executes at a time: of `async def` functions on its event loop, of others on "
+            "threads",
+            see="workers.md#several-batches-at-a-time",
         ),
     )
     path: Sequence[str | os.PathLike[str]] = field(

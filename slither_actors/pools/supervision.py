@@ -13,6 +13,7 @@ from slither_actors.pools.hosts.stderr import StderrLog
 from slither_actors.pools.pool import Pool
 from slither_actors.pools.processes.spawner import SpawnerMessage
 from slither_actors.pools.spec import PoolSpec
+from slither_actors.pools.worker.concurrent_executor import ConcurrentExecutor
 from slither_actors.pools.worker.executor import Executor
 from slither_actors.pools.worker.restart_budget import PoolRestarts
 from slither_actors.wire.messages import Hello
@@ -42,13 +43,17 @@ def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMe
     # PoolUnavailable, and the supervisor of pools begins it again after its own back-off.
     return Supervisor.start(
         [
-            ChildSpec(id="pool", start=lambda: Pool.start(link.name, spec.size, link, max_failed_starts)),
+            ChildSpec(id="pool", start=lambda: _pool(link, spec, max_failed_starts)),
             ChildSpec(id="executors", start=lambda: _start_executors(link, spec, spawner), type="supervisor"),
         ],
         strategy="one_for_all",
         max_restarts=0,
         name=link.name,
     )
+
+
+def _pool(link: PoolHandle, spec: PoolSpec, max_failed_starts: int | None) -> LightRef[Pool]:
+    return Pool.start(link.name, spec.size, link, max_failed_starts, spec.concurrency)
 
 
 def _start_executors(
@@ -71,13 +76,14 @@ def _executor_child(
 ) -> ChildSpec:
     log = StderrLog(f"{link.name}[{index}]")
     made = link.counters.worker(index).made
+    kind = Executor if spec.concurrency == 1 else ConcurrentExecutor
 
     def make_host(executor: LightActor, sink: FrameSink) -> LocalHost:
         return LocalHost(executor, sink, spawner(), spec, log, made, link.counters.exited, link.arena)
 
     return ChildSpec(
         id=index,
-        start=lambda: Executor.start(index, spec, link, make_host, hello),
+        start=lambda: kind.start(index, spec, link, make_host, hello),
         shutdown=spec.shutdown + SHUTDOWN_MARGIN,
     )
 
@@ -101,4 +107,5 @@ def _hello(name: str, spec: PoolSpec, index: int) -> bytes:
         max_rss=spec.max_rss,
         memory_limit=spec.memory_limit,
         index=index,
+        concurrency=spec.concurrency,
     ).to_body()

@@ -60,7 +60,7 @@ class Requester:
     ) -> None:
         link = self._link = opener.link_of(options.pool)
         spec = self._spec = opener.spec_of(link)
-        options.settle(spec.size)
+        options.settle(spec.size * spec.concurrency)
         self._opener = opener
         self._options = options
         self._open_run = open_run
@@ -77,8 +77,8 @@ class Requester:
 
     @property
     def workers(self) -> int:
-        """How many workers its pool has."""
-        return self._spec.size
+        """How many batches the workers of its pool execute at a time."""
+        return self._spec.size * self._spec.concurrency
 
     def takes(self, items: object) -> bool:
         """Whether this is a source in memory that makes one batch."""

@@ -56,6 +56,7 @@ class Batch(Job, kw_only=True, eq=False):
             len(entries),
             self.target,
             self.side,
+            deaths=self.deaths,
             positions=positions,
             entries=entries,
             bare=self.bare,

@@ -74,7 +74,7 @@ class RunOpener:
             return self._inline(items, options)
         link = self.link_of(options.pool)
         spec = self.spec_of(link)
-        options.settle(spec.size)
+        options.settle(spec.size * spec.concurrency)
         check_command(options, link)
         return self._pooled(items, options, link, spec)
 

@@ -6,6 +6,7 @@ import struct
 
 from .buffer_pool import Spares
 from .header import (
+    ALONE,
     CALL,
     CANCEL,
     CANCELLED,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .header import Buffer
 
 __all__ = [
+    "ALONE",
     "CALL",
     "CANCEL",
     "CANCELLED",

@@ -30,6 +30,7 @@ FREED: Final = 16
 STREAM: Final = 17
 CHUNK: Final = 18
 CREDIT: Final = 19
+ALONE: Final = 20
 
 KIND_NAMES: Final[dict[int, str]] = {
     HELLO: "hello",
@@ -49,9 +50,10 @@ KIND_NAMES: Final[dict[int, str]] = {
     STREAM: "stream",
     CHUNK: "chunk",
     CREDIT: "credit",
+    ALONE: "alone",
 }
 
-FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED, STREAM, CREDIT})
+FROM_HOST: Final = frozenset({HELLO, LOAD, CALL, COMMAND, CANCEL, STOP, FORGET, FREED, STREAM, CREDIT, ALONE})
 """The kinds that a worker accepts."""
 FROM_WORKER: Final = frozenset({READY, LOADED, REPLY, FAILURE, CANCELLED, RETIRE, CHUNK})
 """The kinds that a host accepts."""

@@ -25,7 +25,9 @@ stream     to worker   side: ``[target or name, session or nil, chunks, bytes]``
                        the chunks, or cancelled
 chunk      to host     body: one of the values that the function yields
 credit     to worker   count: so many more chunks have reached their reader
-retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends
+alone      to worker   none: the request id says which of those that follow is to be executed beside no other
+retire     to host     body: why, as a text: the worker begins nothing that it was sent and not answered, and ends;
+                       side, only where it executes several at a time: ids of requests that it will still answer
 =========  ==========  ================================================================================================
 """
 
@@ -140,6 +142,7 @@ class Hello(Record):
     :ivar max_rss: bytes of resident memory from which on it is to be replaced; None: never.
     :ivar memory_limit: bytes of address space that it may have; None: as many as it gets.
     :ivar index: its place in the pool, from 0.
+    :ivar concurrency: batches that it is to execute at a time.
     """
 
     __slots__ = (  # noqa: RUF023
@@ -155,6 +158,7 @@ class Hello(Record):
         "max_rss",
         "memory_limit",
         "index",
+        "concurrency",
     )
     path: list[str]
     keep_path: bool
@@ -168,6 +172,7 @@ class Hello(Record):
     max_rss: int | None
     memory_limit: int | None
     index: int
+    concurrency: int
 
     def __init__(
         self,
@@ -183,6 +188,7 @@ class Hello(Record):
         max_rss: int | None = None,
         memory_limit: int | None = None,
         index: int = 0,
+        concurrency: int = 1,
     ) -> None:
         self._set(
             list(path),
@@ -197,6 +203,7 @@ class Hello(Record):
             max_rss,
             memory_limit,
             index,
+            concurrency,
         )
 
     @classmethod
@@ -222,6 +229,7 @@ class Hello(Record):
             max_rss=(int, type(None)),
             memory_limit=(int, type(None)),
             index=int,
+            concurrency=int,
         )
         return cls(*(fields[name] for name in cls.__slots__))
 
@@ -340,6 +348,25 @@ def retire_reason(frame: Frame) -> str:
     return reason
 
 
+def retire_awaits(frame: Frame) -> frozenset[int]:
+    """Which requests a worker that retires has in execution and still answers.
+
+    Raises:
+        ProtocolError: reason ``body``: it does not say.
+    """
+    if not frame.side:
+        return frozenset()
+    if len(frame.side) > MAX_TOLD:
+        raise ProtocolError("body", f"the side of a retire frame has {len(frame.side)} bytes, more than {MAX_TOLD}")
+    try:
+        request_ids = decode(frame.side)
+    except DecodeError as error:
+        raise ProtocolError("body", f"the side of a retire frame is no value: {error}") from error
+    if type(request_ids) is not list or not all(type(request_id) is int for request_id in request_ids):
+        raise ProtocolError("body", "the side of a retire frame is no list of request ids")
+    return frozenset(request_ids)
+
+
 def call_side(target: int | str, session: str | None = None) -> bytes:
     """Return the side section of a call (a loaded target's number) or a command (its name)."""
     return encode([target, session])
@@ -449,6 +476,7 @@ __all__ = [
     "parse_stream_side",
     "reply_failures",
     "reply_side",
+    "retire_awaits",
     "retire_reason",
     "stream_side",
 ]

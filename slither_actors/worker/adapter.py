@@ -17,6 +17,9 @@ _MARK: Final = "__slither_command__"
 class Adapter:
     """Base class of the object that a worker makes once and whose commands it then executes, one at a time.
 
+    With `PoolSpec(concurrency=n)` it executes n at a time: those that are `async def` methods on one event loop, the
+    others on threads.
+
     Subclasses take no arguments on construction and define methods marked with :func:`command`.
     """
 
@@ -33,12 +36,12 @@ class Adapter:
     @property
     def session(self) -> dict[str, Any]:
         """The store of the current call's session; see :func:`slither_actors.worker.session`."""
-        return sessions.store()
+        return sessions.here().store()
 
     @property
     def session_id(self) -> str | None:
         """The current call's session, None if it has none."""
-        return sessions.current
+        return sessions.here().current
 
 
 if TYPE_CHECKING:

@@ -56,6 +56,10 @@ class HostGoneError(Exception):
     """The host has closed a pipe, or is dead."""
 
 
+class StopError(Exception):
+    """The host has sent a stop frame."""
+
+
 class Channel:
     """Reads and writes whole frames. Blocking is right here: the host always reads, and never blocks itself."""
 
@@ -97,6 +101,11 @@ class Channel:
     def _note_fork(self) -> None:
         self._forked = True
         self._look_at = 0.0  # so that `reply` comes by `_check`
+
+    @property
+    def request_fd(self) -> int:
+        """The descriptor that it reads from."""
+        return self._request_fd
 
     @property
     def max_frame(self) -> int:

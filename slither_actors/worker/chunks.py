@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slither_actors.wire.frames import Frame
 
     from .channel import Channel
+    from .shared_channel import SharedChannel
 
 # Nanoseconds between two looks for what the host has sent, while there is credit.
 _LOOK_AGAIN: Final = 500_000
@@ -61,7 +62,7 @@ class ChunkSender:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Channel | SharedChannel,
         encoder: Encoder,
         serve: Callable[[Stream, bool], None],
         fail: Callable[[Frame, str, BaseException, int], None],

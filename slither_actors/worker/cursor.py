@@ -5,6 +5,8 @@ It is the last page of a file that the two share: of the worker's replies where 
 Three words of 64 bits, in the machine's byte order: the id of the request, the index of the item, and when that began
 in nanoseconds of CLOCK_MONOTONIC. The host reads them at a deadline and after a death, and believes none of them
 further than `slither_actors.pools.worker.blame` says. Nothing is sent, so an item costs two stores.
+
+A worker that executes several batches at a time has as many cursors, one behind the other.
 """
 
 from __future__ import annotations
@@ -16,22 +18,29 @@ from time import monotonic_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import ContextVar
     from typing import Any, Final
 
 REQUEST: Final = 0
 INDEX: Final = 1
 SINCE: Final = 2
+WORDS: Final = 3
 
 SIZE: Final = PAGESIZE
 """Bytes at the end of the file."""
 
 
 class Cursor:
-    """Where this worker is. Written by the thread that executes; mapped when it is first needed."""
+    """Where this worker is. Written by the thread that executes; mapped when it is first needed.
 
-    __slots__ = ("_fd", "_file", "_map", "batch", "words")
+    Args:
+        place: which one it is in the page, from 0.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_fd", "_file", "_map", "_place", "batch", "words")
+
+    def __init__(self, place: int = 0) -> None:
+        self._place = place
         self._fd = -1
         self._file: Any = None
         self._map: Any = None
@@ -45,6 +54,13 @@ class Cursor:
         self._fd = fd
         self._file = _identity(fd)
         os.register_at_fork(after_in_child=self._forked)
+
+    def beside(self, place: int) -> Cursor:
+        """Return another cursor in the same page."""
+        made = Cursor(place)
+        if self._fd >= 0:
+            made.use(self._fd)
+        return made
 
     def begin(self, request_id: int) -> Any:
         """Begin a batch: its first item is the next one to be executed.
@@ -77,7 +93,7 @@ class Cursor:
             except (OSError, ValueError):  # no address space left, say: the host then knows of no item
                 self._fd = -1
             else:
-                return memoryview(self._map).cast("Q")
+                return memoryview(self._map).cast("Q")[WORDS * self._place : WORDS * (self._place + 1)]
         return [0, 0, 0]
 
     def _forked(self) -> None:
@@ -98,6 +114,22 @@ def _identity(fd: int) -> Any:
 
 
 cursor: Final = Cursor()
+_of_context: ContextVar[Cursor | None] | None = None
+
+
+def separate(count: int) -> list[Cursor]:
+    """Return cursors for so many batches at a time. From now on `progress` is about the one of its context."""
+    global _of_context
+    from contextvars import ContextVar
+
+    _of_context = ContextVar("slither_cursor", default=None)
+    return [cursor.beside(place) for place in range(count)]
+
+
+def use_here(own: Cursor) -> None:
+    """Have `progress` write to this cursor, in the context of the caller: that of a task or of a thread."""
+    assert _of_context is not None
+    _of_context.set(own)
 
 
 def progress(index: int) -> None:
@@ -116,8 +148,8 @@ def progress(index: int) -> None:
         TypeError: it is no whole number.
         ValueError: the batch has no such item.
     """
-    batch = cursor.batch
-    if batch is None:
+    own = cursor if _of_context is None else _of_context.get()
+    if own is None or (batch := own.batch) is None:
         return
     if type(index) is not int:
         try:
@@ -127,4 +159,4 @@ def progress(index: int) -> None:
     request_id, count = batch
     if not 0 <= index <= count:
         raise ValueError(f"progress({index}): the batch has {count} items, so an index is from 0 to {count}")
-    cursor.at(request_id, index)
+    own.at(request_id, index)

@@ -93,19 +93,22 @@ async def _outcome(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseExcept
 event_loop: Final = EventLoop()
 
 
-def to_the_end(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    """Return a plain function that runs an `async def` one to its end on the worker's event loop.
+class ToTheEnd:
+    """An `async def` function as a plain one: a call runs it to its end on the worker's event loop.
 
-    The `async def` function is its attribute `function`, for those who can await it.
+    Args:
+        function: it, for those who can await it.
     """
 
-    def call(*args: object, **kwargs: object) -> Any:
-        return event_loop.run(function(*args, **kwargs))
+    __slots__ = ("function",)
 
-    call.function = function  # type: ignore[attr-defined]
-    return call
+    def __init__(self, function: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+        self.function = function
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return event_loop.run(self.function(*args, **kwargs))
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what can be called like a plain function: an `async def` one by `to_the_end`, any other as it is."""
-    return to_the_end(function) if is_async(function) else function
+    """Return what can be called like a plain function: a `ToTheEnd` of an `async def` one, any other as it is."""
+    return ToTheEnd(function) if is_async(function) else function

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from .channel import Channel
     from .chunks import ChunkSender, Stream
+    from .cursor import Cursor
+    from .shared_channel import SharedChannel
 
     # the function, and whether it takes one payload at a time
     Target = tuple[Callable[[Any], Any], bool]
@@ -60,18 +62,24 @@ class Execution:
         between: called now and then between two items of a request; serves the host, and says whether it has cancelled
             that one.
         serve: called between two chunks of a stream; takes what the host has sent, and waits for it if told to.
+        at: where it notes how far it is; None: in the one cursor of this worker.
+        begin: called with the session of each call; None: `begin` of the one `sessions` of this worker.
     """
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Channel | SharedChannel,
         between: Callable[[int], bool] = lambda request_id: False,
         serve: Callable[[Stream, bool], None] = lambda stream, wait: None,
+        at: Cursor | None = None,
+        begin: Callable[[str | None], None] | None = None,
     ) -> None:
-        self._channel = channel
+        self._channel: Channel | SharedChannel = channel
         self._between = between
         self._serve = serve
         self._sender: ChunkSender | None = None
+        self._cursor = cursor if at is None else at
+        self._begin = sessions.begin if begin is None else begin
         self._surely_fits = 512  # bytes; known once max_frame is
         self._targets: dict[int, Target] = {}
         self._sides: dict[bytes, Target] = {}
@@ -80,6 +88,10 @@ class Execution:
         self._took = 0  # nanoseconds that the user's function took, for the answer in hand
         self.commands: dict[str, Callable[[Any], Any]] | None = None
         """The adapter's methods by command; None: there is no adapter."""
+
+    def answer_by(self, channel: Channel | SharedChannel) -> None:
+        """Send all answers from now on by this channel."""
+        self._channel = channel
 
     def most(self, max_frame: int) -> None:
         """Set how many bytes a frame may have."""
@@ -143,7 +155,7 @@ class Execution:
         except DecodeError as error:
             self._undecodable(frame, error)
             return
-        sessions.begin(session_id)
+        self._begin(session_id)
         function, each = target
         began = perf_counter_ns()
         if each:
@@ -161,21 +173,21 @@ class Execution:
                 self._channel.write(CANCELLED, frame.request_id, attempt=frame.attempt)
                 return
         else:
-            cursor.batch = frame.request_id, frame.count
+            self._cursor.batch = frame.request_id, frame.count
             try:
                 results = function(payloads)
                 if type(results) is not list:
-                    listed = _listed(results)
-                    if listed is None:
+                    as_list = listed(results)
+                    if as_list is None:
                         self._unexpected(frame, "a list of results", results, payloads)
                         return
-                    results = listed
+                    results = as_list
             except SystemExit:
                 raise
             except BaseException as error:
                 self._took = perf_counter_ns() - began
                 if isinstance(error, (TypeError, AttributeError, ValueError)):
-                    _explain(error, payloads, False)
+                    explain(error, payloads, False)
                 self.fail(frame, "user", error)
                 return
         self._took = perf_counter_ns() - began
@@ -190,10 +202,10 @@ class Execution:
 
     def _each(self, request_id: int, function: Callable[[Any], Any], payloads: Any) -> list[Any] | None:
         """Return the result of each payload, or the exception of one that failed; None: the host cancelled it."""
-        cursor.batch = None  # what the function itself says of its progress is no item's index
+        self._cursor.batch = None  # what the function itself says of its progress is no item's index
         results: list[Any] = []
         append, clock, between = results.append, monotonic_ns, self._between
-        words = cursor.begin(request_id)
+        words = self._cursor.begin(request_id)
         look_at = clock() + _LOOK_AGAIN
         for index, payload in enumerate(payloads):
             now = clock()
@@ -209,9 +221,9 @@ class Execution:
                 raise
             except BaseException as error:
                 if isinstance(error, MemoryError):
-                    _let_go(error.__traceback__)
+                    let_go(error.__traceback__)
                 elif isinstance(error, (TypeError, AttributeError, KeyError)):
-                    _explain(error, payload, True)
+                    explain(error, payload, True)
                 append(error)
         words[SINCE] = clock()
         words[INDEX] = len(results)  # what comes now is no item's doing, and has a timeout of its own
@@ -265,15 +277,15 @@ class Execution:
         except DecodeError as error:
             self._undecodable(frame, error, "items")
             return
-        sessions.begin(session_id)
-        cursor.batch = frame.request_id, frame.count
+        self._begin(session_id)
+        self._cursor.batch = frame.request_id, frame.count
         began = perf_counter_ns()
         try:
             answer = method(request)
             if not isinstance(answer, dict) or "items" not in answer:
                 self._unexpected(frame, 'a dict with "items"', answer)
                 return
-            results = _listed(answer["items"])
+            results = listed(answer["items"])
             if results is None:
                 self._unexpected(frame, 'a list as "items"', answer["items"])
                 return
@@ -415,7 +427,7 @@ class Execution:
     def fail(self, frame: Frame, kind: str, error: BaseException) -> None:
         """Answer with a failure; ``start`` has request id 0."""
         if isinstance(error, MemoryError):
-            _let_go(error.__traceback__)
+            let_go(error.__traceback__)
         from .exception_record import failure_of, fit
 
         failure = failure_of(error, kind)
@@ -454,14 +466,14 @@ class Execution:
         self.fail(frame, "decode", explained(error))
 
 
-def _explain(error: Exception, given: object, each: bool) -> None:
+def explain(error: Exception, given: object, each: bool) -> None:
     """Leave a clause with the error on what the function was called with, where it took that for something else."""
     from .hints import leave
 
     leave(error, given, each)
 
 
-def _let_go(trace: TracebackType | None) -> None:
+def let_go(trace: TracebackType | None) -> None:
     """Empty the frames of a call that ran out of memory: what they hold is in the way of telling of it."""
     while trace is not None:
         try:
@@ -482,7 +494,7 @@ def _named(value: object) -> str:
     return type_name(type(value))
 
 
-def _listed(results: Any) -> list[Any] | None:
+def listed(results: Any) -> list[Any] | None:
     """Return as a list what a function returned; None if it is no sequence of results.
 
     A string, a dict or a set has a length and an order of its own making: taking it for results would hide a mistake.

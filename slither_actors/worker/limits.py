@@ -45,6 +45,17 @@ class Limits:
             return MAX_RSS
         return None
 
+    def counted(self) -> str | None:
+        """Count a batch that begins: why none may begin after it; None while others may."""
+        if self._left is None:
+            return None
+        self._left -= 1
+        return MAX_BATCHES if self._left <= 0 else None
+
+    def outgrown(self) -> str | None:
+        """Why the worker is to be replaced for its size; None while it is not."""
+        return MAX_RSS if self._max_rss is not None and self.resident() > self._max_rss else None
+
     def resident(self) -> int:
         """Bytes of resident memory; where the system does not tell without a library (macOS), the most there were."""
         if self._statm >= 0:

@@ -29,7 +29,7 @@ from slither_actors.wire.log_lines import LEVELS
 from slither_actors.wire.messages import Hello, Ready
 
 from .adapter import Adapter, commands_of
-from .channel import Channel, HostGoneError
+from .channel import Channel, HostGoneError, StopError
 from .cursor import cursor
 from .event_loop import event_loop, plain
 from .execution import Execution, resolve
@@ -50,10 +50,6 @@ _BATCHES: Final = frozenset({CALL, COMMAND, STREAM})
 _IN_TURN: Final = _BATCHES | {LOAD, FORGET}
 
 
-class StopError(Exception):
-    """The host has sent a stop frame."""
-
-
 class Loop:
     """A worker. Owns the queue of requests that have come and are not begun, and the adapter."""
 
@@ -65,13 +61,17 @@ class Loop:
         self._stream: Stream | None = None  # in execution, while what comes meanwhile is looked at
         self._adapter: Adapter | None = None
         self._limits: Limits | None = None
+        self._concurrency = 1
 
     def run(self) -> int:
         """Serve until the host stops the worker or is gone. The exit code of the process."""
         try:
             if not self._start():
                 return 1
-            self._serve()
+            if self._concurrency == 1:
+                self._serve()
+            else:
+                self._serve_several()
         except (HostGoneError, StopError):
             pass
         return self._terminate()
@@ -101,6 +101,12 @@ class Loop:
                 # What is left in the queue and in the pipe is the host's to give to another worker.
                 channel.write(RETIRE, 0, encode(reason))
                 return
+
+    def _serve_several(self) -> None:
+        """Execute several batches at a time, until the limits say that it is enough."""
+        from .concurrent_loop import ConcurrentLoop
+
+        ConcurrentLoop(self._channel, self._queue, self._execution, self._concurrency, self._limits).run()
 
     def _sort(self, frames: list[Frame]) -> None:
         """Queue what takes its turn, do the rest now."""
@@ -192,6 +198,7 @@ class Loop:
             limit_memory(hello.memory_limit)
         if hello.max_batches is not None or hello.max_rss is not None:
             self._limits = Limits(hello.max_batches, hello.max_rss)
+        self._concurrency = hello.concurrency
         sys.argv = [hello.name]
         set_place(hello.name, hello.index)
         sys.path[:] = hello.path + [entry for entry in sys.path if hello.keep_path and entry not in hello.path]

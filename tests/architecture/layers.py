@@ -42,6 +42,7 @@ LAYERS: dict[str, list[str]] = {
         "runs.batch runs.error_policy runs.flow.byte_budget runs.flow.credit runs.flow.ordering_window",
         "runs.flow",
         "pools.supervision",
+        "pools.worker.concurrent_executor",
         "pools.pool pools.hosts.local pools.worker.executor",
         "pools.handle pools.assigner pools.memory_rest",
         "pools.messages pools.events",

@@ -48,7 +48,7 @@ def test_every_actor_has_statistics_that_are_a_frozen_record() -> None:
         "Collector",
         "InlinePool",
         "Pool",
-        "Executor",
+        "ConcurrentExecutor",
         "Spawner",
         "PartitionSupervisor",
         "TaskSupervisor",

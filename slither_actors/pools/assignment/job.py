@@ -56,6 +56,7 @@ class Job(Struct, eq=False):
         closed_by: why it has no more items: see the table in `slither_actors.telemetry`.
         reply: the frame with all its results, once it has come.
         spared: deaths of its worker that were charged to none of its items.
+        deaths: of its worker that cost it an attempt while other batches were executed beside it.
         run: the number of its run, where several runs share a run queue; else that is in `RunQueue.describe`.
     """
 
@@ -77,6 +78,7 @@ class Job(Struct, eq=False):
     closed_by: str = "full"
     reply: Frame | None = None
     spared: int = 0
+    deaths: int = 0
     run: int = 0
 
 

@@ -23,10 +23,12 @@ class Sessions:
 
     Args:
         limit: how many are remembered; beyond it the one not used for longest is forgotten, unless it is busy.
+        concurrency: batches that a worker executes at a time.
     """
 
-    def __init__(self, limit: int = MAX_SESSIONS) -> None:
+    def __init__(self, limit: int = MAX_SESSIONS, concurrency: int = 1) -> None:
         self._limit = limit
+        self._concurrency = concurrency
         self._slots: dict[str, WorkerSlot] = {}  # the least recently used first
         self.bound: set[str] = set()
         """Those that have one worker, which is known."""
@@ -55,7 +57,8 @@ class Sessions:
         if affinity == "fail_fast":
             slot = self._slots.get(session)
             holder = self._busy.get(session)
-            if (holder is not None and holder is not asker) or (holder is None and slot is not None and slot.load):
+            full = slot is not None and slot.load >= self._concurrency
+            if (holder is not None and holder is not asker) or (holder is None and full):
                 return SessionBusy(session)
         return None
 

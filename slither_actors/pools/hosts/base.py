@@ -35,11 +35,13 @@ class Progress(Struct, frozen=True):
         request_id: of the batch that it has begun or ended last; 0: none yet.
         index: of the item; the number of items: all are done.
         seconds: since that item began, by the clock of the worker's machine.
+        others: the same of the other batches, where it executes several at a time.
     """
 
     request_id: int
     index: int
     seconds: float
+    others: tuple[Progress, ...] = ()
 
 
 class Death(Struct, frozen=True):

@@ -323,7 +323,7 @@ class LocalHost:
     def progress(self) -> Progress | None:
         """Read the worker's cursor."""
         worker = self._worker
-        return cursor_page.read(worker.cursor) if worker is not None else None
+        return cursor_page.read(worker.cursor, self._spec.concurrency) if worker is not None else None
 
     def ask_stack(self, done: Callable[[], None]) -> bool:
         """Have the worker write down where its threads are; `done` is called when nothing more of it has come."""
@@ -454,7 +454,7 @@ class LocalHost:
         if code is None:  # the pidfd spoke, so this is a matter of microseconds
             self._scheduler.call_later(REAP_POLL, self._look_for_death)
             return False
-        progress = cursor_page.read(worker.cursor) if not self._abandoned else None
+        progress = cursor_page.read(worker.cursor, self._spec.concurrency) if not self._abandoned else None
         if not self._abandoned:
             self._stop_watching(worker)
         worker.orphans.add(worker.pid)

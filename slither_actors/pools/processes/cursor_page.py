@@ -39,15 +39,21 @@ def make() -> int:
         return raised(os.dup(file.fileno()))
 
 
-def read(fd: int) -> Progress | None:
-    """Where the worker is whose cursor is at the end of this file; None for -1: it has none."""
+def read(fd: int, concurrency: int = 1) -> Progress | None:
+    """Where the worker is whose cursors are at the end of this file; None for -1: it has none.
+
+    Args:
+        fd: of the file.
+        concurrency: batches that it executes at a time: as many cursors are there.
+    """
     if fd < 0:
         return None
     try:
-        data = os.pread(fd, _WORDS.size, os.fstat(fd).st_size - SIZE)
+        data = os.pread(fd, _WORDS.size * concurrency, os.fstat(fd).st_size - SIZE)
     except OSError:
         return None
-    if len(data) < _WORDS.size:  # the worker has made it shorter
+    if len(data) < _WORDS.size * concurrency:  # the worker has made it shorter
         return None
-    request_id, index, since = _WORDS.unpack(data)
-    return Progress(request_id, index, (time.monotonic_ns() - since) / 1e9)
+    now = time.monotonic_ns()
+    first, *others = [(request_id, index, (now - since) / 1e9) for request_id, index, since in _WORDS.iter_unpack(data)]
+    return Progress(*first, tuple(Progress(*each) for each in others))

@@ -28,7 +28,7 @@ from slither_actors.pools.statistics import ExecutorStatistics
 from slither_actors.pools.worker.blame import WHOLE
 from slither_actors.pools.worker.head_clock import HeadClock
 from slither_actors.pools.worker.lifecycle import Event, State, next_state
-from slither_actors.pools.worker.request_queue import LoadRequest, RequestQueue
+from slither_actors.pools.worker.request_queue import RequestQueue
 from slither_actors.pools.worker.restart_budget import FAILED_START, WorkerEnd
 from slither_actors.pools.worker.stack_capture import StackCapture
 from slither_actors.pools.worker_errors import worker_error
@@ -99,8 +99,7 @@ class Executor(LightActor):
         self._hello = hello
         self._host: WorkerHost | None = None
         self._state = State.SPAWNING
-        self._requests = RequestQueue()
-        self._clock = HeadClock(self, self._requests, spec.start_timeout, self._overdue)
+        self._requests, self._clock = self._make_queue()
         self._why: Exception | None = None
         self._charge = WHOLE
         self._was_ready = False
@@ -112,6 +111,11 @@ class Executor(LightActor):
         self._stack = StackCapture(self)
         self._counters = link.counters
         self._record = link.counters.worker(index)
+
+    def _make_queue(self) -> tuple[RequestQueue, HeadClock]:
+        """Make the queue of the requests in the pipe, and what times them."""
+        requests = RequestQueue()
+        return requests, HeadClock(self, requests, self._spec.start_timeout, self._overdue)
 
     # -- start
 
@@ -250,7 +254,7 @@ class Executor(LightActor):
         if count := len(replied) + len(ended):
             self._answered = True
             # A cancelled batch was not executed, so that it is no progress for the restart budget.
-            self._record.done += count if not ended else len(replied) + sum(map(_executed, ended))
+            self._record.done += count if not ended else len(replied) + sum(map(executed, ended))
             seconds = (now - since) / count
             if replied:
                 self._pool.tell(WorkerReplied(self._index, replied, seconds))
@@ -395,16 +399,16 @@ class Executor(LightActor):
             self._charge = self._clock.charge(error)
         # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
         planned = isinstance(error, (BatchTimeout, LoadError))
-        head = self._requests.head
+        load = self._requests.loading
         blamed = error
-        if self._why is None and not from_outside and isinstance(head, LoadRequest):
-            blamed = LoadError(str(head.target), error)  # the import has ended it, and no batch of that function
-        at_work = head is not None
+        if self._why is None and not from_outside and load is not None:
+            blamed = LoadError(str(load.target), error)  # the import has ended it, and no batch of that function
+        at_work = self._requests.head is not None
         if planned:
             self._log_kill(error)
-        if (from_outside and isinstance(head, LoadRequest)) or self._is_only_this_worker(blamed):
-            ended: list[tuple[Job, Outcome]] = []
-            self._requests.clear()
+        ended: list[tuple[Job, Outcome]]
+        if (from_outside and load is not None) or self._is_only_this_worker(blamed):
+            ended = self._requests.spare_load(blamed, self._charge)
         else:
             ended = self._requests.died(blamed, self._charge)
         self._pool.tell(WorkerGone(self._index, ended, error, planned))
@@ -431,10 +435,10 @@ class Executor(LightActor):
         Of the function only if the worker before it failed in the same way, and no other worker has it. Until then its
         batches go to another worker; that is no attempt of theirs, as they never began.
         """
-        head = self._requests.head
-        if not isinstance(head, LoadRequest) or not isinstance(error, LoadError):
+        load = self._requests.loading
+        if load is None or not isinstance(error, LoadError):
             return False
-        target = head.target
+        target = load.target
         target.stuck += 1
         if target.stuck < STUCK_LOADS or any(other.has_loaded(target) for other in self._link.executors.values()):
             return True
@@ -520,7 +524,8 @@ class Executor(LightActor):
         )
 
 
-def _executed(ended: tuple[Job, Outcome]) -> bool:
+def executed(ended: tuple[Job, Outcome]) -> bool:
+    """Whether the worker has executed a batch that has come back, and not cancelled it."""
     outcome = ended[1]
     return type(outcome) is not Frame or outcome.kind != CANCELLED
 

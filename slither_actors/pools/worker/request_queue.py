@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 from slither_actors.errors import LoadError, StartTimeout
 from slither_actors.pools.assignment.job import AtItem, Job, next_request_id
@@ -13,8 +13,8 @@ from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.shared_memory import Lease
 from slither_actors.pools.worker.blame import MOST_SPARED, WHOLE, Charge, Watch
 from slither_actors.pools.worker.lateness import timeout_of
+from slither_actors.pools.worker.load_request import LoadRequest
 from slither_actors.pools.worker_errors import worker_error
-from slither_actors.wire import messages as wire
 from slither_actors.wire.header import (
     CANCELLED,
     CHUNK,
@@ -22,7 +22,6 @@ from slither_actors.wire.header import (
     FAILURE,
     HEADER,
     KIND_NAMES,
-    LOAD,
     LOADED,
     MAGIC,
     REPLY,
@@ -31,7 +30,6 @@ from slither_actors.wire.header import (
     VERSION,
     Frame,
     ProtocolError,
-    pack_frame,
 )
 
 if TYPE_CHECKING:
@@ -42,17 +40,6 @@ SMALL = 4096
 
 _OUTCOMES = frozenset({REPLY, FAILURE})
 """The kinds of frames that answer a batch."""
-
-
-@final
-class LoadRequest:
-    """A request of its own ahead of the first batch of a function, with a clock of its own."""
-
-    __slots__ = ("request_id", "target")
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.request_id = next_request_id()
 
 
 class RequestQueue:
@@ -80,6 +67,12 @@ class RequestQueue:
         """The first request, None while the worker has none."""
         return self._queue[0] if self._queue else None
 
+    @property
+    def loading(self) -> LoadRequest | None:
+        """The load that is in execution, None while there is none."""
+        head = self.head
+        return head if isinstance(head, LoadRequest) else None
+
     def jobs(self) -> list[Job]:
         """Return the batches among them, in order."""
         return [entry for entry in self._queue if isinstance(entry, Job)]
@@ -103,7 +96,7 @@ class RequestQueue:
                     loaded.add(target.id)
                     load = LoadRequest(target)
                     queue.append(load)
-                    parts.append(_load_frame(load))
+                    parts.append(load.frame())
             request_id = job.request_id = next_id()
             length = len(body)
             flags = beside = 0
@@ -130,7 +123,13 @@ class RequestQueue:
             not executed item by item.
         """
         queue = self._queue
-        if job not in queue or (job is queue[0] and not (job.target is not None and job.target.each)):
+        if queue and job is queue[0] and not (job.target is not None and job.target.each):
+            return False
+        return self._ask_to_cancel(job)
+
+    def _ask_to_cancel(self, job: Job) -> bool:
+        queue = self._queue
+        if job not in queue:
             return False
         if len(self._cancels) > len(queue):  # most of them came too late, and were answered
             self._cancels &= {entry.request_id for entry in queue}
@@ -174,16 +173,13 @@ class RequestQueue:
         return ended, None
 
     def _answered(self, frame: Frame, ended: list[tuple[Job, Outcome]]) -> None:
-        queue = self._queue
         if frame.kind == CANCELLED:
             ended.append((self._cancelled(frame), frame))
             return
         if frame.kind == CHUNK:
             self._chunk(frame)
             return
-        if not queue or frame.request_id != queue[0].request_id:
-            raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
-        head = queue[0]
+        head = self._asked(frame)
         if isinstance(head, LoadRequest):
             self._load_answered(head, frame)
         elif frame.kind not in _OUTCOMES:
@@ -193,7 +189,18 @@ class RequestQueue:
             ended.append((head, self._failed_loads[head.target.id]))
         else:
             ended.append((head, frame))
-        queue.popleft()
+        self._queue.remove(head)
+
+    def _asked(self, frame: Frame) -> Job | LoadRequest:
+        """Return the request that a frame answers.
+
+        Raises:
+            ProtocolError: it answers one that was not next in line.
+        """
+        queue = self._queue
+        if not queue or frame.request_id != queue[0].request_id:
+            raise ProtocolError("unasked", f"an answer to request {frame.request_id}, which was not next in line")
+        return queue[0]
 
     def _chunk(self, frame: Frame) -> None:
         head = self.head
@@ -256,6 +263,11 @@ class RequestQueue:
         waiting = any(type(entry) is LoadRequest and entry.target is target for entry in self._queue)
         return target.id in self._loaded and not waiting
 
+    def spare_load(self, error: Exception, charge: Charge) -> list[tuple[Job, Outcome]]:
+        """Clear the queue of a worker that ended in a load, which says nothing of the function. As `died` otherwise."""
+        self.clear()
+        return []
+
     def died(self, error: Exception, charge: Charge = WHOLE) -> list[tuple[Job, Outcome]]:
         """Clear the queue of a dead worker. Returns what that ends; what is not named is to be redelivered as it is.
 
@@ -280,9 +292,3 @@ class RequestQueue:
             head.spared += 1
             return []
         return [(head, error if charge.index is None else AtItem(charge.index, error))]
-
-
-def _load_frame(load: LoadRequest) -> bytes:
-    target = load.target
-    body = wire.Load(target.id, target.module or "", target.name, target.each).to_body()
-    return pack_frame(LOAD, load.request_id, body)

@@ -58,6 +58,12 @@ class StreamOpener:
         link = runs.link_of(options.pool)
         check_command(options, link)
         spec = runs.spec_of(link)
+        if spec.concurrency > 1:
+            raise OptionError(
+                f"stream_one holds a worker for itself, and those of pool {link.name!r} execute {spec.concurrency} "
+                "batches at a time; use it with a pool that has concurrency=1",
+                "pool",
+            )
 
         def start(inbox: ReaderInbox, reader: ReaderLink) -> None:
             own = own_session(options)

@@ -248,4 +248,4 @@ def test_a_protocol_error_survives_pickling() -> None:
 def test_each_kind_has_one_direction_and_a_name() -> None:
     assert not FROM_HOST & FROM_WORKER
     assert set(frames.KIND_NAMES) == FROM_HOST | FROM_WORKER
-    assert len(set(frames.KIND_NAMES.values())) == 17
+    assert len(set(frames.KIND_NAMES.values())) == 18

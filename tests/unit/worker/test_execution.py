@@ -362,7 +362,8 @@ def test_a_forked_child_that_comes_back_is_ended(bench: Bench) -> None:
             words.release()
             return words
 
-    module.cursor = Released()  # type: ignore[misc]
+    bench.execution = Execution(bench.channel, at=Released())  # type: ignore[arg-type]
+    bench.execution.most(bench.channel.max_frame)
     with pytest.raises(ValueError, match="released"):
         bench.call(same, [1], each=True)
     assert bench.channel.in_fork == 1
