@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.victims import counts, works
+from support.victims import counts, pids, works
 
 from slither_actors import BatchTimeout, Retry, System, WorkerCrashed
 
@@ -32,6 +34,21 @@ def test_what_waited_in_the_pipe_is_not_charged(start: Start) -> None:
     failed = sorted(item.payload[0] for item in results if "error" in item.meta)
     assert failed == [0, 1]
     assert len(results) == 8
+
+
+@pytest.mark.parametrize("function", ["one", "one_on_threads"])
+def test_under_kills_every_item_comes_out_once(start: Start, function: str) -> None:
+    system = start(size=2, concurrency=6, max_restarts=None)
+    options = {"module": "several", "function": function, "each": True, "batch_size": 2}
+    retry = Retry(max_attempts=50, backoff=0.0)
+    seen = []
+    with system.dispatch.stream(range(3_000), on_error=retry, ordering="as_completed", **options) as stream:  # type: ignore[arg-type]
+        for item in stream:
+            seen.append(item.payload)
+            if len(seen) % 500 == 0:
+                os.kill(pids(system)[0], signal.SIGKILL)
+    assert sorted(seen) == list(range(3_000))
+    assert counts(system).exits["SIGKILL"] >= 1
 
 
 def test_a_timeout_ends_its_batch_and_with_retry_all_complete(start: Start, tmp_path: Path) -> None:

@@ -79,6 +79,22 @@ def test_a_stream_needs_a_worker_for_itself(system: System) -> None:
         system.dispatch.bind(module="several", function="one").stream_one(1)
 
 
+@pytest.mark.parametrize("function", ["large", "large_on_threads"])
+def test_large_results_of_several_stay_apart(function: str) -> None:
+    with System({"default": PoolSpec(size=1, concurrency=4, path=[FUNCTIONS])}, name="large") as system:
+        results = system.dispatch.run(range(120), module="several", function=function, batch_size=2)
+    assert [(len(item.payload), item.payload[0]) for item in results] == [(100_000, number) for number in range(120)]
+
+
+def test_tasks_and_threads_of_a_call_have_its_session(system: System) -> None:
+    async def both() -> list[list[object]]:
+        options = {"module": "several", "function": "sessions_seen", "timeout": 20.0}
+        runs = [system.dispatch.arun([name], context=Context(session_id=name), **options) for name in ("a", "b")]
+        return [[item.payload for item in results] for results in await asyncio.gather(*runs)]
+
+    assert asyncio.run(both()) == [[("a", "a")], [("b", "b")]]
+
+
 def test_recycled_workers_lose_nothing() -> None:
     spec = PoolSpec(size=2, concurrency=3, max_batches=4, path=[FUNCTIONS])
     with System({"default": spec}, name="recycled") as system:

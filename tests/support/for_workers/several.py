@@ -58,6 +58,10 @@ async def one(number):
     return number
 
 
+def one_on_threads(number):
+    return number
+
+
 async def loops(payloads):
     return [id(asyncio.get_running_loop())] * len(payloads)
 
@@ -234,3 +238,25 @@ async def forks_awaited(payload):
 def closes(payloads):
     os.closerange(3, 4096)
     return payloads
+
+
+async def sessions_seen(payloads):
+    """The session of a call as a task of it and a thread of it see it."""
+    session()["name"] = payloads[0]
+    await meet(["sessions 2"])
+    in_thread = await asyncio.to_thread(lambda: session()["name"])
+    in_task = await asyncio.create_task(_name_of_session())
+    return [(in_thread, in_task)] * len(payloads)
+
+
+async def _name_of_session():
+    return session()["name"]
+
+
+async def large(numbers):
+    await asyncio.sleep(0)
+    return [bytes([number % 256]) * 100_000 for number in numbers]
+
+
+def large_on_threads(numbers):
+    return [bytes([number % 256]) * 100_000 for number in numbers]
