@@ -13,6 +13,11 @@ def count(n):
     yield from range(n)
 
 
+def counts_from(request):
+    first, n = request
+    yield from range(first, first + n)
+
+
 def pids(n):
     for _ in range(n):
         yield os.getpid()
