@@ -59,7 +59,7 @@ def test_a_timeout_ends_its_batch_and_with_retry_all_complete(start: Start, tmp_
         module="several",
         function="hang_among",
         batch_size=1,
-        timeout=1.0,
+        timeout=2.0,
         on_error=Retry(max_attempts=3, backoff=0.0),
     )
     assert [item.payload for item in results] == list(range(8))
@@ -84,7 +84,7 @@ def test_a_function_that_holds_up_the_loop_is_ended(start: Start, tmp_path: Path
         module="several",
         function="block",
         batch_size=1,
-        timeout=1.0,
+        timeout=2.0,
         on_error=Retry(max_attempts=3, backoff=0.0),
     )
     assert [item.payload for item in results] == paths

@@ -9,7 +9,7 @@ import pytest
 from support.pool_bench import Bench, busy, frame_of, reply_to
 
 from slither_actors import BatchTimeout, LoadError, ProtocolError, SessionLost, WorkerCrashed, WorkerRecycled
-from slither_actors.pools.assignment.job import AtItem, Job
+from slither_actors.pools.assignment.job import AtItem, Job, Send
 from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.hosts.base import Progress
 from slither_actors.pools.worker.concurrent_executor import ConcurrentExecutor
@@ -299,6 +299,16 @@ def test_at_its_limit_a_worker_begins_nothing_more(bench: Make) -> None:
     assert it.counts.recycled == {"max_batches": 1}
     it.do(first.die, 0)
     assert (it.pool.ready, len(it.hosts)) == (2, 3)
+
+
+def test_what_was_sent_before_the_notice_was_heard_is_not_begun(bench: Make) -> None:
+    run_queue, calls = busy(it := bench(concurrency=2), 1, 2)
+    it.do(it.host.say, reply_to(calls[0]), retire([calls[1].request_id]))
+    (late,) = it.submit(run_queue, 3)
+    executor: Any = it.link.executors[0]
+    it.do(executor.actor_ref.tell, Send([late]))
+    assert len(it.host.calls()) == 2
+    assert it.pool.waiting == 1
 
 
 def test_one_that_retires_with_nothing_to_be_done_ends(bench: Make) -> None:
