@@ -60,7 +60,7 @@ class Lane(RunQueue):
         options: for `RunQueue`.
     """
 
-    __slots__ = ("__weakref__", "failed", "live", "pending", "pool", "scheduler")
+    __slots__ = ("__weakref__", "encoders", "failed", "live", "pending", "pool", "scheduler")
 
     shared = True
 
@@ -71,6 +71,8 @@ class Lane(RunQueue):
         self.live = live
         self.scheduler = scheduler
         self.pending: dict[Request, None] = {}
+        self.encoders: list[Any] = []
+        """Those that are not in use: what large buffers are put into is the pool's."""
         self.failed: Exception | None = None
         """Why it takes no more requests: its pool, or the System, is gone."""
 
@@ -117,7 +119,7 @@ class Lane(RunQueue):
         """End all that is pending: the pool, or the System, is gone. On the scheduler's thread."""
         if self.failed is not None:
             return
-        self.failed = error  # first: a request that is added from here on finds it
+        self.failed = self.over = error  # first: a request that is added from here on finds it
         requests = list(self.pending)
         if isinstance(error, SystemStopped):
             self.live.cut_off += len(requests)

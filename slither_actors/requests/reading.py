@@ -46,19 +46,17 @@ class ReplyReader:
                 assert isinstance(outcome, Exception)
                 raise failure_of(outcome, "the run failed", None, [], request.ids()) from outcome
             return None
-        if outcome.kind != REPLY or outcome.failed or outcome.count != request.count:
+        count = request.count
+        if outcome.kind != REPLY or outcome.failed or outcome.count != count:
             return None
         body = outcome.body
         try:
-            if len(body) < LEAST and not outcome.flags and not outcome.buffers:
-                results: Any = decode(body)
+            if outcome.flags or len(body) >= LEAST:
+                values: Any = self._decoder.decode(outcome)
             else:
-                results = self._decoder.decode(outcome)
+                values = decode(body, outcome.buffers)
         except DecodeError:
             return None
         if self._maps:
-            results = results.get("items") if type(results) is dict else None
-        if type(results) is not list or len(results) != request.count:
-            return None
-        request.body, request.buffers, request.reply = b"", (), None
-        return results
+            values = values.get("items") if type(values) is dict else None
+        return values if type(values) is list and len(values) == count else None

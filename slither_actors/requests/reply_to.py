@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from slither_actors.pools.messages import CancelJobs, Submit
 from slither_actors.requests.lane import Lane, Request
-from slither_actors.runs.output.consumer import Consumer
+from slither_actors.runs.output.consumer import Consumer, check_may_wait
 from supervisors import Scheduler
 
 if TYPE_CHECKING:
@@ -139,28 +140,34 @@ class EventLoops:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._known: dict[Any, LoopReplyTo] = {}
-        self._last: LoopReplyTo | None = None
-        self._running: Any = None
+        self.last: LoopReplyTo | None = None
+        """The way back that was asked for last."""
+        self.running: Callable[[], Any] = _running_loop
+        """Returns the running loop."""
 
     def current(self) -> LoopReplyTo:
         """Return the way back to the running loop.
 
         Raises:
             RuntimeError: none runs in this thread.
+            WouldDeadlock: this is a scheduler's thread, which would have to make the results.
         """
-        if self._running is None:
+        if self.running is _running_loop:
             from asyncio import get_running_loop
 
-            self._running = get_running_loop
-        loop = self._running()
-        last = self._last
-        if last is not None and last.loop is loop:
-            return last
+            self.running = get_running_loop
+        loop = self.running()
         found = self._known.get(loop)
         if found is None:
+            check_may_wait()
             for known in list(self._known):
                 if known.is_closed():
                     self._known.pop(known, None)
             found = self._known.setdefault(loop, LoopReplyTo(loop, self._scheduler))
-        self._last = found
+        self.last = found
         return found
+
+
+def _running_loop() -> Any:
+    """Stand for `asyncio.get_running_loop` until that is imported."""
+    return None

@@ -15,14 +15,13 @@ from slither_actors.item import Item
 from slither_actors.policies import Halt, Skip
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.pools.messages import Submit
-from slither_actors.requests.encoders import Encoders
 from slither_actors.requests.futures import FutureReplyTo, RequestFuture, future_of
 from slither_actors.requests.lane import Lane, Request
 from slither_actors.requests.lanes import Lanes
 from slither_actors.requests.reading import ReplyReader
 from slither_actors.requests.reply_to import EventLoops, ThreadReplyTo, cancel, settled
 from slither_actors.run_options import RunOptions
-from slither_actors.runs.batch import Batch, wrap_bare
+from slither_actors.runs.batch import wrap_bare
 from slither_actors.runs.input.request_encoder import RequestEncoder
 from slither_actors.runs.opener import RunOpener, check_command
 from slither_actors.runs.output.consumer import Consumer, check_may_wait
@@ -65,11 +64,9 @@ class Requester:
         self._options = options
         self._open_run = open_run
         self._most = options.batch_size or 1
+        self._full = 0 if options.ready else self._most
         self._lane: Lane | None = None
         self._lock = threading.RLock()
-        self._encoders = Encoders(
-            lambda: RequestEncoder(options, opener.target_of, spec.max_frame, link.arena, session=False)
-        )
         self._reader = ReplyReader(type(options.executor) is Snakepit)
         self._lanes = lanes
         self._loops = loops
@@ -90,24 +87,18 @@ class Requester:
 
     # -- the lane
 
-    def _current_lane(self) -> Lane:
-        """Return the lane; a new one where the pool is another one now, or its function could not be loaded.
+    def _renew(self) -> Lane:
+        """Return a new lane: the pool is another one now, or its function could not be loaded.
 
         Raises:
             DispatchError: the pool is gone.
             UnknownCommand: naming the known ones.
         """
-        lane = self._lane
-        if lane is None or lane.over is not None or lane.failed is not None or lane.pool is not self._link.ref:
-            lane = locked(self._lock, self._renew)
-        return lane
-
-    def _renew(self) -> Lane:
         lane, link, opener, options = self._lane, self._link, self._opener, self._options
         pool = link.ref
         if pool is None:
             raise not_started(opener.pool_error(link))
-        if lane is not None and lane.pool is pool and lane.over is None and lane.failed is None:
+        if lane is not None and lane.over is None:
             return lane
         check_command(options, link)
         made = self._lane = self._lanes.open(pool, link, options)
@@ -122,14 +113,20 @@ class Requester:
             DispatchError: the pool is gone.
             UnknownCommand: naming the known ones.
         """
-        check_may_wait()
-        lane = self._current_lane()
+        lane = self._lane
+        if lane is None or lane.over is not None:
+            lane = locked(self._lock, self._renew)
         entries = list(items)
         count = len(entries)
         bare = type(entries[0]) is not Item
         if not bare and set(map(type, entries)) != {Item}:
             entries = wrap_bare(entries, 0)
-        encoder = self._encoders.take(lane)
+        # One that no other thread is at, nor this one below a signal handler.
+        try:
+            encoder = lane.encoders.pop()
+        except IndexError:
+            options, most, arena = self._options, self._spec.max_frame, self._link.arena
+            encoder = RequestEncoder(options, self._opener.target_of, most, arena, session=False)
         request = Request(
             lane,
             1,
@@ -140,17 +137,16 @@ class Requester:
             entries=entries,
             bare=bare,
             run=next_run_id(),
-            closed_by="full" if count >= self._most or self._options.ready else "end",
+            closed_by="full" if count >= self._full else "end",
             reply_to=_REPLY_TO_THREAD,
         )
-        batches: list[Batch] = [request]
         try:
-            encoder.encode(batches)
+            encoder.encode_one(request)
         except Exception as error:  # no memory, say: a run tells it as it has always been told
             if raised_by_handler(error):
                 raise
             return None
-        self._encoders.give_back(lane, encoder)
+        lane.encoders.append(encoder)
         return None if request.error is not None else request
 
     def call(self, items: Iterable[Any]) -> list[Item]:
@@ -159,6 +155,7 @@ class Requester:
         Raises:
             DispatchError: it failed.
         """
+        check_may_wait()
         request = self.make(items)
         if request is None:
             return gather(self._open_run(list(items)))
@@ -261,12 +258,16 @@ class Requester:
         if request is None:
             return await agather(self._open_run(list(items)))
         lane: Any = request.run_queue
-        reply_to = request.reply_to = self._loops.current()
+        reply_to = self._loops.last
+        if reply_to is None or reply_to.loop is not self._loops.running():
+            reply_to = self._loops.current()
+        request.reply_to = reply_to
         waiter = request.waiter = reply_to.loop.create_future()
         consumer: Consumer | None = None
         try:
             lane.pending[request] = None
-            self._check(lane, request)
+            if lane.failed is not None:
+                self._check(lane, request)
             reply_to.send(request, lane)
             outcome = await waiter
             results = self._reader.results(request, outcome)

@@ -22,7 +22,7 @@ LAYERS: dict[str, list[str]] = {
         "dynamic_batcher",
         "requests.desk requests.memo",
         "requests.requester sources",
-        "requests.reply_to requests.futures requests.reading requests.lanes requests.encoders",
+        "requests.reply_to requests.futures requests.reading requests.lanes",
         "requests",
         "system.health system.registry system.supervision",
         "runs.chunks.opening",

@@ -15,7 +15,7 @@ from .load_figures import load_figures
 from .request_load import BlockingCall, Load, from_threads
 from .rounds import run_rounds
 from .settings import Settings
-from .task_contenders import WORKERS, asked, loky_pool, pebble_pool, process_pool, there
+from .task_contenders import WORKERS, asked, loky_pool, pebble_pool, process_pool
 from .workloads import Task
 
 TITLE = "single requests of a trivial function from 1 to 32 threads, two workers"
@@ -60,7 +60,6 @@ def _run() -> Iterator[BlockingCall]:
 @contextlib.contextmanager
 def _bound() -> Iterator[BlockingCall]:
     with System({"default": PoolSpec(size=WORKERS)}) as system:
-        there(system.dispatch, "bind")
         call_batch = system.dispatch.bind(**asked(TASK)).call_batch
         yield lambda payload: call_batch([payload])[0].payload
 

@@ -53,12 +53,6 @@ def pebble_pool() -> Iterator[Any]:
         pool.join()
 
 
-def there(owner: object, name: str) -> None:
-    """Raise Unavailable where a method is still to come."""
-    if not hasattr(owner, name):
-        raise Unavailable(f"there is no {name} yet")
-
-
 def asked(task: Task) -> dict[str, Any]:
     """Options that all our ways have in common."""
     if task.each:
@@ -134,7 +128,6 @@ async def _call_batch(task: Task) -> AsyncGenerator[Call]:
 @contextlib.asynccontextmanager
 async def _bound(task: Task) -> AsyncGenerator[Call]:
     async with _system() as system:
-        there(system.dispatch, "bind")
         score = system.dispatch.bind(**asked(task))
         acall_batch = score.acall_batch
 
@@ -147,10 +140,8 @@ async def _bound(task: Task) -> AsyncGenerator[Call]:
 
 @contextlib.asynccontextmanager
 async def _front(task: Task) -> AsyncGenerator[Call]:
-    async with _system() as system:
-        there(system, "batcher")
-        async with system.batcher(**asked(task), max_batch_size=task.batch) as score:
-            yield score
+    async with _system() as system, system.batcher(**asked(task), max_batch_size=task.batch) as score:
+        yield score
 
 
 @contextlib.asynccontextmanager

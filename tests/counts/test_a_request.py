@@ -37,7 +37,7 @@ def test_of_plain_arun(one_thread: OneThread) -> None:
         return item.payload
 
     found = cost(one_thread, call)
-    assert 100 < found[OPCODES] <= 1230
+    assert 100 < found[OPCODES] <= 1085
     assert found[MESSAGES] <= 0.4
     assert max(found[WRITES], found[READS]) <= 0.3
 
@@ -50,14 +50,14 @@ def test_of_a_bound_call(one_thread: OneThread) -> None:
         return item.payload
 
     found = cost(one_thread, call)
-    assert 100 < found[OPCODES] <= 1170
+    assert 100 < found[OPCODES] <= 1025
     assert found[MESSAGES] <= 0.4
 
 
 def test_of_the_batcher(one_thread: OneThread) -> None:
     batcher = one_thread.system.batcher(module="m", function="f")
     found = cost(one_thread, batcher)
-    assert 50 < found[OPCODES] <= 225
+    assert 50 < found[OPCODES] <= 165
     assert found[MESSAGES] <= 0.2
     assert batcher.statistics().done == TASKS * (EACH + 2)
 
