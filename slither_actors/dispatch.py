@@ -105,8 +105,8 @@ class Dispatcher:
 
     def batcher(self, **options: Unpack[BatcherKwargs]) -> DynamicBatcher:
         """Return a dynamic batcher: `System.batcher`."""
-        own, rest = take_options(options)
-        rest["on_error"] = policy_of(rest.get("on_error"), own.split)
+        own, given = take_options(options)
+        rest = {**given, "on_error": policy_of(given.get("on_error"), own.split)}
         for name in (*BATCHING_OPTIONS, "ordering"):
             if name in rest:
                 remedy = (
@@ -122,9 +122,8 @@ class Dispatcher:
             )
         engine = self._engine
         desk = engine.requests
-        return DynamicBatcher(
-            requester, own, requester.workers, desk.scheduler, desk.live, lambda: engine.takes_requests
-        )
+        prepared = PreparedCall(self, given, BATCHING_OPTIONS)
+        return DynamicBatcher(requester, own, desk.scheduler, desk.live, lambda: engine.takes_requests, prepared)
 
     def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily; see `Dispatch.stream`."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from slither_actors.dynamic_batcher.home import Home
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.dynamic_batcher.statistics import Counts, DynamicBatcherStatistics, summed
 from slither_actors.dynamic_batcher.thread_home import ThreadHome
 from slither_actors.errors import BatcherClosed, SystemStopped
+from slither_actors.option_types import ChunkKwargs
+from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.requester import Requester
 from slither_actors.runs.live_runs import LiveRuns
 from slither_actors.validation.kinds import Seconds
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from slither_actors.dynamic_batcher.loop_home import LoopHome
+    from slither_actors.runs.chunks.stream import ChunkStream
 
 _DEADLINE = Seconds()
 
@@ -40,24 +44,23 @@ class DynamicBatcher:
     Args:
         requester: sends the batches.
         options: of the batcher.
-        workers: of the pool.
         scheduler: of the System.
         live: the runs of the System, among which what waits here is counted.
         takes_calls: whether the System takes runs.
+        prepared: the same function without batches, for streams of chunks.
     """
 
     def __init__(
         self,
         requester: Requester,
         options: BatcherOptions,
-        workers: int,
         scheduler: Scheduler,
         live: LiveRuns,
         takes_calls: Callable[[], bool],
+        prepared: PreparedCall,
     ) -> None:
-        import threading
-
-        self._make = (requester, options, workers, scheduler)
+        self._make = (requester, options, requester.workers, scheduler)
+        self._prepared = prepared
         self._live = live
         self._takes_calls = takes_calls
         self._closed = False
@@ -137,6 +140,16 @@ class DynamicBatcher:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def stream_one(self, value: object, **bounds: Unpack[ChunkKwargs]) -> ChunkStream:
+        """Call a function that yields, and get its chunks as they come: `PreparedCall.stream_one`. In no batch.
+
+        Raises:
+            OptionError: an option is wrong.
+            BatcherClosed, SystemStopped: it takes no calls.
+        """
+        self._check_open()
+        return self._prepared.stream_one(value, **bounds)
 
     def statistics(self) -> DynamicBatcherStatistics:
         """Return what it has done, and holds. From any thread; exact while nothing moves."""

@@ -335,6 +335,17 @@ def test_threads_are_refused_by_a_full_queue(system: System, gates: Gates) -> No
         assert [future.result(SECONDS) for future in (first, second, third)] == [0, 1, 2]
 
 
+def test_chunks_of_one_call_come_one_after_the_other(system: System) -> None:
+    async def main() -> list[Any]:
+        async with system.batcher(module="chunked", function="count") as count:
+            chunks = [chunk async for chunk in count.stream_one(3)]
+        with pytest.raises(BatcherClosed):
+            count.stream_one(3)
+        return chunks
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
 def test_loops_and_threads_share_one(system: System) -> None:
     call = system.batcher(**DOUBLE)
     answers: dict[int, list[int]] = {}
