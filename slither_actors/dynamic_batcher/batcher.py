@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from sys import is_finalizing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -14,7 +15,7 @@ from slither_actors.dynamic_batcher.home import Home
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.dynamic_batcher.statistics import Counts, DynamicBatcherStatistics, summed
 from slither_actors.dynamic_batcher.thread_home import ThreadHome
-from slither_actors.errors import BatcherClosed, SystemStopped
+from slither_actors.errors import FINALIZING, BatcherClosed, SystemStopped
 from slither_actors.option_types import ChunkKwargs
 from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.requester import Requester
@@ -224,6 +225,8 @@ class DynamicBatcher:
     def _check_open(self) -> None:
         if self._closed:
             raise BatcherClosed("this batcher was closed, and takes no more calls")
+        if is_finalizing():
+            raise SystemStopped(FINALIZING)
         if not self._takes_calls():
             raise SystemStopped("the System of this batcher takes no calls now: it is draining, or was stopped")
 

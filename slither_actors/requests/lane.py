@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors import telemetry
@@ -66,7 +67,7 @@ class Lane(RunQueue):
 
     def __init__(self, pool: Ref[QueueMessage], live: LiveRuns, scheduler: Scheduler, **options: Any) -> None:
         super().__init__(max_in_flight=1 << 30, **options)
-        self.collector = self
+        self.collector = weakref.proxy(self)  # what is in its own hands alone is gone with the last request
         self.pool = pool
         self.live = live
         self.scheduler = scheduler
@@ -75,6 +76,10 @@ class Lane(RunQueue):
         """Those that are not in use: what large buffers are put into is the pool's."""
         self.failed: Exception | None = None
         """Why it takes no more requests: its pool, or the System, is gone."""
+
+    def __del__(self) -> None:
+        for encoder in getattr(self, "encoders", ()):
+            encoder.close()
 
     def likely(self) -> float | None:
         """Seconds to reckon with for the next request; None: nothing is known. Many, where a recent one was slow."""

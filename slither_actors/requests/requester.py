@@ -266,7 +266,7 @@ class Requester:
         consumer: Consumer | None = None
         try:
             lane.pending[request] = None
-            if lane.failed is not None:
+            if lane.failed is not None or is_finalizing():
                 self._check(lane, request)
             reply_to.send(request, lane)
             outcome = await waiter

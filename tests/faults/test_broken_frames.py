@@ -15,6 +15,7 @@ from support.memory import resident
 from support.victims import beside, counts, executor, pids, pool, works
 
 from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System, UnexpectedResponse, WorkerCrashed
+from slither_actors.wire.header import VERSION
 
 pytestmark = pytest.mark.fault(11)
 
@@ -22,7 +23,7 @@ Start = Callable[..., System]
 MB = 1 << 20
 
 
-def header(kind: int, request_id: int, body: int = 0, version: int = 2) -> bytes:
+def header(kind: int, request_id: int, body: int = 0, version: int = VERSION) -> bytes:
     return struct.pack("<2sBBHHQIQQIIQ", b"SA", version, kind, 0, 0, request_id, 0, body, 0, 0, 0, 0)
 
 

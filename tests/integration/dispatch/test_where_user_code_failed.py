@@ -223,5 +223,5 @@ def test_out_of_memory_while_encoding_is_no_strategys_fault(system: System, monk
             raise MemoryError
 
     monkeypatch.setattr("slither_actors.runs.input.request_encoder.Encoder", Full)
-    error = failure(system, range(3))
+    error = failure(system, iter(range(3)))
     assert str(error) == "encoding batch 1 (3 items, 0 to 2) failed: MemoryError"

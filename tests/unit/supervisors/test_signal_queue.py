@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -198,6 +199,7 @@ def test_a_forked_child_dies_of_its_parents_signals() -> None:
         assert signal.set_wakeup_fd(-1) == -1
         assert len(os.listdir("/dev/fd")) == descriptors
 
+    gc.collect()  # what tests before this one left may hold some
     descriptors = len(os.listdir("/dev/fd"))
     with SignalQueue[int]([USR1, USR2]) as outer, SignalQueue[int]([USR1]) as inner:
         status = ends_in_a_child(check)
