@@ -44,7 +44,7 @@ def liar(start: Start, tmp_path: Path) -> System:
     [
         (b"this is no frame" * 10, "magic"),
         (b"S", "magic"),  # the reply's own header follows it
-        (b"SA\x02\x07", "too_large"),  # half a header: the rest of it is what the reply's own begins with
+        (b"SA" + bytes([VERSION, 7]), "too_large"),  # half a header: the rest of it is what the reply's own begins with
         (header(REPLY, 1, body=1 << 32), "too_large"),
         (header(REPLY, 987_654), "unasked"),
         (header(200, 1), "kind"),
@@ -69,7 +69,7 @@ def test_garbage_on_the_reply_pipe_costs_its_batch_and_worker(start: Start, garb
 
 def test_half_a_frame_then_death_is_a_crash_without_results(start: Start) -> None:
     system = start()
-    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", 2, REPLY, 0, 1, 2, 0, 1000, 0, 1, 0, 9) + b"x" * 500
+    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", VERSION, REPLY, 0, 1, 2, 0, 1000, 0, 1, 0, 9) + b"x" * 500
     results = system.dispatch.run([reply], module="scribbles", function="writes_and_dies", on_error="skip")
     error = results[0].meta["error"]
     assert isinstance(error, WorkerCrashed)

@@ -14,6 +14,7 @@ from support.gates import SECONDS, Gates, alive, pids_in, wait_gone
 from support.victims import beside, counts, executor, pids, works
 
 from slither_actors import BatchTimeout, DispatchError, ProtocolError, Retry, System
+from slither_actors.wire.header import VERSION
 
 pytestmark = pytest.mark.fault(12)
 
@@ -72,7 +73,7 @@ def test_output_of_a_killed_workers_child_reaches_no_run(start: Start, tmp_path:
     """It left the worker's group, so it lives, and has the very reply that was waited for."""
     system, gates = start(1), Gates(tmp_path)
     path, said = tmp_path / "child", tmp_path / "child.said"
-    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", 2, 7, 0, 1, 2, 0, 2, 0, 1, 0, 9) + b"\x91\x07"
+    reply = struct.pack("<2sBBHHQIQQIIQ", b"SA", VERSION, 7, 0, 1, 2, 0, 2, 0, 1, 0, 9) + b"\x91\x07"
     with pytest.raises(DispatchError) as caught:
         system.dispatch.run(
             [(str(path), gates["late"], reply)], module="children", function="replies_late", timeout=0.5

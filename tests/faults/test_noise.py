@@ -13,6 +13,7 @@ from support.victims import beside, counts, pids, works
 
 from slither_actors import DispatchError, System, WorkerCrashed
 from slither_actors.pools.hosts.stderr import BACKLOG, KEEP_LINE, KEEP_LINES
+from slither_actors.wire.header import VERSION
 
 pytestmark = pytest.mark.fault(14)
 
@@ -127,7 +128,7 @@ def test_prints_of_every_kind_leave_the_protocol_alone(start: Start, caplog: pyt
     caplog.set_level("INFO", "slither_actors.worker")
     system = start(1)
     before = pids(system)
-    looks_like_a_frame = "SA\x02\x07" + "\x00" * 48
+    looks_like_a_frame = f"SA{chr(VERSION)}\x07" + "\x00" * 48
     results = system.dispatch.run([looks_like_a_frame] * 50, module="noise", function="frames_on_stdout", batch_size=5)
     assert [item.payload for item in results] == [looks_like_a_frame] * 50
     assert works(system)

@@ -7,7 +7,7 @@ import time
 
 from impostor import encode, frames, pack_frame, reply, say, serve
 
-from slither_actors.wire.frames import HEADER_SIZE, pack_header
+from slither_actors.wire.frames import HEADER_SIZE, VERSION, pack_header
 
 
 def twice(request, payloads):
@@ -106,7 +106,7 @@ def in_single_bytes(request, payloads):
 
 
 def unknown_kind(request, payloads):
-    say(b"SA\x02\xc8" + reply(request, payloads)[4:])
+    say(b"SA" + bytes([VERSION, 200]) + reply(request, payloads)[4:])
 
 
 def kind_of_a_host(request, payloads):

@@ -6,6 +6,8 @@ import ctypes
 import os
 import sys
 
+from slither_actors.wire.header import VERSION
+
 CHUNK = 1 << 16
 
 
@@ -38,7 +40,7 @@ def binary(sizes):
 
 
 def on_descriptor_1(sizes):
-    _flood(1, b"SA\x02\x07", sizes[0])
+    _flood(1, b"SA" + bytes([VERSION, 7]), sizes[0])
     return sizes
 
 
