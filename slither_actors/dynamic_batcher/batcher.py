@@ -20,7 +20,7 @@ from slither_actors.option_types import ChunkKwargs
 from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.requester import Requester
 from slither_actors.runs.live_runs import LiveRuns
-from slither_actors.validation.kinds import Seconds
+from slither_actors.validation.kinds import Seconds, Whole
 from supervisors import Scheduler
 from supervisors.runtime.interrupts import locked
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from slither_actors.runs.chunks.stream import ChunkStream
 
 _DEADLINE = Seconds()
+_PRIORITY = Whole(-1_000_000, 1_000_000)
 
 
 class DynamicBatcher:
@@ -88,6 +89,7 @@ class DynamicBatcher:
             drops the result if that is executed already.
 
         Raises:
+            OptionError: priority or deadline is no such number.
             Overloaded: `max_queue` calls wait.
             BatcherClosed: the batcher was closed.
             SystemStopped: the System takes no calls (any more).
@@ -98,8 +100,7 @@ class DynamicBatcher:
             home = self._home_of_loop()
         if not priority and deadline is None:
             return home.call(value)
-        if deadline is not None:
-            _DEADLINE.check("deadline", deadline)
+        _check(priority, deadline)
         return home.call_with(value, priority, deadline)
 
     def submit(self, value: Any, *, priority: int = 0, deadline: float | None = None) -> Future[Any]:
@@ -111,8 +112,8 @@ class DynamicBatcher:
             The future of its result. Its callbacks run on a thread of the batcher's.
         """
         self._check_open()
-        if deadline is not None:
-            _DEADLINE.check("deadline", deadline)
+        if priority or deadline is not None:
+            _check(priority, deadline)
         home = self._threads
         if home is None:
             home = locked(self._lock, self._make_threads)
@@ -261,6 +262,12 @@ class DynamicBatcher:
 
     def _waiting(self) -> int:
         return sum(home.waiting() for home in self._homes())
+
+
+def _check(priority: object, deadline: object) -> None:
+    _PRIORITY.check("priority", priority)
+    if deadline is not None:
+        _DEADLINE.check("deadline", deadline)
 
 
 def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:

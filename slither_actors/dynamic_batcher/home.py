@@ -26,6 +26,9 @@ from slither_actors.runs.output.consumer import Consumer
 SPEED_WEIGHT = 0.2
 """Weight of a new sample in the average of what a call takes."""
 
+_LEAST_DEADLINES = 256
+"""Deadlines that are kept before those of answered calls are looked for."""
+
 _next_number = itertools.count().__next__
 
 
@@ -50,6 +53,7 @@ class Home:
         self._workers = workers
         self._seconds = 0.0
         self._deadlines: list[tuple[float, int, float, Call]] = []
+        self._most_deadlines = _LEAST_DEADLINES
         self._alarm_at: float | None = None
 
     @property
@@ -112,9 +116,17 @@ class Home:
         if deadline is not None:
             when = call.since + deadline
             heapq.heappush(self._deadlines, (when, _next_number(), deadline, call))
+            if len(self._deadlines) > self._most_deadlines:
+                self._forget_answered()
             if self._alarm_at is None or when < self._alarm_at:
                 self._alarm_at = when
                 self.call_at(when, self._check_deadlines)
+
+    def _forget_answered(self) -> None:
+        """Let go of calls that were answered long before their deadline: half of the entries, from time to time."""
+        self._deadlines = [entry for entry in self._deadlines if not entry[3].future.done()]
+        heapq.heapify(self._deadlines)
+        self._most_deadlines = max(_LEAST_DEADLINES, 2 * len(self._deadlines))
 
     def _check_deadlines(self) -> None:
         """End the calls whose time is over, and withdraw batches that have no other."""

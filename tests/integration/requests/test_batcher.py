@@ -228,6 +228,17 @@ def test_a_deadline_ends_a_call_in_execution(system: System, gates: Gates) -> No
     asyncio.run(main())
 
 
+def test_answered_calls_are_not_kept_until_their_deadline(system: System) -> None:
+    async def main() -> int:
+        async with system.batcher(**DOUBLE, deadline=3600.0) as double:
+            for _ in range(20):
+                await asyncio.gather(*map(double, range(100)))
+            (home,) = double._homes()
+            return len(home._deadlines)
+
+    assert asyncio.run(main()) <= 512
+
+
 def test_the_higher_priority_goes_first(system: System, gates: Gates) -> None:
     async def main() -> list[int]:
         order: list[int] = []
@@ -427,6 +438,18 @@ def test_it_survives_its_pool(tmp_path: Path) -> None:
 def test_options_without_a_meaning_are_refused(system: System, options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         system.batcher(**DOUBLE, **options)
+
+
+@pytest.mark.parametrize("option", [{"priority": "high"}, {"priority": 1.5}, {"deadline": 0}, {"deadline": "soon"}])
+def test_a_wrong_option_of_a_call_is_refused(system: System, option: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with system.batcher(**DOUBLE) as double:
+            with pytest.raises(OptionError):
+                double(1, **option)
+            with pytest.raises(OptionError):
+                double.submit(1, **option)
+
+    asyncio.run(main())
 
 
 def test_what_needs_runs_of_its_own_is_refused(system: System) -> None:
