@@ -8,7 +8,7 @@ from typing import Any
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.requests.futures import FutureReplyTo
 from slither_actors.requests.lanes import Lanes
-from slither_actors.requests.reply_to import EventLoops
+from slither_actors.requests.reply_to import EventLoops, ThreadReplyTo
 from slither_actors.requests.requester import Requester
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.live_runs import LiveRuns
@@ -29,6 +29,7 @@ class RequestDesk:
     def __init__(self, opener: RunOpener) -> None:
         self._opener = opener
         self._lanes = Lanes(opener)
+        self._threads = ThreadReplyTo(opener.scheduler)
         self._loops = EventLoops(opener.scheduler)
         self._futures = FutureReplyTo(opener.scheduler)
 
@@ -54,7 +55,7 @@ class RequestDesk:
         """
         if not is_request(options, self._opener):
             return None
-        return Requester(self._opener, options, self._lanes, self._loops, self._futures, open_run)
+        return Requester(self._opener, options, self._lanes, self._threads, self._loops, self._futures, open_run)
 
     def close(self, timeout: float) -> None:
         """End what it has of its own, when the scheduler has ended. May be repeated.

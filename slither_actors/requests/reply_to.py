@@ -33,13 +33,31 @@ def settled(request: Request, consumer: Consumer) -> None:
 
 
 class ThreadReplyTo:
-    """To a thread that is blocked on a lock, `Request.waiter`."""
+    """To threads that are each blocked on a lock, `Request.waiter`.
 
-    @staticmethod
-    def finished(request: Request, outcome: Outcome) -> None:
-        """Keep the outcome, and wake the thread."""
+    They are woken when the workers have their next requests: each of them wants the interpreter at once.
+
+    Args:
+        scheduler: of the System.
+    """
+
+    __slots__ = ("_done", "_scheduler")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._done: list[Any] = []
+
+    def finished(self, request: Request, outcome: Outcome) -> None:
+        """Keep the outcome, and wake the thread later in this turn of the scheduler."""
         request.outcome = outcome
-        request.waiter.release()
+        if not self._done:
+            self._scheduler.before_sleep(self._wake)
+        self._done.append(request.waiter)
+
+    def _wake(self) -> None:
+        done, self._done = self._done, []
+        for waiter in done:
+            waiter.release()
 
 
 class LoopReplyTo:

@@ -31,7 +31,6 @@ from slither_actors.runs.run_failure import not_started
 from slither_actors.wire.header import REPLY, Frame
 from supervisors.runtime.interrupts import locked, raised_by_handler
 
-_REPLY_TO_THREAD = ThreadReplyTo()
 _IN_MEMORY = frozenset({list, tuple, range})
 _BATCHES = frozenset({list, tuple})
 
@@ -43,7 +42,8 @@ class Requester:
         opener: of the System's runs.
         options: for which `is_request` holds.
         lanes: of the System.
-        loops: the ways back to event loops, of the System.
+        threads: the way back to threads, of the System.
+        loops: the ways back to event loops.
         futures: the way back to futures.
         open_run: opens a run of a batch that no request can be made of: it has what cannot be sent.
     """
@@ -53,6 +53,7 @@ class Requester:
         opener: RunOpener,
         options: RunOptions,
         lanes: Lanes,
+        threads: ThreadReplyTo,
         loops: EventLoops,
         futures: FutureReplyTo,
         open_run: Callable[[list[Any]], Consumer],
@@ -69,6 +70,7 @@ class Requester:
         self._lock = threading.RLock()
         self._reader = ReplyReader(type(options.executor) is Snakepit)
         self._lanes = lanes
+        self._threads = threads
         self._loops = loops
         self._futures = futures
 
@@ -138,7 +140,7 @@ class Requester:
             bare=bare,
             run=next_run_id(),
             closed_by="full" if count >= self._full else "end",
-            reply_to=_REPLY_TO_THREAD,
+            reply_to=self._threads,
         )
         try:
             encoder.encode_one(request)

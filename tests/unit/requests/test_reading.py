@@ -21,7 +21,7 @@ from supervisors.testing import ManualScheduler
 
 @pytest.fixture
 def request_(manual: ManualScheduler) -> Request:
-    return a_request(a_lane(FakePool(), manual), 5, ThreadReplyTo())
+    return a_request(a_lane(FakePool(), manual), 5, ThreadReplyTo(manual))
 
 
 def reply(value: Any, count: int = 1, **fields: Any) -> wire.Frame:

@@ -172,10 +172,14 @@ def test_each_loop_has_one_way_back(manual: ManualScheduler) -> None:
 
 
 def test_a_thread_is_woken_by_its_outcome(manual: ManualScheduler) -> None:
-    request = a_request(a_lane(FakePool(), manual), 1, ThreadReplyTo())
+    request = a_request(a_lane(FakePool(), manual), 1, ThreadReplyTo(manual))
     waiter = request.waiter = threading.Lock()
     waiter.acquire()
-    ThreadReplyTo.finished(request, ValueError("no"))
+    locked: list[bool] = []
+    manual.post(request.reply_to.finished, request, ValueError("no"))
+    manual.post(lambda: locked.append(waiter.locked()))
+    manual.run_until_idle()
+    assert locked == [True]  # not before the workers have got their next requests
     assert waiter.acquire(timeout=30)
     assert isinstance(request.outcome, ValueError)
 
@@ -183,7 +187,7 @@ def test_a_thread_is_woken_by_its_outcome(manual: ManualScheduler) -> None:
 def test_a_withdrawn_request_is_cancelled_and_counted(manual: ManualScheduler) -> None:
     pool = FakePool()
     lane = a_lane(pool, manual)
-    request = a_request(lane, 1, ThreadReplyTo())
+    request = a_request(lane, 1, ThreadReplyTo(manual))
     lane.pending[request] = None
     cancel(lane, [request])
     manual.run_until_idle()

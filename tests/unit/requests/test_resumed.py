@@ -46,7 +46,7 @@ def test_what_a_run_does_not_say_its_pool_says() -> None:
 
 
 def test_the_batch_is_one_of_the_run(manual: ManualScheduler) -> None:
-    request = a_request(a_lane(FakePool(), manual), 5, ThreadReplyTo())
+    request = a_request(a_lane(FakePool(), manual), 5, ThreadReplyTo(manual))
     request.attempt, request.body, request.avoid = 2, b"body", 1
     run = Run(options(), manual)
     resumed = Resumed(request, ValueError())
