@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Call(Struct, eq=False):
+class Call(Struct, eq=False, gc=False):
     """One call.
 
     Args:
