@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PayloadError,
         PoolUnavailable,
         ProtocolError,
+        QueueTimeout,
         ReaderTimeout,
         SessionBusy,
         SessionLost,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         WorkerCrashed,
         WorkerError,
         WorkerRecycled,
+        WorkerUnwanted,
     )
     from slither_actors.item import Item
     from slither_actors.loops import EventLoopBlocked
@@ -69,6 +71,7 @@ __all__ = [
     "PoolSpec",
     "PoolUnavailable",
     "ProtocolError",
+    "QueueTimeout",
     "ReaderTimeout",
     "Retry",
     "Route",
@@ -88,6 +91,7 @@ __all__ = [
     "WorkerCrashed",
     "WorkerError",
     "WorkerRecycled",
+    "WorkerUnwanted",
     "__version__",
     "current_system",
     "telemetry",

@@ -26,6 +26,7 @@ __all__ = [
     "PayloadError",
     "PoolUnavailable",
     "ProtocolError",
+    "QueueTimeout",
     "ReaderTimeout",
     "SessionBusy",
     "SessionLost",
@@ -42,6 +43,7 @@ __all__ = [
     "WorkerCrashed",
     "WorkerError",
     "WorkerRecycled",
+    "WorkerUnwanted",
 ]
 
 
@@ -345,6 +347,18 @@ class WorkerRecycled(SlitherError):
         self.reason = reason
 
 
+class WorkerUnwanted(SlitherError):
+    """A worker was killed as what it executed was not wanted any more; found as the cause of a `SessionLost`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the worker was killed, as all callers of what it executed were gone, and their on_abandon was 'kill'"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+
 class WorkerError(SlitherError):
     """A worker's function raised: its exception as data, as classes of a worker need not exist in the host.
 
@@ -541,6 +555,27 @@ class Overloaded(SlitherError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what, self.bound, self.remedy)
+
+
+class QueueTimeout(SlitherError, TimeoutError):
+    """A batch waited at its pool longer than that allows, and no worker has begun it.
+
+    Args:
+        pool: the pool's name.
+        seconds: how long a batch may wait there.
+    """
+
+    def __init__(self, pool: str, seconds: float) -> None:
+        super().__init__(
+            f"no worker of pool {shown(pool)} was free for it within {seconds:g} s, its queue_timeout; send less, or "
+            "give the pool more workers"
+        )
+        self.mentions = {"queue_timeout": "queue_timeout"}
+        self.pool = pool
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.pool, self.seconds)
 
 
 class DeadlineExceeded(SlitherError, TimeoutError):

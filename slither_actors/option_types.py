@@ -44,6 +44,8 @@ class CallKwargs(TypedDict, total=False):
     on_error: OnError
     timeout: float | None
     batch_timeout: float | None
+    deadline: float | None
+    on_abandon: Literal["finish", "kill"]
 
 
 class RunKwargs(CallKwargs, total=False):
@@ -73,7 +75,6 @@ class BatcherKwargs(CallKwargs, total=False):
     max_batch_size: int
     max_wait: float
     max_queue: int | None
-    deadline: float | None
     weight_fn: Callable[[Any], float] | None
     max_weight: float | None
     split: bool
@@ -93,6 +94,8 @@ class PoolKwargs(TypedDict, total=False):
     start_timeout: float
     timeout: float | None
     batch_timeout: float | None
+    max_waiting: int | None
+    queue_timeout: float | None
     shutdown: float
     max_frame: int
     shared_memory: bool

@@ -23,6 +23,7 @@ from slither_actors.wording import shown
 Executor = RemoteExecutor | InlineExecutor
 
 ORDERINGS = ("preserve", "as_completed")
+ON_ABANDON = ("finish", "kill")
 INLINE_THREADS = 8
 """Threads of a run with an inline executor, unless `max_in_flight` is given."""
 LEAST_WINDOW = 32
@@ -145,6 +146,25 @@ class RunOptions:
             none="no limit",
         ),
     )
+    deadline: float | None = field(
+        default=None,
+        metadata=option(
+            Seconds(endless=True),
+            "Seconds that the whole run may take from the call on, waiting included; then it ends with "
+            "`DeadlineExceeded`",
+            none="no limit",
+            see="guide.md#deadlines",
+        ),
+    )
+    on_abandon: Literal["finish", "kill"] = field(
+        default="finish",
+        metadata=option(
+            Choice(ON_ABANDON),
+            "What becomes of a batch in execution when its run is left: finish: it runs out, its result dropped; kill: "
+            "its worker is killed and replaced, but once in ten times what its start takes",
+            see="guide.md#work-whose-caller-is-gone",
+        ),
+    )
     linger: float | None = field(
         default=None,
         metadata=option(
@@ -197,6 +217,12 @@ class RunOptions:
                 if getattr(self, name) is not None:
                     kind = type(self.executor).__name__
                     raise OptionError(f"{name} has no meaning with {kind}, which executes in this process", name)
+            if self.on_abandon == "kill":
+                kind = type(self.executor).__name__
+                raise OptionError(
+                    f"on_abandon='kill' has no meaning with {kind}, whose threads cannot be killed; leave it out",
+                    "on_abandon",
+                )
         if self.pool is None:
             put(self, "pool", check_pool(getattr(self.executor, "pool", None)))
         if self.affinity is None:

@@ -20,15 +20,16 @@ class Assigner:
         size: workers of the pool.
         scheduler: on whose background thread events are handled.
         concurrency: batches that each worker executes at a time.
+        line: of the runs that wait; None: a new one.
 
     Attributes:
         slots: the workers.
         line: the runs that wait.
     """
 
-    def __init__(self, size: int, scheduler: Scheduler, concurrency: int = 1) -> None:
+    def __init__(self, size: int, scheduler: Scheduler, concurrency: int = 1, line: FairQueue | None = None) -> None:
         self.slots = WorkerSlots(size) if concurrency == 1 else ConcurrentSlots(size, concurrency)
-        self.line = FairQueue()
+        self.line = line if line is not None else FairQueue()
         self._scheduler = scheduler
         self._idle, self._bound = self.slots.idle, self.slots.sessions.bound
         self._outbox: dict[WorkerSlot, list[Job]] = {}

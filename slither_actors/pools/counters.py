@@ -18,13 +18,16 @@ class PoolCounts(Struct, frozen=True):
         exits: worker processes that ended, by ``"exit CODE"`` or the name of the signal.
         kills: workers that we killed, by reason: "timeout" (of a batch), "load_timeout", "start_timeout",
             "protocol", "shutdown" (they did not end when asked), "budget" (their pool gave up), "abandoned" (their
-            Executor ended).
+            Executor ended), "unwanted" (all callers of what they executed were gone, with ``on_abandon="kill"``).
         protocol_errors: by reason, see `slither_actors.errors.ProtocolError`.
         recycled: workers replaced between two batches, by reason: "max_batches", "max_rss".
         restarts: executors started again after an unplanned end, by index.
         deaths: unplanned ends of workers, those that could not start included.
         redelivered: batches that went to another worker because theirs ended before it began them.
         late: replies that arrived after their run or batch was cancelled.
+        overloaded: runs and requests that were refused at `max_waiting`.
+        queue_timeouts: batches that waited longer than `queue_timeout`.
+        overdue: runs and requests that ended at their `deadline`.
     """
 
     started: int
@@ -36,18 +39,23 @@ class PoolCounts(Struct, frozen=True):
     deaths: int
     redelivered: int
     late: int
+    overloaded: int = 0
+    queue_timeouts: int = 0
+    overdue: int = 0
 
 
 class WorkerRecord:
     """What one index of a pool has done, over its executors and their workers."""
 
-    __slots__ = ("done", "executors", "timeouts", "workers")
+    __slots__ = ("done", "executors", "timeouts", "unwanted_at", "workers")
 
     def __init__(self) -> None:
         self.done = 0
         self.timeouts = 0
         self.workers = 0
         self.executors = 0
+        self.unwanted_at: float | None = None
+        """When a worker was killed for what it executed, which was not wanted any more."""
 
     def made(self) -> None:
         """Count a worker process that was made."""
@@ -64,6 +72,7 @@ class PoolCounters:
         self.recycled: Counter[str] = Counter()
         self.workers: dict[int, WorkerRecord] = {}
         self.deaths = self.redelivered = self.late = 0
+        self.overloaded = self.queue_timeouts = self.overdue = 0
 
     def worker(self, index: int) -> WorkerRecord:
         """Return the record of one index."""
@@ -93,4 +102,7 @@ class PoolCounters:
             deaths=self.deaths,
             redelivered=self.redelivered,
             late=self.late,
+            overloaded=self.overloaded,
+            queue_timeouts=self.queue_timeouts,
+            overdue=self.overdue,
         )

@@ -27,17 +27,25 @@ class Submit(Struct, frozen=True, gc=False):
 
 
 class CancelJobs(Struct, frozen=True):
-    """Send none of these any more, and cancel those that have not begun."""
+    """Send none of these any more, and cancel those that have not begun; `overdue`: requests that had their time."""
 
     run_queue: RunQueue
     jobs: Sequence[Job]
+    overdue: bool = False
 
 
 class CloseQueue(Struct, frozen=True):
-    """The run has ended. What waits is dropped, what has not begun is cancelled, late replies are dropped."""
+    """The run has ended. What waits is dropped, what has not begun is cancelled, late replies are dropped.
+
+    Args:
+        run_queue: its place.
+        forget_session: no other run has its session.
+        overdue: it had its time.
+    """
 
     run_queue: RunQueue
     forget_session: bool
+    overdue: bool = False
 
 
 QueueMessage: TypeAlias = Submit | CancelJobs | CloseQueue
@@ -91,7 +99,8 @@ class WorkerGone(Struct, frozen=True):
         index: of the worker.
         ended: what it was executing, and why that failed.
         error: why it died.
-        planned: a timeout or a recycling, after which the Executor starts the next worker itself; else it exits.
+        planned: a timeout, a recycling or unwanted work, after which the Executor starts the next worker itself; else
+            it exits.
         kept: what it will still answer: it is not dead yet, but begins nothing more.
     """
 

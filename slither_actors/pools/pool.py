@@ -9,6 +9,7 @@ from typing import assert_never
 from slither_actors import telemetry
 from slither_actors.errors import LoadError, PoolUnavailable, WorkerCrashed
 from slither_actors.pools.assigner import Assigner
+from slither_actors.pools.assignment.fair_queue import FairQueue
 from slither_actors.pools.assignment.job import (
     BINDING,
     Cancel,
@@ -69,13 +70,16 @@ class Pool(LightActor):
         self._name = name
         self._link = link
         self._concurrency = concurrency
-        self._assigner = Assigner(size, self.scheduler, concurrency)
+        self._assigner = Assigner(size, self.scheduler, concurrency, self._make_line())
         self._slots, self._line = self._assigner.slots, self._assigner.line
         self._run_queues: set[RunQueue] = set()
         self._waiting_ready: list[Callable[[Exception | None], None]] = []
         self._counters = link.counters
         self._forget_alarm: Timer | None = None
         self._rest = MemoryRest(self, lambda: link.arena, self._slots.all, lambda: bool(self._run_queues))
+
+    def _make_line(self) -> FairQueue:
+        return FairQueue()
 
     def on_start(self) -> None:
         """Enter itself in the handle."""
@@ -145,6 +149,8 @@ class Pool(LightActor):
     def _cancel_jobs(self, message: CancelJobs) -> None:
         unwanted = set(message.jobs)
         run_queue = message.run_queue
+        if message.overdue:
+            self._counters.overdue += len(unwanted)
         run_queue.waiting = deque(job for job in run_queue.waiting if job not in unwanted)
         self._cancel_in_pipes(run_queue, unwanted)
         if not run_queue.waiting:
@@ -164,11 +170,13 @@ class Pool(LightActor):
             for job in jobs:
                 job.cancelled = True
             if jobs and slot.ready:
-                self._executor(slot).tell(Cancel(jobs))
+                kill = run_queue.kill and not self._slots.sessions.binds_another(slot, run_queue.session)
+                self._executor(slot).tell(Cancel(jobs, kill))
 
     def _close(self, message: CloseQueue) -> None:
         run_queue = message.run_queue
         run_queue.closed = True
+        self._counters.overdue += message.overdue
         run_queue.waiting.clear()
         self._run_queues.discard(run_queue)
         if not self._run_queues:
@@ -312,7 +320,7 @@ class Pool(LightActor):
         lost_jobs = [
             job
             for job in slot.jobs
-            if job.run_queue.affinity in BINDING and job.run_queue.session is not None and job not in kept
+            if job.run_queue.binds and job.run_queue.session is not None and job not in kept and not job.cancelled
         ]
         bound = {job.run_queue.session for job in lost_jobs if job.run_queue.session is not None}
         self._slots.sessions.slot_died(slot, bound, error)
@@ -391,4 +399,10 @@ class Pool(LightActor):
             waiting=sum(len(run_queue.waiting) for run_queue in self._run_queues),
             in_pipes=sum(len(slot.jobs) for slot in slots),
             sessions=len(self._slots.sessions),
+            unserved=self._unserved(),
         )
+
+    def _unserved(self) -> int:
+        """Return how many runs and requests wait that were not served at all."""
+        waiting = [run_queue for run_queue in self._run_queues if run_queue.waiting]
+        return sum(len(each.waiting) if each.shared else not each.served_by for each in waiting)

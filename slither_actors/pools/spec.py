@@ -210,6 +210,26 @@ class PoolSpec:
             Seconds(endless=True), "Seconds a batch may take in any case unless its run says", none="no limit"
         ),
     )
+    max_waiting: int | None = field(
+        default=None,
+        metadata=option(
+            Whole(0, MAX_BYTES),
+            "Runs and requests that may wait for a worker without having been served at all; one more is refused at "
+            "once with `Overloaded`",
+            none="no limit",
+            see="guide.md#more-than-the-workers-can-do",
+        ),
+    )
+    queue_timeout: float | None = field(
+        default=None,
+        metadata=option(
+            Seconds(endless=True),
+            "Seconds that a batch may wait for a worker the first time while its run has none; then it fails with "
+            "`QueueTimeout`",
+            none="no limit",
+            see="guide.md#more-than-the-workers-can-do",
+        ),
+    )
     shutdown: float = field(
         default=5.0,
         metadata=option(Seconds(zero=True), "Seconds a worker gets to end by itself before it is killed"),

@@ -17,6 +17,8 @@ class PoolStatistics(Struct, frozen=True):
         waiting: batches in no worker's pipe yet.
         in_pipes: batches in workers' pipes.
         sessions: sessions that it remembers.
+        unserved: runs and requests that wait and were not served at all.
+        max_waiting: how many of these there may be; None: no limit.
     """
 
     size: int
@@ -25,6 +27,8 @@ class PoolStatistics(Struct, frozen=True):
     waiting: int
     in_pipes: int
     sessions: int
+    unserved: int = 0
+    max_waiting: int | None = None
 
 
 class ExecutorStatistics(Struct, frozen=True):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from slither_actors.pools.bounded_pool import BoundedPool
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.hosts.base import FrameSink
 from slither_actors.pools.hosts.local import LocalHost
@@ -52,8 +53,11 @@ def _start(link: PoolHandle, spec: PoolSpec, spawner: Callable[[], Ref[SpawnerMe
     )
 
 
-def _pool(link: PoolHandle, spec: PoolSpec, max_failed_starts: int | None) -> LightRef[Pool]:
-    return Pool.start(link.name, spec.size, link, max_failed_starts, spec.concurrency)
+def _pool(link: PoolHandle, spec: PoolSpec, max_failed_starts: int | None) -> LightRef[Pool] | LightRef[BoundedPool]:
+    if spec.max_waiting is None and spec.queue_timeout is None:
+        return Pool.start(link.name, spec.size, link, max_failed_starts, spec.concurrency)
+    bounds = spec.max_waiting, spec.queue_timeout
+    return BoundedPool.start(link.name, spec.size, link, max_failed_starts, spec.concurrency, *bounds)
 
 
 def _start_executors(

@@ -6,9 +6,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from slither_actors import telemetry
-from slither_actors.errors import SystemStopped
+from slither_actors.errors import Overloaded, SystemStopped
 from slither_actors.pools.assignment.job import Outcome, Replies, RunNotice, RunQueue
-from slither_actors.pools.events import tell_stop
+from slither_actors.pools.events import tell_exception, tell_stop
 from slither_actors.pools.messages import QueueMessage
 from slither_actors.runs.batch import Batch
 from slither_actors.runs.live_runs import LiveRuns
@@ -40,12 +40,16 @@ class Request(Batch, kw_only=True, eq=False):
         waiter: who waits for it, as `reply_to` knows it.
         outcome: kept here where the waiter cannot be given it.
         sent: it has been submitted to the pool.
+        due: when it has had its time; 0: it has no `deadline`.
+        answered: it has an outcome, so that it is not overdue any more. Kept where it has a deadline only.
     """
 
     reply_to: ReplyTo
     waiter: Any = None
     outcome: Any = None
     sent: bool = False
+    due: float = 0.0
+    answered: bool = False
 
 
 class Lane(RunQueue):
@@ -61,7 +65,7 @@ class Lane(RunQueue):
         options: for `RunQueue`.
     """
 
-    __slots__ = ("__weakref__", "encoders", "failed", "live", "pending", "pool", "scheduler")
+    __slots__ = ("__weakref__", "checks", "encoders", "failed", "live", "pending", "pool", "scheduler")
 
     shared = True
 
@@ -76,6 +80,11 @@ class Lane(RunQueue):
         """Those that are not in use: what large buffers are put into is the pool's."""
         self.failed: Exception | None = None
         """Why it takes no more requests: its pool, or the System, is gone."""
+        self.checks = False
+        """Whether `entered` is to be called for each request: it has a deadline, or the lane takes no more."""
+
+    def entered(self, request: Request) -> None:
+        """Take note of a request that is in `pending` now, before it is submitted. From any thread."""
 
     def __del__(self) -> None:
         for encoder in getattr(self, "encoders", ()):
@@ -99,7 +108,10 @@ class Lane(RunQueue):
                 if type(outcome) is Frame and outcome.kind == REPLY and outcome.count == request.count:
                     request.reply = outcome
                     self._replied([request])
-                else:  # stays pending until its caller has made something of it
+                else:  # stays pending until its caller has made something of it, unless there is nothing to be made
+                    if type(outcome) is Overloaded:
+                        self.drop([request])
+                        tell_exception(self.scheduler, request, outcome, "halt", request.count)
                     request.reply_to.finished(request, outcome)
 
     def _replied(self, requests: list[Request]) -> None:
@@ -124,7 +136,9 @@ class Lane(RunQueue):
         """End all that is pending: the pool, or the System, is gone. On the scheduler's thread."""
         if self.failed is not None:
             return
-        self.failed = self.over = error  # first: a request that is added from here on finds it
+        # First: a request that is added from here on finds it.
+        self.failed = self.over = error
+        self.checks = True
         requests = list(self.pending)
         if isinstance(error, SystemStopped):
             self.live.cut_off += len(requests)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any
 
 from slither_actors.errors import SystemStopped
 from slither_actors.pools.handle import PoolHandle
 from slither_actors.pools.messages import QueueMessage
+from slither_actors.requests.deadline_lane import DeadlineLane
 from slither_actors.requests.lane import Lane
 from slither_actors.run_options import RunOptions
 from slither_actors.runs.opener import RunOpener
@@ -40,7 +42,8 @@ class Lanes:
         """
         opener = self._opener
         timeout, batch_timeout = timeouts(options, opener.spec_of(link))
-        lane = Lane(
+        kind = Lane if options.deadline is None else partial(DeadlineLane, seconds=options.deadline)
+        lane = kind(
             pool,
             opener.live,
             opener.scheduler,
@@ -48,6 +51,7 @@ class Lanes:
             timeout=timeout,
             batch_timeout=batch_timeout,
             ready=options.ready,
+            kill=options.on_abandon == "kill",
             describe=description(options, link.name, 0),
         )
         key = id(lane)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slither_actors.errors import DeadlineExceeded, Overloaded
 from slither_actors.item import Item
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.requests.lane import Request
@@ -42,7 +43,8 @@ class ReplyReader:
     def values(self, request: Request, outcome: Outcome) -> list[Any] | None:
         """Return the results alone; arguments and errors as for `results`."""
         if type(outcome) is not Frame:
-            if outcome is request.run_queue.failed:  # type: ignore[attr-defined]  # of a Lane
+            gone = outcome is request.run_queue.failed  # type: ignore[attr-defined]  # of a Lane
+            if gone or isinstance(outcome, (DeadlineExceeded, Overloaded)):
                 assert isinstance(outcome, Exception)
                 raise failure_of(outcome, "the run failed", None, [], request.ids()) from outcome
             return None

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from sys import is_finalizing
 from typing import Any
 
-from slither_actors.errors import FINALIZING, SystemStopped
+from slither_actors.errors import FINALIZING, DeadlineExceeded, Overloaded, SystemStopped
 from slither_actors.executors import Snakepit
 from slither_actors.item import Item
 from slither_actors.policies import Halt, Skip
@@ -169,7 +169,8 @@ class Requester:
             waiter.acquire()
             return self.read(request, request.outcome)
         except BaseException:
-            cancel(lane, [request])
+            if request in lane.pending:  # else it has its outcome
+                cancel(lane, [request])
             raise
 
     def read(self, request: Request, outcome: Outcome) -> list[Item]:
@@ -184,16 +185,15 @@ class Requester:
             if results is None:
                 consumer = self.resume(request, outcome)
                 results = gather(consumer)
-                settled(request, consumer)
-        except BaseException:
+            return results
+        finally:
             if consumer is not None:
                 settled(request, consumer)
-            raise
-        return results
 
     def may_wait(self, request: Request, outcome: Outcome) -> bool:
         """Whether `read` may have to wait for something to be executed again."""
-        if type(outcome) is Frame and outcome.kind == REPLY and not outcome.failed:
+        plain = type(outcome) is Frame and outcome.kind == REPLY and not outcome.failed
+        if plain or isinstance(outcome, (DeadlineExceeded, Overloaded)):
             return False
         return request.count > 1 or type(self._options.on_error) not in (Halt, Skip)
 
@@ -214,7 +214,8 @@ class Requester:
         try:
             self.post(request)
         except BaseException:
-            cancel(lane, [request])
+            if request in lane.pending:  # else it has its outcome
+                cancel(lane, [request])
             raise
         return future
 
@@ -243,7 +244,7 @@ class Requester:
 
     def resume(self, request: Request, outcome: Outcome) -> Consumer:
         """Prepare the run that a request becomes by its outcome; `settled` is to be called after it."""
-        return self._opener.resume(request, outcome, self._options)
+        return self._opener.resume(request, outcome, self._options, request.due or None)
 
     def withdraw(self, request: Request) -> None:
         """Note that the results of a request are not wanted."""
@@ -268,7 +269,7 @@ class Requester:
         consumer: Consumer | None = None
         try:
             lane.pending[request] = None
-            if lane.failed is not None or is_finalizing():
+            if lane.checks or is_finalizing():
                 self._check(lane, request)
             reply_to.send(request, lane)
             outcome = await waiter
@@ -278,22 +279,22 @@ class Requester:
                 results = await agather(consumer)
                 settled(request, consumer)
         except BaseException:
-            if consumer is None:
-                reply_to.cancel(request, lane)
-            else:
+            if consumer is not None:
                 settled(request, consumer)
+            elif request in lane.pending:  # else it has its outcome
+                reply_to.cancel(request, lane)
             raise
         return results
 
     def _check(self, lane: Lane, request: Request) -> None:
-        """Refuse a request that was entered when the pool, or the interpreter, was already going down."""
+        """Refuse a request that was entered when the pool, or the interpreter, was going down; else note its time."""
         if lane.failed is not None:
             lane.pending.pop(request, None)
             raise not_started(lane.failed)
         if is_finalizing():
             raise SystemStopped(FINALIZING)
+        lane.entered(request)
 
 
 def _withdraw(request: Request) -> None:
-    lane: Any = request.run_queue
-    cancel(lane, [request])
+    cancel(request.run_queue, [request])  # type: ignore[arg-type]  # of a Lane

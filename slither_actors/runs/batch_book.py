@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from slither_actors.errors import BatchTimeout, ProtocolError, UnexpectedResponse
+from slither_actors.errors import BatchTimeout, ProtocolError, QueueTimeout, UnexpectedResponse
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.item import Item
 from slither_actors.policies import Retry
@@ -46,12 +46,14 @@ class RetryLater(Struct, frozen=True):
         batch: that failed.
         indexes: of its items that failed.
         whole: all of them, so that the same bytes are sent again.
+        front: they go before what already waits.
     """
 
     delay: float
     batch: Batch
     indexes: Sequence[int]
     whole: bool
+    front: bool = True
 
 
 class StopInput(Struct, frozen=True):
@@ -315,7 +317,7 @@ class BatchBook:
             # The same bytes: only the header, made when it is sent, says which attempt this is.
             batch.attempt += 1
             batch.took = 0
-            self.effects.append(Submit(self._run_queue, [batch], front=True))
+            self.effects.append(Submit(self._run_queue, [batch], front=retry.front))
         else:
             self.effects.append(RebuildBatch(batch, retry.indexes, batch.attempt + 1))
 
@@ -408,7 +410,8 @@ class BatchBook:
         if decision.verdict is Verdict.RETRY:
             assert decision.retry is not None
             ledger.retries += 1
-            self._retry(batch, indexes, decision.retry, whole)
+            # What no worker had time for waits in line again: what came meanwhile has waited as long.
+            self._retry(batch, indexes, decision.retry, whole, front=not isinstance(errors[0], QueueTimeout))
         elif decision.verdict is Verdict.SPLIT:
             ledger.retries += 1
             self._rebuilding[batch.ref] = batch.positions
@@ -426,13 +429,13 @@ class BatchBook:
                 self._settle(batch)
             self.effects.append(AskRoute(batch, indexes, errors, decision.route))
 
-    def _retry(self, batch: Batch, indexes: Sequence[int], retry: Retry, whole: bool) -> None:
+    def _retry(self, batch: Batch, indexes: Sequence[int], retry: Retry, whole: bool, *, front: bool) -> None:
         delay = retry.delay(batch.attempt, self._jitter)
         self._ledger.awaiting_retry += len(indexes)
         if not whole:
             self._done(batch)
             self._rebuilding[batch.ref] = [batch.positions[i] for i in indexes]
-        self.effects.append(RetryLater(delay, batch, indexes, whole))
+        self.effects.append(RetryLater(delay, batch, indexes, whole, front))
 
     # -- delivery
 

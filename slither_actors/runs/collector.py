@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from slither_actors import telemetry
-from slither_actors.errors import SystemStopped
+from slither_actors.errors import DeadlineExceeded, SystemStopped
 from slither_actors.pools.assignment.job import Outcomes, Replies, RunQueue
 from slither_actors.pools.events import tell_exception, tell_stop
 from slither_actors.pools.messages import CancelJobs, CloseQueue, QueueMessage, Submit
@@ -74,6 +74,9 @@ class Collector(LightActor):
         """Monitor what the run depends on, so that it never waits for an actor that has ended."""
         roles = [role.monitored_by(self) for role in (self._run.batcher, self._run.producer) if role is not None]
         self._monitors = [watch for watch in (monitor(self._pool, self), *roles) if watch is not None]
+        due = self._run.spec.due
+        if due is not None:
+            self.call_later(max(0.0, due - self.scheduler.now()), self._overdue)
         if self._begun:
             self._carry_out()
 
@@ -156,18 +159,26 @@ class Collector(LightActor):
 
     # -- the end
 
+    def _overdue(self) -> None:
+        """End the run at its deadline: what has not begun is not executed, and whatever it waits for is left."""
+        if self._finished:
+            return
+        error = DeadlineExceeded(self._run.options.deadline or 0.0, where(self._book.open_batches, self._run_queue))
+        hand_over_end(self._run, self._book, error, None)
+        self._let_go(overdue=True)
+
     def _finish(self, error: BaseException | None, batch: Batch | None) -> None:
         """End the run: hand over what is due, and how it ended."""
         hand_over_end(self._run, self._book, error, batch)
         self._let_go()
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, overdue: bool = False) -> None:
         """Let go of pool, Batcher and Producer. The consumer has been notified, or has closed the run itself."""
         run = self._run
         self._finished = True
         run.ending.closed = True
         run.ledger.awaiting_retry = 0
-        self._pool.tell(CloseQueue(self._run_queue, self._generated_session))
+        self._pool.tell(CloseQueue(self._run_queue, self._generated_session, overdue))
         for role in (run.batcher, run.producer):
             if role is not None:
                 role.inbox_ref.tell(CloseRun())
@@ -196,6 +207,18 @@ class Collector(LightActor):
             halting=book.halting,
             ledger=self._run.statistics(),
         )
+
+
+def where(open_batches: int, run_queue: RunQueue) -> str:
+    """Return where a run is, for `DeadlineExceeded`.
+
+    Args:
+        open_batches: those without an outcome.
+        run_queue: its place in its pool.
+    """
+    if not open_batches:
+        return "waiting for its source, or for its reader"
+    return "at its workers" if run_queue.in_pipes else "waiting for a worker, or for its next attempt"
 
 
 def new_book(run: Run, run_queue: RunQueue, scheduler: Scheduler) -> BatchBook:

@@ -6,7 +6,7 @@ import enum
 
 from msgspec import Struct
 
-from slither_actors.errors import LoadError, PayloadError, PoolUnavailable, SystemStopped
+from slither_actors.errors import LoadError, Overloaded, PayloadError, PoolUnavailable, QueueTimeout, SystemStopped
 from slither_actors.policies import Halt, Policy, Retry, Route, Skip
 
 
@@ -34,7 +34,7 @@ class Decision(Struct, frozen=True):
     retry: Retry | None = None
 
 
-END_OF_RUN = (LoadError, PoolUnavailable, SystemStopped)
+END_OF_RUN = (LoadError, Overloaded, PoolUnavailable, SystemStopped)
 """Failures of the pool, not of a batch: the next batch would meet the same, so they end the run whatever the policy."""
 FINAL = (PayloadError,)
 """Failures that another attempt would only repeat."""
@@ -52,7 +52,7 @@ def decide(policy: Policy, error: Exception, attempt: int, count: int) -> Decisi
     if isinstance(error, END_OF_RUN):
         return Decision(Verdict.HALT)
     if isinstance(policy, Retry):
-        if policy.split and count > 1:
+        if policy.split and count > 1 and not isinstance(error, QueueTimeout):  # no item of it was looked at
             return Decision(Verdict.SPLIT)
         if not isinstance(error, FINAL) and attempt < policy.max_attempts:
             return Decision(Verdict.RETRY, retry=policy)

@@ -107,21 +107,29 @@ class RunOpener:
         """Return the error of a run that has no Pool, or not any more."""
         return _stopped() if self._stopped() else link.unavailable()
 
-    def resume(self, request: Batch, outcome: Outcome, options: RunOptions) -> Consumer:
+    def resume(self, request: Batch, outcome: Outcome, options: RunOptions, due: float | None = None) -> Consumer:
         """Prepare the run that goes on with a request whose outcome is not just a result for each item.
 
         Args:
             request: as it was executed.
             outcome: how that ended.
             options: of the request; the run gets a session id of its own unless they have one.
+            due: when it has had its time; None: it has no `deadline`.
         """
         link = self.link_of(options.pool)
         options = own_session(options)
-        return self._pooled(Resumed(request, outcome), options, link, self.spec_of(link))
+        return self._pooled(Resumed(request, outcome), options, link, self.spec_of(link), due)
 
-    def _pooled(self, items: Source | Resumed, options: RunOptions, link: PoolHandle, spec: PoolSpec) -> Consumer:
+    def _pooled(
+        self,
+        items: Source | Resumed,
+        options: RunOptions,
+        link: PoolHandle,
+        spec: PoolSpec,
+        due: float | None = None,
+    ) -> Consumer:
         """Prepare a run on a pool."""
-        run = self._run(options)
+        run = self._run(options, due)
 
         def start(run: Run) -> None:
             pool = link.ref
@@ -166,8 +174,8 @@ class RunOpener:
 
         return Consumer(run, items, lambda run: Batcher(run, None), start)
 
-    def _run(self, options: RunOptions) -> Run:
-        run = Run(options, self._scheduler, self._count_stuck)
+    def _run(self, options: RunOptions, due: float | None = None) -> Run:
+        run = Run(options, self._scheduler, self._count_stuck, due)
         if options.max_in_flight_bytes is not None:
             run.budget = ByteBudget(options.max_in_flight_bytes, partial(_room_for_bytes, weakref.ref(run)))
         return run

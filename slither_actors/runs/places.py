@@ -30,6 +30,7 @@ def run_queue_of(
         session=options.context.session_id,
         affinity=affinity,
         ready=options.ready,
+        kill=options.on_abandon == "kill",
         describe=description(options, pool_name, run.id),
     )
 

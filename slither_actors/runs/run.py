@@ -35,6 +35,7 @@ class RunSpec(Struct, frozen=True):
         scheduler: of the System that it runs in.
         pid: of the process that opened it.
         report_straggler: called for each role that is still inside user code some time after the end.
+        due: when it has had its time, by the scheduler's clock; None: it has no `deadline`.
     """
 
     id: int
@@ -42,6 +43,7 @@ class RunSpec(Struct, frozen=True):
     scheduler: Scheduler
     pid: int
     report_straggler: Callable[[ProducerRole | BatcherRole], None]
+    due: float | None = None
 
 
 class Ending:
@@ -135,8 +137,11 @@ class Run:
         options: RunOptions,
         scheduler: Scheduler,
         report_straggler: Callable[[ProducerRole | BatcherRole], None] = lambda role: None,
+        due: float | None = None,
     ) -> None:
-        self.spec = RunSpec(next_run_id(), options, scheduler, os.getpid(), report_straggler)
+        if due is None and options.deadline is not None:
+            due = scheduler.now() + options.deadline
+        self.spec = RunSpec(next_run_id(), options, scheduler, os.getpid(), report_straggler, due)
         self.ledger = Ledger()
         self.ending = Ending()
         strategy = options.strategy

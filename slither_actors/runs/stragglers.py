@@ -13,6 +13,8 @@ logger = logging.getLogger("slither_actors")
 
 GRACE = 2.0
 """Seconds within which everything of ours has ended after a run was closed."""
+OVERDUE_GRACE = 0.1
+"""The same for what the error of a run at its deadline waits for: it is not to be late for a source that hangs."""
 
 
 def watch_the_end(run: Run) -> None:

@@ -16,7 +16,9 @@ class Health(Struct, frozen=True):
     Args:
         live: the System's own machinery answers; where it does not, only a restart of the service helps.
         ready: new runs would be served: it runs, takes runs, and each pool has a worker that takes batches.
-        reasons: why it is not live or not ready, for people.
+        reasons: why it is not live or not ready, for people; and which pools refuse more, as `max_waiting` wait there.
+            That alone does not make it unready: it passes in a moment, and a probe that takes every replica out of
+            service at once would make an outage of it.
         detached_handlers: telemetry handlers of this process that were detached because they raised, and what; the
             work goes on without them, so they count for neither.
     """
@@ -71,9 +73,14 @@ def judge(state: str, pools: Mapping[str, PoolSnapshot] | None, detached: tuple[
     if pools is None:
         return Health(False, False, ("the scheduler does not answer",), detached)
     reasons = [] if state == "running" else [f"the System is {state}"]
+    full: list[str] = []
     for name, snapshot in pools.items():
         if snapshot.pool is None:
             reasons.append(f"pool {name!r} is not available")
         elif not snapshot.pool.ready:
             reasons.append(f"none of the {snapshot.pool.size} workers of pool {name!r} is ready")
-    return Health(True, not reasons, tuple(reasons), detached)
+        if snapshot.pool is not None and snapshot.pool.max_waiting is not None:
+            most, unserved = snapshot.pool.max_waiting, snapshot.pool.unserved
+            if most and unserved >= most:
+                full.append(f"pool {name!r} refuses more: {unserved} runs and requests wait (max_waiting={most})")
+    return Health(True, not reasons, (*reasons, *full), detached)

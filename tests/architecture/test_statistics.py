@@ -47,7 +47,7 @@ def test_every_actor_has_statistics_that_are_a_frozen_record() -> None:
         "Producer",
         "Collector",
         "InlinePool",
-        "Pool",
+        "BoundedPool",
         "ConcurrentExecutor",
         "Spawner",
         "PartitionSupervisor",

@@ -57,6 +57,7 @@ class Job(Struct, eq=False):
         reply: the frame with all its results, once it has come.
         spared: deaths of its worker that were charged to none of its items.
         deaths: of its worker that cost it an attempt while other batches were executed beside it.
+        timed: it came to a pool that bounds how long a batch may wait, and did not come back to it.
         run: the number of its run, where several runs share a run queue; else that is in `RunQueue.describe`.
     """
 
@@ -79,7 +80,12 @@ class Job(Struct, eq=False):
     reply: Frame | None = None
     spared: int = 0
     deaths: int = 0
+    timed: bool = False
     run: int = 0
+
+    def unwanted(self) -> bool:
+        """Return whether its worker is to be killed if it is in execution, as its run is gone."""
+        return self.cancelled and self.run_queue.kill
 
 
 class AtItem(Struct, frozen=True):
@@ -128,9 +134,15 @@ class Send(Struct, frozen=True, gc=False):
 
 
 class Cancel(Struct, frozen=True):
-    """These jobs are not wanted any more: notify the worker, unless it has begun them."""
+    """These jobs are not wanted any more: notify the worker, unless it has begun them.
+
+    Args:
+        jobs: of one run queue.
+        kill: kill the worker if all that it executes is such.
+    """
 
     jobs: list[Job]
+    kill: bool = False
 
 
 class Forget(Struct, frozen=True):
@@ -171,6 +183,7 @@ class RunQueue:
         session: the session id that its jobs carry.
         affinity: "none", "hint", "strict" or "fail_fast"; "none" also where the session id was not given by the caller.
         ready: its one batch was given as it is, to `call_batch`.
+        kill: what is in execution when it is left is to be killed, not finished.
     """
 
     __slots__ = (
@@ -186,6 +199,7 @@ class RunQueue:
         "describe",
         "hungry",
         "in_pipes",
+        "kill",
         "max_in_flight",
         "new",
         "occupied",
@@ -217,6 +231,7 @@ class RunQueue:
         affinity: str = "none",
         describe: dict[str, Any] | None = None,
         ready: bool = False,
+        kill: bool = False,
     ) -> None:
         self.collector: Ref[RunNotice] = _NOT_STARTED
         """Of the run; set before anything is sent."""
@@ -228,7 +243,7 @@ class RunQueue:
         self.session = session
         self.affinity = affinity
         self.binds = affinity in BINDING  # its session has one worker
-        self.describe, self.ready = describe or {}, ready
+        self.describe, self.ready, self.kill = describe or {}, ready, kill
         self.waiting: deque[Job] = deque()
         self.occupied: dict[WorkerSlot, int] = {}  # how many of its jobs are where
         self.in_pipes = 0  # the sum of these

@@ -42,6 +42,10 @@ class Sessions:
         """Return the worker that served it last."""
         return self._slots.get(session)
 
+    def binds_another(self, slot: WorkerSlot, session: str | None) -> bool:
+        """Return whether a session other than this one is bound to the worker, so that its end would harm that."""
+        return any(name != session and self._slots.get(name) is slot for name in self.bound)
+
     def is_busy(self, session: str) -> bool:
         """Return whether a batch of a bound session is at a worker."""
         return session in self._busy

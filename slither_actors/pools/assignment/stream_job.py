@@ -26,6 +26,10 @@ class StreamJob(Job, kw_only=True, eq=False):
     window: ChunkWindow
     arrived: int = 0
 
+    def unwanted(self) -> bool:
+        """Return whether its worker is to be killed; not while it waits for its reader, where it is closed at once."""
+        return self.cancelled and self.run_queue.kill and self.window.open
+
 
 @final
 class Chunks(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slither_actors.errors import WorkerRecycled
-from slither_actors.pools.assignment.job import Send
+from slither_actors.pools.assignment.job import Cancel, Send
 from slither_actors.pools.messages import WorkerDone, WorkerGone
 from slither_actors.pools.worker.concurrent_queue import ConcurrentQueue
 from slither_actors.pools.worker.executor import Executor, executed
@@ -23,6 +23,7 @@ class ConcurrentExecutor(Executor):
     """
 
     _retiring: str | None = None
+    _kills = False  # once others have answered, what is still in execution may be unwanted as a whole
 
     def _make_queue(self) -> tuple[RequestQueue, HeadClock]:
         requests = self._in_pipe = ConcurrentQueue(self._spec.concurrency)
@@ -30,6 +31,7 @@ class ConcurrentExecutor(Executor):
 
     def _new_worker(self) -> None:
         self._retiring = None
+        self._kills = False
         super()._new_worker()
 
     def _send(self, message: Send) -> None:
@@ -53,6 +55,12 @@ class ConcurrentExecutor(Executor):
         self._answers(frames)
         if self._retiring is not None and not self._in_pipe:
             self._retire(self._retiring)
+        elif self._kills:
+            self._kill_unwanted()
+
+    def _cancel(self, message: Cancel) -> None:
+        self._kills = self._kills or message.kill
+        super()._cancel(message)
 
     def _answers(self, frames: list[Frame]) -> None:
         if not frames:

@@ -93,6 +93,11 @@ class ConcurrentQueue(RequestQueue):
             return False
         return self._ask_to_cancel(job)
 
+    def unwanted(self) -> bool:
+        """Return whether nothing that is in execution is wanted any more, and its runs want it killed."""
+        begun = self.begun()
+        return bool(begun) and all(entry.unwanted() for entry in begun)
+
     def replies(self, frames: list[Frame]) -> list[Job]:
         """Return none: answers that come in any order are all for `answer`."""
         return []

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 from signal import SIGKILL
 from typing import assert_never
 
-from slither_actors.errors import BatchTimeout, LoadError, StartTimeout, WorkerCrashed, WorkerRecycled
+from slither_actors.errors import (
+    BatchTimeout,
+    LoadError,
+    StartTimeout,
+    WorkerCrashed,
+    WorkerRecycled,
+    WorkerUnwanted,
+)
 from slither_actors.pools.assignment.job import Cancel, Forget, Job, Outcome, Send, Trim
 from slither_actors.pools.assignment.stream_job import Chunks, Credit, StreamJob
 from slither_actors.pools.assignment.target import Target
@@ -31,6 +38,7 @@ from slither_actors.pools.worker.lifecycle import Event, State, next_state
 from slither_actors.pools.worker.request_queue import RequestQueue
 from slither_actors.pools.worker.restart_budget import FAILED_START, WorkerEnd
 from slither_actors.pools.worker.stack_capture import StackCapture
+from slither_actors.pools.worker.unwanted import may_kill
 from slither_actors.pools.worker_errors import worker_error
 from slither_actors.wire import messages as wire
 from slither_actors.wire.codec import encode
@@ -103,7 +111,7 @@ class Executor(LightActor):
         self._why: Exception | None = None
         self._charge = WHOLE
         self._was_ready = False
-        self._ready_at = 0.0
+        self._made_at = self._ready_at = 0.0
         self._oom_kills = 0  # of the cgroup, when the worker was made
         self._answered = False
         self._stop_reason: ExitReason | None = None
@@ -135,6 +143,7 @@ class Executor(LightActor):
         self._was_ready = self._answered = self._killed = False
         self._oom_kills = self._link.oom_kills.count()
         self._stack.reset()
+        self._made_at = self.scheduler.now()
         self._host = self._make_host(self, self)
         self._host.start()
 
@@ -170,7 +179,7 @@ class Executor(LightActor):
         if isinstance(message, Send):
             self._send(message)
         elif isinstance(message, Cancel):
-            self._cancel(message.jobs)
+            self._cancel(message)
         elif isinstance(message, Credit):
             self._credit(message)
         elif isinstance(message, Spawned):
@@ -200,16 +209,36 @@ class Executor(LightActor):
             self._clock.restart(self.scheduler.now())
         host.flush()
 
-    def _cancel(self, jobs: list[Job]) -> None:
+    def _cancel(self, message: Cancel) -> None:
         if self._state is not State.READY or self._host is None:
             return
-        for job in jobs:
+        for job in message.jobs:
             # The first one is being executed, or about to be. If not item by item it runs out, its reply goes nowhere.
             if self._requests.cancel(job):
                 self._host.send([pack_header(CANCEL, job.request_id)])
                 if type(job) is StreamJob:
                     self._clock.time_end(job, self.scheduler.now())
         self._host.flush()
+        if message.kill:
+            self._kill_unwanted()
+
+    def _kill_unwanted(self) -> None:
+        """Kill the worker if all that it executes is unwanted, unless the one before was killed so shortly ago."""
+        host, record = self._host, self._record
+        if host is None or not self._requests.unwanted():
+            return
+        host.read()  # it may have answered
+        now = self.scheduler.now()
+        if self._state is not State.READY or host is not self._host or not self._requests.unwanted():
+            return
+        if not may_kill(record.unwanted_at, now, self._ready_at - self._made_at):
+            return
+        record.unwanted_at = now
+        self._why = WorkerUnwanted()
+        self._charge = WHOLE
+        self._clock.stop()
+        self._happened(Event.UNWANTED)
+        self._kill("unwanted")
 
     def _credit(self, credit: Credit) -> None:
         """Let a stream go on that waits for its reader, unless it has ended meanwhile."""
@@ -397,14 +426,15 @@ class Executor(LightActor):
         if self._why is None:
             self._clock.look(death.progress)
             self._charge = self._clock.charge(error)
-        # A timeout says nothing against the worker's health, only against the batch; everything else is counted.
-        planned = isinstance(error, (BatchTimeout, LoadError))
+        # A timeout says nothing against the worker's health, only against the batch; nor does unwanted work.
+        # Everything else is counted.
+        planned = isinstance(error, (BatchTimeout, LoadError, WorkerUnwanted))
         load = self._requests.loading
         blamed = error
         if self._why is None and not from_outside and load is not None:
             blamed = LoadError(str(load.target), error)  # the import has ended it, and no batch of that function
         at_work = self._requests.head is not None
-        if planned:
+        if planned and not isinstance(error, WorkerUnwanted):
             self._log_kill(error)
         ended: list[tuple[Job, Outcome]]
         if (from_outside and load is not None) or self._is_only_this_worker(blamed):

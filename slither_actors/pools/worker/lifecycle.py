@@ -32,6 +32,7 @@ class Event(enum.Enum):
     RETIRES = "it says that it retires"
     BROKEN = "its bytes are no frames, or its reply pipe is closed"
     OVERDUE = "a deadline has come"
+    UNWANTED = "what it executes is not wanted any more"
     SHUTDOWN = "the supervisor asks the Executor to end"
     REPLACED = "it is dead, and the Executor starts the next one"
     ENDED = "it is dead, and the Executor ends"
@@ -43,7 +44,7 @@ MEANINGS: Final[Mapping[State, str]] = {
     S.SPAWNING: "the Spawner makes its process",
     S.STARTING: "it imports; hello was sent, ready has not come",
     S.READY: "it takes batches",
-    S.KILLING: "it is to die, for an error or a deadline, and its death has not been reported",
+    S.KILLING: "it is to die, for an error, a deadline or unwanted work, and its death has not been reported",
     S.RETIRING: "it ends by itself at its limit, begins nothing more, and is replaced",
     S.STOPPING: "it ends, and the Executor with it",
     S.DEAD: "there is no worker, and the Executor ends",
@@ -61,6 +62,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (S.READY, E.RETIRES): S.RETIRING,
     (S.READY, E.BROKEN): S.KILLING,
     (S.READY, E.OVERDUE): S.KILLING,
+    (S.READY, E.UNWANTED): S.KILLING,
     # What a worker does while it is killed changes nothing: its death decides.
     (S.KILLING, E.SPAWNED): S.KILLING,
     (S.KILLING, E.SPAWN_FAILED): S.DEAD,

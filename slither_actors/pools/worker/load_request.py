@@ -20,6 +20,10 @@ class LoadRequest:
         self.target = target
         self.request_id = next_request_id()
 
+    def unwanted(self) -> bool:
+        """Return False: what is loaded serves others, too."""
+        return False
+
     def frame(self) -> bytes:
         """Return its frame."""
         target = self.target

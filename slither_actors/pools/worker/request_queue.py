@@ -127,6 +127,10 @@ class RequestQueue:
             return False
         return self._ask_to_cancel(job)
 
+    def unwanted(self) -> bool:
+        """Return whether nothing that is in execution is wanted any more, and its runs want it killed."""
+        return self._queue[0].unwanted() if self._queue else False
+
     def _ask_to_cancel(self, job: Job) -> bool:
         queue = self._queue
         if job not in queue:

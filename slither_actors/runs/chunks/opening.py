@@ -65,13 +65,15 @@ class StreamOpener:
                 "pool",
             )
 
+        limit = None if options.deadline is None else (options.deadline, runs.scheduler.now() + options.deadline)
+
         def start(inbox: ReaderInbox, reader: ReaderLink) -> None:
             own = own_session(options)
             pool = link.ref
             if pool is None:
                 raise not_started(runs.pool_error(link))
             request = _request(payload, own, bounds, target, link, spec)
-            self._start(request, own, bounds, pool, link, spec, inbox, reader)
+            self._start(request, own, bounds, pool, link, spec, inbox, reader, limit)
 
         return ChunkStream(ChunkReader(start, bounds, runs.scheduler.now))
 
@@ -101,6 +103,7 @@ class StreamOpener:
         spec: PoolSpec,
         inbox: ReaderInbox,
         reader: ReaderLink,
+        limit: tuple[float, float] | None,
     ) -> None:
         run_id, context, runs = next_run_id(), options.context, self._runs
         live = runs.live
@@ -112,6 +115,7 @@ class StreamOpener:
             batch_timeout=batch_timeout,
             session=context.session_id,
             affinity=affinity_of(options, spec),
+            kill=options.on_abandon == "kill",
             describe=description(options, link.name, run_id),
         )
 
@@ -131,6 +135,7 @@ class StreamOpener:
                 reader,
                 not context.session_given,
                 partial(live.ended, run_id),
+                limit,
                 scheduler=runs.scheduler,
             )
         except BaseException as error:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 from msgspec import Struct
 
 from slither_actors.chunk_options import ChunkOptions
-from slither_actors.errors import ReaderTimeout, SystemStopped
+from slither_actors.errors import DeadlineExceeded, QueueTimeout, ReaderTimeout, SystemStopped
 from slither_actors.policies import Policy
 from slither_actors.pools.assignment.job import AtItem, Outcome, Outcomes, Replies, RunQueue
 from slither_actors.pools.assignment.stream_job import Chunks, Credit, StreamJob
@@ -81,6 +81,7 @@ class ChunkRelay(LightActor):
         link: to the reader; it has our reference from here on.
         generated_session: no other run has the session id, so its stores may go with the stream.
         ended: called at the end, with whether the System's stop cut the stream off.
+        limit: seconds that the stream has, and when they are over; None: it has no `deadline`.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class ChunkRelay(LightActor):
         link: ReaderLink,
         generated_session: bool,
         ended: Callable[[bool], None],
+        limit: tuple[float, float] | None = None,
     ) -> None:
         super().__init__()
+        self._limit = limit
         self._run_queue = run_queue
         self._pool = pool
         self._pool_error = pool_error
@@ -130,6 +133,8 @@ class ChunkRelay(LightActor):
     def on_start(self) -> None:
         """Submit the job, and monitor the pool, so that the reader never waits for one that has ended."""
         self._monitor = monitor(self._pool, self)
+        if self._limit is not None:
+            self.call_later(max(0.0, self._limit[1] - self.scheduler.now()), self._overdue, self._limit[0])
         self._pool.tell(Submit(self._run_queue, [self._job]))
 
     def on_receive(self, message: RelayMessage) -> None:
@@ -199,25 +204,33 @@ class ChunkRelay(LightActor):
         if retry is None:
             self._conclude(error)
         else:
-            self.call_later(retry.delay(job.attempt, random.random), self._again)
+            # One that no worker had time for waits in line again.
+            front = not isinstance(error, QueueTimeout)
+            self.call_later(retry.delay(job.attempt, random.random), self._again, front)
 
-    def _again(self) -> None:
+    def _again(self, front: bool) -> None:
         if not self._finished:
             job = self._job
             job.attempt += 1
             job.took = job.spared = 0
             job.window = self._window()
-            self._pool.tell(Submit(self._run_queue, [job], front=True))
+            self._pool.tell(Submit(self._run_queue, [job], front=front))
 
-    def _conclude(self, error: BaseException | None) -> None:
+    def _overdue(self, seconds: float) -> None:
+        """End the stream at its deadline."""
+        if not self._finished:
+            place = "at its worker" if self._run_queue.in_pipes else "waiting for a worker, or for its next attempt"
+            self._conclude(DeadlineExceeded(seconds, place), overdue=True)
+
+    def _conclude(self, error: BaseException | None, *, overdue: bool = False) -> None:
         self._to_reader.put(StreamEnd(error))
-        self._let_go()
+        self._let_go(overdue=overdue)
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, overdue: bool = False) -> None:
         """Have the pool drop or cancel the job, if it still has it. The reader was notified, or has closed it."""
         self._finished = True
         self._idle.at = None
-        self._pool.tell(CloseQueue(self._run_queue, self._generated_session))
+        self._pool.tell(CloseQueue(self._run_queue, self._generated_session, overdue))
         self.exit(Normal())
 
     def on_exit(self, reason: ExitReason) -> None:

@@ -12,7 +12,7 @@ from sys import is_finalizing
 from time import monotonic
 from typing import Any, Protocol, TypeAlias
 
-from slither_actors.errors import FINALIZING, ForkedSystemError, StreamClosed, SystemStopped
+from slither_actors.errors import FINALIZING, DeadlineExceeded, ForkedSystemError, StreamClosed, SystemStopped
 from slither_actors.runs.flow.pacing import FEED_BATCHES, RETURNED_PART
 from slither_actors.runs.input.batcher import Batcher
 from slither_actors.runs.input.memory_input import MemoryInput
@@ -31,7 +31,7 @@ from slither_actors.runs.messages import (
 from slither_actors.runs.output.delivery import DeliveryReader
 from slither_actors.runs.output.driver_protocol import FOREVER, PAUSE, Steps, Wait
 from slither_actors.runs.run import Run
-from slither_actors.runs.stragglers import GRACE, watch_the_end
+from slither_actors.runs.stragglers import GRACE, OVERDUE_GRACE, watch_the_end
 from supervisors import Scheduler, WouldDeadlock
 
 Source: TypeAlias = Iterable[Any] | AsyncIterable[Any]
@@ -242,7 +242,7 @@ class Consumer:
             return
         if not run.ending.cut("halt"):
             raise StreamClosed("this stream was closed")
-        deadline = monotonic() + GRACE
+        deadline = monotonic() + (OVERDUE_GRACE if isinstance(cause, DeadlineExceeded) else GRACE)
         while not source.ended() and monotonic() < deadline:
             yield Wait(deadline)  # for RoleEnded: what the roles leave behind is then all that there is
         failure = reader.failure(message, cause, source.leftover())

@@ -73,6 +73,8 @@ def test_the_defaults_are_these():
         "timeout": 30.0,
         "timeout_given": False,
         "batch_timeout": None,
+        "deadline": None,
+        "on_abandon": "finish",
         "batch_timeout_given": False,
         "linger": None,
         "pool": None,
@@ -218,6 +220,8 @@ def test_an_unknown_option_has_the_known_ones_as_attribute():
         "on_error",
         "timeout",
         "batch_timeout",
+        "deadline",
+        "on_abandon",
         "linger",
         "context",
     }

@@ -17,6 +17,7 @@ from slither_actors.errors import (
     PayloadError,
     PoolUnavailable,
     ProtocolError,
+    QueueTimeout,
     ReaderTimeout,
     SessionBusy,
     SessionLost,
@@ -33,6 +34,7 @@ from slither_actors.errors import (
     WorkerCrashed,
     WorkerError,
     WorkerRecycled,
+    WorkerUnwanted,
 )
 from slither_actors.item import Item
 
@@ -61,6 +63,8 @@ EXAMPLES = [
     WorkerCrashed(),
     WorkerError("builtins.ValueError", "bad", "Traceback ...", kind="user"),
     WorkerRecycled("max_rss"),
+    WorkerUnwanted(),
+    QueueTimeout("gpu", 2.0),
     LoadError("m:f", WorkerError("builtins.ModuleNotFoundError", "No module named 'm'", kind="load")),
     UnexpectedResponse("message", expected=3, got=2),
     PayloadError(37, "['user'][3]", "objects cannot be sent"),
