@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -36,6 +37,8 @@ from slither_actors.runs.messages import (
     Split,
 )
 from slither_actors.wire.header import FAILURE, Frame
+
+_count, _live, _replied = attrgetter("count"), attrgetter("live"), attrgetter("reply.count")
 
 
 class RetryLater(Struct, frozen=True):
@@ -239,26 +242,33 @@ class BatchBook:
 
     def replies(self, batches: Sequence[Batch]) -> None:
         """Record replies, nearly always with a result for each item: nothing else is done for each of them."""
-        budget, observer = self._budget, self.observer
-        observed = observer.observes_stops
-        good: list[Delivery] = []
-        count = 0
-        for batch in batches:
-            reply: Any = batch.reply  # never None here; an assert would be paid for with each batch
-            if reply.count != batch.count or not batch.live:
-                self._wrong_count(batch, reply)
-                continue
+        observer = self.observer
+        counts = list(map(_count, batches))
+        good: Sequence[Batch] = batches
+        if counts != list(map(_replied, batches)) or not all(map(_live, batches)):
+            good = []
+            for batch in batches:
+                reply: Any = batch.reply
+                if batch.live and reply.count == batch.count:
+                    batch.live = False
+                    good.append(batch)
+                else:
+                    self._wrong_count(batch, reply)
+            counts = list(map(_count, good))
+        for batch in good:
             batch.live = False
-            batch.body, batch.buffers = b"", ()
-            count += batch.count
-            good.append(batch)
-            if observed:
-                batch.took = reply.took
-                observer.stopped(batch)
-            if budget is not None:
-                self._release_bytes(batch, reply)
+            batch.body = b""
+            batch.buffers = ()
         self._open -= len(good)
-        self._ledger.resolved += count
+        self._ledger.resolved += sum(counts)
+        if observer.observes_stops:
+            for batch in good:
+                if batch.reply is not None:
+                    batch.took = batch.reply.took
+                observer.stopped(batch)
+        if self._budget is not None:
+            for batch in good:
+                self._release_bytes(batch, batch.reply)
         if self._window is None:
             self.deliveries += good
         else:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
+
+_RANGE = {range}
+_positions, _start, _stop = attrgetter("positions"), attrgetter("start"), attrgetter("stop")
 
 T = TypeVar("T")
 
@@ -47,30 +51,36 @@ class OrderingWindow(Generic[T]):
             return
         out.append(piece)
         self._advance(positions)
-        while held and (entry := held.pop(self.next, None)) is not None:
-            out.append(entry[1])
-            self._advance(entry[0])
+        self._release(out)
 
-    def extend(self, pieces: Iterable[Any], out: list[T]) -> None:
+    def extend(self, pieces: Sequence[Any], out: list[T]) -> None:
         """Take some pieces that know their ``positions`` themselves; as `add` for each of them."""
-        held, covered = self._held, self._covered
-        due = self.next
-        for piece in pieces:
-            positions = piece.positions
-            if positions[0] == due and type(positions) is range and not held and not covered:
-                # Nearly always: the next one, in one piece, and nothing waits for it.
-                due += len(positions)
-                out.append(piece)
-            else:
-                self.next = due
-                self.add(positions, piece, out)
-                due = self.next
-        self.next = due
+        places = list(map(_positions, pieces))
+        if not self._covered and set(map(type, places)) == _RANGE:
+            # Nearly always: each in one piece, and each behind the one before it.
+            first, ends = list(map(_start, places)), list(map(_stop, places))
+            if first[1:] == ends[:-1]:
+                if first[0] != self.next:
+                    self._held.update(zip(first, zip(places, pieces, strict=True), strict=True))
+                    return
+                out += pieces
+                self.next = ends[-1]
+                self._release(out)
+                return
+        for positions, piece in zip(places, pieces, strict=True):
+            self.add(positions, piece, out)
 
     def drain(self) -> list[tuple[Sequence[int], T]]:
         """All that is held, by first position: for a run that ends with gaps."""
         held, self._held = self._held, {}
         return [held[first] for first in sorted(held)]
+
+    def _release(self, out: list[T]) -> None:
+        """Release what is held and due."""
+        held = self._held
+        while held and (entry := held.pop(self.next, None)) is not None:
+            out.append(entry[1])
+            self._advance(entry[0])
 
     def _advance(self, positions: Sequence[int]) -> None:
         count = len(positions)

@@ -10,7 +10,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from itertools import accumulate
+from operator import attrgetter, itemgetter
+from typing import Any, TypeGuard
 
 from slither_actors.errors import StrategyError
 from slither_actors.item import Item
@@ -27,6 +29,9 @@ from slither_actors.runs.messages import (
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import BatcherStatistics
 from slither_actors.wording import shown
+
+_LISTS = {list}
+_first, _ref = itemgetter(0), attrgetter("ref")
 
 
 class Batcher:
@@ -145,11 +150,24 @@ class Batcher:
         return items
 
     def _take(self, groups: Iterable[Sequence[Any]], *, last: bool = False) -> None:
+        ledger = self._run.ledger
+        before = ledger.batched
+        if self._stumbles and self._bare and self._run.credit.fixed and _are_plain(groups):
+            self._make_plain(groups)
+        else:
+            self._make(groups)
+        if self._linger is not None and ledger.batched != before:
+            self._opened = self._clock()  # what is open now came with what closed the batch before it
+        if self._sender.backlog and not last:
+            self._sender.flush()
+
+    def _make(self, groups: Iterable[Sequence[Any]]) -> None:
+        """Make batches of what a strategy gave."""
         run, backlog = self._run, self._sender.backlog
         ledger = run.ledger
         ref, undelivered, run_queue, credit = run.next_ref, run.undelivered, run.run_queue, run.credit
         target, side = self._target, self._side
-        before = batched = ledger.batched
+        batched = ledger.batched
         closed_by, fixed = self._closed_by, credit.fixed
         for group in groups:
             entries = group if type(group) is list else self._listed(group)
@@ -183,10 +201,33 @@ class Batcher:
             backlog.append(batch)
             if len(backlog) >= CHUNK_BATCHES:
                 self._sender.flush()
-        if self._linger is not None and batched != before:
-            self._opened = self._clock()  # what is open now came with what closed the batch before it
-        if backlog and not last:
-            self._sender.flush()
+
+    def _make_plain(self, groups: list[list[Any]]) -> None:
+        """Do the same for several batches of bare payloads: in less time, as most of it is done by column."""
+        run, backlog, closed_by = self._run, self._sender.backlog, self._closed_by
+        ref, run_queue, target, side = run.next_ref, run.run_queue, self._target, self._side
+        for at in range(0, len(groups), CHUNK_BATCHES):
+            chunk = groups[at : at + CHUNK_BATCHES]
+            ends = list(accumulate(map(len, chunk), initial=run.ledger.batched))
+            batches = [
+                Batch(
+                    run_queue,
+                    ref(),
+                    len(entries),
+                    target,
+                    side,
+                    positions=positions,
+                    entries=entries,
+                    bare=True,
+                    closed_by=closed_by,
+                )
+                for entries, positions in zip(chunk, map(range, ends, ends[1:]), strict=True)
+            ]
+            run.ledger.batched = ends[-1]
+            run.undelivered.update(zip(map(_ref, batches), batches, strict=True))
+            backlog += batches
+            if len(backlog) >= CHUNK_BATCHES:
+                self._sender.flush()
 
     def _listed(self, group: Any) -> list[Any]:
         if not isinstance(group, (list, tuple)):
@@ -303,6 +344,17 @@ class Batcher:
                 [entry for group in self._strategy.flush() for entry in group], self._run.ledger.batched
             )
         return [item_id for item_id, held in self._inside.items() for _ in held] + self._unfed
+
+
+def _are_plain(groups: Iterable[Sequence[Any]]) -> TypeGuard[list[list[Any]]]:
+    """Return whether these are several batches that begin with a bare payload each."""
+    return (
+        type(groups) is list
+        and len(groups) > 1
+        and set(map(type, groups)) == _LISTS
+        and all(groups)
+        and Item not in set(map(type, map(_first, groups)))
+    )
 
 
 def _named(item: Any) -> str:

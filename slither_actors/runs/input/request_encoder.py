@@ -47,6 +47,7 @@ class RequestEncoder:
         self._blame = blame
         self._most = max_frame // 2  # what is larger is looked at more closely
         self._encoder = Encoder()
+        self._together = True  # whether batches are encoded several at a time; False once some are not of that kind
         self._target_of = target_of
         context = options.context
         self._session = context.session_id if session or context.session_given else None
@@ -102,6 +103,8 @@ class RequestEncoder:
         Raises:
             BaseException: what a user's executor raises in ``request``.
         """
+        if self._together and len(batches) > 1 and self._encode_together(batches):
+            return
         arena = self._arena
         encode, asks, wrap, most = self._encoder.encode, self.target is None, self._wrap, self._most
         for batch in batches:
@@ -128,6 +131,19 @@ class RequestEncoder:
             batch.encoded = size
             if size > most:
                 self._check_size(batch, batches)
+
+    def _encode_together(self, batches: list[Batch]) -> bool:
+        """Encode small batches of plain values in one go. Returns False if that has to be done one by one."""
+        bodies = None
+        if self.target is not None and not self._wrap:
+            bodies = self._encoder.encode_each([batch.entries if batch.bare else batch.payloads() for batch in batches])
+        if bodies is None or max(map(len, bodies)) + len(self.side) + HEADER_SIZE > self._max_frame:
+            self._together = False
+            return False
+        for batch, body in zip(batches, bodies, strict=True):
+            batch.body = body
+            batch.encoded = len(body)
+        return True
 
     def _failed(self, batch: Batch, error: EncodeError, batches: list[Batch]) -> None:
         if batch.bare and Item in set(map(type, batch.entries)):

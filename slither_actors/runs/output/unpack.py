@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from slither_actors.errors import ProtocolError, UnexpectedResponse
@@ -15,11 +16,15 @@ from slither_actors.runs.messages import Delivery, ReadyItems, Results, Skipped
 from slither_actors.runs.output.reply_decoder import LEAST, ReplyDecoder
 from slither_actors.runs.output.unreadable import resolve
 from slither_actors.runs.run import Run
-from slither_actors.wire.codec import DecodeError, decode
+from slither_actors.wire.codec import DecodeError, decode_each
 from slither_actors.wire.header import Frame
 from slither_actors.wording import shown
 
 Unpack = Callable[[Delivery], list[Item]]
+
+_BATCH, _LIST, _RANGE = {Batch}, {list}, {range}
+_of_batch = attrgetter("bare", "ref", "encoded", "positions", "reply")
+_of_reply = attrgetter("flags", "body")
 
 
 def unpacker(executor: object, decoder: ReplyDecoder, run: Run) -> Unpack:
@@ -80,7 +85,7 @@ def unpacker(executor: object, decoder: ReplyDecoder, run: Run) -> Unpack:
     return unpack
 
 
-Together = Callable[[list[Delivery], int], tuple[list[Item], list[int], int] | None]
+Together = Callable[[list[Delivery], int], tuple[list[Item], Sequence[int], int] | None]
 """From deliveries, and the position that is due, to the Items, the references of their batches, and how many bytes the
 request and the reply of the last of these have."""
 
@@ -97,35 +102,31 @@ def together(run: Run, decoder: ReplyDecoder) -> Together | None:
     ordered = run.options.ordering == "preserve"
     decode_frame = decoder.decode
 
-    def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], list[int], int] | None:
-        payloads: list[Any] = []
-        places: list[Sequence[int]] = []
-        refs: list[int] = []
-        size = last = 0
+    def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], Sequence[int], int] | None:
+        if set(map(type, deliveries)) != _BATCH:
+            return None
+        # By column, in C: a loop over the batches would take longer than it takes to decode them.
+        bare, refs, encoded, places, replies = zip(*map(_of_batch, deliveries), strict=True)
+        flags, bodies = zip(*map(_of_reply, replies), strict=True)
+        sizes = tuple(map(len, bodies))
+        if not all(bare) or any(flags) or sum(sizes) > TOGETHER_BYTES:
+            return None
         try:
-            for batch in deliveries:
-                if type(batch) is not Batch or not batch.bare:
-                    return None
-                frame = batch.reply
-                assert frame is not None  # as it is delivered
-                body = frame.body
-                last = len(body)
-                size += last
-                if size > TOGETHER_BYTES or frame.flags:
-                    return None
-                results = decode(body) if last < LEAST else decode_frame(frame)
-                if type(results) is not list or len(results) != len(batch.positions):
-                    return None
-                payloads += results
-                places.append(batch.positions)
-                refs.append(batch.ref)
-                last += batch.encoded
+            results = decode_each(bodies) if max(sizes) < LEAST else list(map(decode_frame, replies))
         except DecodeError:
             return None  # the one that is not as it should be is found when they are unpacked one by one
-        positions = places[0] if len(places) == 1 else list(chain.from_iterable(places))
-        if ordered and (positions[0] != due or positions[-1] - due + 1 != len(positions)):
+        if set(map(type, results)) != _LIST or tuple(map(len, results)) != tuple(map(len, places)):
             return None
-        return list(map(Item, positions, payloads)), refs, last
+        payloads = results[0] if len(results) == 1 else list(chain.from_iterable(results))
+        positions = places[0]
+        if ordered:
+            # The pieces begin one behind the other. If each is a range, and nothing is left out, they are one range.
+            if positions[0] != due or places[-1][-1] - due + 1 != len(payloads) or set(map(type, places)) != _RANGE:
+                return None
+            positions = range(due, due + len(payloads))
+        elif len(places) > 1:
+            positions = list(chain.from_iterable(places))
+        return list(map(Item, positions, payloads)), refs, sizes[-1] + encoded[-1]
 
     return unpack
 

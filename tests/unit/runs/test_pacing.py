@@ -228,7 +228,7 @@ def test_few_items_of_unknown_size_are_pulled_ahead() -> None:
 def test_replies_up_to_so_many_bytes_are_unpacked_in_one_go(more: int, at_once: bool) -> None:
     run = a_run(batch_size=1)
     started(run)
-    batches = [a_batch(run, [position]) for position in range(2)]
+    batches = [a_batch(run, range(position, position + 1)) for position in range(2)]
     half = pacing.TOGETHER_BYTES // 2
     texts = ["a" * (half - 4), "b" * (half - 4 + more)]  # an array's head, and a string's
     for batch, text in zip(batches, texts, strict=True):
