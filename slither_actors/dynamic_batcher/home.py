@@ -49,6 +49,7 @@ class Home:
         """Calls of batches that need more than to be answered, such as to be split."""
         self.ending = False
         self._requester = requester
+        self._watches = requester.kills
         self._options = options
         self._workers = workers
         self._seconds = 0.0
@@ -152,6 +153,10 @@ class Home:
                 lane: Any = request.run_queue
                 del self.in_flight[request]
                 cancel(lane, [request])
+
+    def left(self, future: Any) -> None:
+        """Look whether a batch is not wanted any more, once a future is done: for ``on_abandon="kill"``."""
+        raise NotImplementedError
 
     # -- batches
 

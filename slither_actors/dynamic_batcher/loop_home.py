@@ -45,7 +45,10 @@ class LoopHome(Home):
         self.loop = loop
         self._check_open = check_open
         self._scheduler = scheduler
-        self._plain = options.max_queue is None and options.deadline is None and options.weight_fn is None
+        self._plain = (
+            options.max_queue is None and options.deadline is None and options.weight_fn is None and not self._watches
+        )
+        self._looking = False
         self._append = self.queue.append
         self._create_future = loop.create_future
         self._turn_time: float | None = None  # of this turn of the loop, once a call has come in it
@@ -90,6 +93,8 @@ class LoopHome(Home):
         options = self._options
         weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
         future = self._create_future()
+        if self._watches:
+            future.add_done_callback(self.left)
         self.admit(Call(value, future, since, weight), priority, options.deadline if deadline is None else deadline)
         self._came += 1
         return future
@@ -150,6 +155,17 @@ class LoopHome(Home):
             return False
         call.future.set_exception(error)
         return True
+
+    def left(self, future: asyncio.Future[Any]) -> None:
+        """Look, once in this turn, which batches are not wanted any more."""
+        if future.cancelled() and not self._looking:
+            self._looking = True
+            self.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        self.withdraw_abandoned()
+        self.form()
 
     def settle(self, consumer: Consumer, done: Callable[[Any], None]) -> None:
         """Drive a run to its end in a task of its own."""

@@ -59,6 +59,8 @@ class ThreadHome(Home):
             raise Overloaded("this batcher", limit, "call later or elsewhere, or give it a larger max_queue or pool")
         weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
         future: Future[Any] = Future()
+        if self._watches:
+            future.add_done_callback(self.left)
         call = Call(value, future, time.monotonic(), weight)
         self._came.append((call, priority, deadline if deadline is not None else options.deadline))
         if not self._due:
@@ -106,6 +108,15 @@ class ThreadHome(Home):
         except InvalidStateError:
             return False
         return True
+
+    def left(self, future: Future[Any]) -> None:
+        """Look which batches are not wanted any more. In the thread that cancelled it."""
+        if future.cancelled():
+            self._thread.submit(self._look)
+
+    def _look(self) -> None:
+        self.withdraw_abandoned()
+        self.form()
 
     def settle(self, consumer: Consumer, done: Callable[[Any], None]) -> None:
         """Drive a run to its end in a thread of its own."""

@@ -63,7 +63,8 @@ class Requester:
         options.settle(spec.size * spec.concurrency)
         self._opener = opener
         self._options = options
-        self._open_run = open_run
+        self.run_of = open_run
+        """Prepares a run of items that no request can be made of."""
         self._most = options.batch_size or 1
         self._full = 0 if options.ready else self._most
         self._lane: Lane | None = None
@@ -78,6 +79,11 @@ class Requester:
     def workers(self) -> int:
         """How many batches the workers of its pool execute at a time."""
         return self._spec.size * self._spec.concurrency
+
+    @property
+    def kills(self) -> bool:
+        """Whether what is in execution is killed when its callers are gone."""
+        return self._options.on_abandon == "kill"
 
     def takes(self, items: object) -> bool:
         """Whether this is a source in memory that makes one batch."""
@@ -160,7 +166,7 @@ class Requester:
         check_may_wait()
         request = self.make(items)
         if request is None:
-            return gather(self._open_run(list(items)))
+            return gather(self.run_of(list(items)))
         lane: Any = request.run_queue
         waiter = request.waiter = allocate_lock()
         waiter.acquire()
@@ -207,7 +213,7 @@ class Requester:
         """
         request = self.make(items)
         if request is None:
-            return future_of(self._open_run(list(items)))
+            return future_of(self.run_of(list(items)))
         future = RequestFuture(request, _withdraw)
         lane: Any = request.run_queue
         request.reply_to, request.waiter = self._futures, (future, self)
@@ -229,10 +235,6 @@ class Requester:
         lane.pending[request] = None
         self._check(lane, request)
         lane.pool.tell(Submit(lane, [request]))
-
-    def run_of(self, items: list[Any]) -> Consumer:
-        """Prepare a run of items that no request can be made of."""
-        return self._open_run(items)
 
     def values(self, request: Request, outcome: Outcome) -> list[Any] | None:
         """Return the bare results for an outcome that has one for each item; None: `resume` is to decide.
@@ -259,7 +261,7 @@ class Requester:
         """
         request = self.make(items)
         if request is None:
-            return await agather(self._open_run(list(items)))
+            return await agather(self.run_of(list(items)))
         lane: Any = request.run_queue
         reply_to = self._loops.last
         if reply_to is None or reply_to.loop is not self._loops.running():

@@ -280,6 +280,18 @@ def test_a_caller_that_is_cancelled_is_taken_out(system: System, gates: Gates) -
     assert not gates.begun("b")
 
 
+@pytest.mark.parametrize("threads", [False, True])
+def test_work_without_callers_is_killed_if_that_is_wanted(system: System, gates: Gates, threads: bool) -> None:
+    async def main() -> None:
+        async with system.batcher(**GATED, on_abandon="kill") as call:
+            first = call.submit((0, gates["a"])) if threads else call((0, gates["a"]))
+            await begun(gates, "a")
+            first.cancel()
+            assert await call(1) == 1  # though the gate is shut
+
+    asyncio.run(main())
+
+
 def test_its_end_answers_all_that_it_has(system: System, gates: Gates) -> None:
     async def main() -> Any:
         async with system.batcher(**GATED, max_wait=3600.0) as call:
