@@ -49,7 +49,7 @@ class Home:
         """Calls of batches that need more than to be answered, such as to be split."""
         self.ending = False
         self._requester = requester
-        self._watches = requester.kills
+        self._watches = requester.options.on_abandon == "kill"
         self._options = options
         self._workers = workers
         self._seconds = 0.0

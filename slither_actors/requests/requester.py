@@ -62,7 +62,7 @@ class Requester:
         spec = self._spec = opener.spec_of(link)
         options.settle(spec.size * spec.concurrency)
         self._opener = opener
-        self._options = options
+        self.options = options
         self.run_of = open_run
         """Prepares a run of items that no request can be made of."""
         self._most = options.batch_size or 1
@@ -79,11 +79,6 @@ class Requester:
     def workers(self) -> int:
         """How many batches the workers of its pool execute at a time."""
         return self._spec.size * self._spec.concurrency
-
-    @property
-    def kills(self) -> bool:
-        """Whether what is in execution is killed when its callers are gone."""
-        return self._options.on_abandon == "kill"
 
     def takes(self, items: object) -> bool:
         """Whether this is a source in memory that makes one batch."""
@@ -102,7 +97,7 @@ class Requester:
             DispatchError: the pool is gone.
             UnknownCommand: naming the known ones.
         """
-        lane, link, opener, options = self._lane, self._link, self._opener, self._options
+        lane, link, opener, options = self._lane, self._link, self._opener, self.options
         pool = link.ref
         if pool is None:
             raise not_started(opener.pool_error(link))
@@ -133,7 +128,7 @@ class Requester:
         try:
             encoder = lane.encoders.pop()
         except IndexError:
-            options, most, arena = self._options, self._spec.max_frame, self._link.arena
+            options, most, arena = self.options, self._spec.max_frame, self._link.arena
             encoder = RequestEncoder(options, self._opener.target_of, most, arena, session=False)
         request = Request(
             lane,
@@ -201,7 +196,7 @@ class Requester:
         plain = type(outcome) is Frame and outcome.kind == REPLY and not outcome.failed
         if plain or isinstance(outcome, (DeadlineExceeded, Overloaded)):
             return False
-        return request.count > 1 or type(self._options.on_error) not in (Halt, Skip)
+        return request.count > 1 or type(self.options.on_error) not in (Halt, Skip)
 
     def submit(self, items: Iterable[Any]) -> Future[list[Item]]:
         """Send a request, and return a future of its results, completed on a thread of the System's.
@@ -246,7 +241,7 @@ class Requester:
 
     def resume(self, request: Request, outcome: Outcome) -> Consumer:
         """Prepare the run that a request becomes by its outcome; `settled` is to be called after it."""
-        return self._opener.resume(request, outcome, self._options, request.due or None)
+        return self._opener.resume(request, outcome, self.options, request.due or None)
 
     def withdraw(self, request: Request) -> None:
         """Note that the results of a request are not wanted."""
