@@ -15,7 +15,7 @@ class Batch(Job, kw_only=True, eq=False):
     Args:
         positions: where its items come in the output, ascending; a range where they stand side by side.
         entries: Items, or bare payloads if `bare`; kept until the batch is delivered, for skip, split and route.
-        bare: the entries are payloads, not Items; their ids are their positions.
+        bare: the entries are payloads, not Items; their ids are their positions, and these are a range.
         error: why it could not be encoded.
         encoded: bytes that it holds of the run's budget.
         live: it has no outcome yet.
@@ -44,12 +44,13 @@ class Batch(Job, kw_only=True, eq=False):
 
     def subset(self, indexes: Sequence[int], ref: int) -> Batch:
         """Return a new batch of some of its items, not encoded yet. `indexes` ascend."""
-        positions, entries = self.positions, self.entries
+        positions, entries, bare = self.positions, self.entries, self.bare
         if len(indexes) and indexes[-1] - indexes[0] + 1 == len(indexes):
             part = slice(indexes[0], indexes[-1] + 1)
             positions, entries = positions[part], entries[part]
         else:
-            positions, entries = tuple(positions[i] for i in indexes), [entries[i] for i in indexes]
+            items = self.items()
+            positions, entries, bare = tuple(positions[i] for i in indexes), [items[i] for i in indexes], False
         return Batch(
             self.run_queue,
             ref,
@@ -59,7 +60,7 @@ class Batch(Job, kw_only=True, eq=False):
             deaths=self.deaths,
             positions=positions,
             entries=entries,
-            bare=self.bare,
+            bare=bare,
         )
 
 

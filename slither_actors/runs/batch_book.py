@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -37,8 +36,6 @@ from slither_actors.runs.messages import (
     Split,
 )
 from slither_actors.wire.header import FAILURE, Frame
-
-_count, _live, _replied = attrgetter("count"), attrgetter("live"), attrgetter("reply.count")
 
 
 class RetryLater(Struct, frozen=True):
@@ -242,37 +239,35 @@ class BatchBook:
 
     def replies(self, batches: Sequence[Batch]) -> None:
         """Record replies, nearly always with a result for each item: nothing else is done for each of them."""
-        observer = self.observer
-        counts = list(map(_count, batches))
-        good: Sequence[Batch] = batches
-        if counts != list(map(_replied, batches)) or not all(map(_live, batches)):
-            good = []
-            for batch in batches:
-                reply: Any = batch.reply
-                if batch.live and reply.count == batch.count:
-                    batch.live = False
-                    good.append(batch)
-                else:
-                    self._wrong_count(batch, reply)
-            counts = list(map(_count, good))
-        for batch in good:
+        good: list[Delivery] = []
+        count = 0
+        for batch in batches:
+            reply: Any = batch.reply  # never None here; an assert would be paid for with each batch
+            items = batch.count
+            if reply.count != items or not batch.live:
+                self._wrong_count(batch, reply)
+                continue
             batch.live = False
             batch.body = b""
             batch.buffers = ()
+            count += items
+            good.append(batch)
         self._open -= len(good)
-        self._ledger.resolved += sum(counts)
-        if observer.observes_stops:
-            for batch in good:
-                if batch.reply is not None:
-                    batch.took = batch.reply.took
-                observer.stopped(batch)
-        if self._budget is not None:
-            for batch in good:
-                self._release_bytes(batch, batch.reply)
+        self._ledger.resolved += count
+        if self.observer.observes_stops or self._budget is not None:
+            self._account(good)
         if self._window is None:
             self.deliveries += good
         else:
             self._window.extend(good, self.deliveries)
+
+    def _account(self, batches: Sequence[Any]) -> None:
+        """Do for batches with their replies what only some runs need."""
+        for batch in batches:
+            if self.observer.observes_stops:
+                batch.took = batch.reply.took
+                self.observer.stopped(batch)
+            self._release_bytes(batch, batch.reply)
 
     def outcome(self, batch: Batch, outcome: Outcome) -> None:
         """Record how a batch ended.

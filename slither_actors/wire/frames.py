@@ -16,6 +16,7 @@ from .header import (
     DEFAULT_MAX_FRAME,
     EMPTY,
     FAILURE,
+    FIRST_ATTEMPT,
     FORGET,
     FREED,
     FROM_HOST,
@@ -94,7 +95,7 @@ MIN_ROOM: Final = 64 * 1024
 # Sections with arrays begin at an address that suits any numpy item (16: long double). malloc's blocks begin at such.
 ALIGNMENT: Final = 16
 
-_unpack: Final = struct.Struct("<IHHQIQQIIQ").unpack_from
+_unpack: Final = struct.Struct("<QQIQQIIQ").unpack_from
 
 
 class FrameParser:
@@ -116,6 +117,7 @@ class FrameParser:
         "_buffer",
         "_end",
         "_error",
+        "_first",
         "_kinds",
         "_large",
         "_large_filled",
@@ -158,6 +160,7 @@ class FrameParser:
         self._error: ProtocolError | None = None
         self._salvage: list[Frame] = []
         self._spares = Spares()
+        self._first = {FIRST_ATTEMPT[kind]: kind for kind in accepts}
         # The first four bytes of a header that may come here, as a number: magic, version and kind in one look.
         self._kinds = {int.from_bytes(MAGIC + bytes((VERSION, kind)), "little"): kind for kind in accepts}
 
@@ -218,12 +221,21 @@ class FrameParser:
         start = self._start
         end = self._end = self._end + n
         frames: list[Frame] = []
-        buffer, view, kinds, max_frame = self._buffer, self._view, self._kinds, self.max_frame
-        while end - start >= HEADER_SIZE:
-            lead, flags, attempt, request_id, side, body, buffers, count, failed, took = _unpack(buffer, start)
+        buffer, view, kinds, max_frame = self._buffer, self._view, self._first, self.max_frame
+        unpack, header_size, reply = _unpack, HEADER_SIZE, REPLY
+        append, small = frames.append, max_frame >= BUFFER_SIZE
+        while end - start >= header_size:
+            lead, request_id, side, body, buffers, count, failed, took = unpack(buffer, start)
             kind = kinds.get(lead)
-            first = start + HEADER_SIZE
+            first = start + header_size
             middle = first + side
+            if kind == reply and small and not (side or buffers or failed) and middle + body <= end:
+                start = middle + body
+                append(Frame(reply, 0, 1, request_id, count, 0, b"", bytes(view[middle:start]), EMPTY, took))
+                continue
+            flags, attempt = 0, 1
+            if kind is None:
+                kind, flags, attempt = self._kinds.get(lead & 0xFFFFFFFF), lead >> 32 & 0xFFFF, lead >> 48
             last = middle + body
             stop = last + (SHARED_SIZE if flags and flags & SHARED else buffers)
             if kind is None or last + buffers - start > max_frame:
@@ -245,7 +257,7 @@ class FrameParser:
                 else:
                     self._need = stop - start
                 return frames
-            frames.append(
+            append(
                 Frame(
                     kind,
                     flags,

@@ -63,6 +63,18 @@ HEADER: Final = struct.Struct("<2sBBHHQIQQIIQ")
 in the answer to a batch the nanoseconds that the user's function took (0: it was not called)."""
 HEADER_SIZE: Final = HEADER.size
 
+FIRST_CALL: Final = struct.Struct("<QQIQ8xI12x")
+"""The header of a request without buffers in fewer parts: one of `FIRST_ATTEMPT`, request id, lengths of side and body,
+items."""
+
+
+FIRST_ATTEMPT: Final = {
+    kind: int.from_bytes(HEADER.pack(MAGIC, VERSION, kind, 0, 1, 0, 0, 0, 0, 0, 0, 0)[:8], "little")
+    for kind in KIND_NAMES
+}
+"""By kind: the first eight bytes of a frame without flags, of a first attempt, as a number."""
+
+
 SHARED: Final = 1
 """Flag: the buffers are in memory that both sides have mapped; in the stream stands their offset in their place."""
 SHARED_SIZE: Final = 8

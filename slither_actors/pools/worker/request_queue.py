@@ -20,6 +20,8 @@ from slither_actors.wire.header import (
     CHUNK,
     COMMAND,
     FAILURE,
+    FIRST_ATTEMPT,
+    FIRST_CALL,
     HEADER,
     KIND_NAMES,
     LOADED,
@@ -83,15 +85,16 @@ class RequestQueue:
         Returns:
             The parts of the frames to be sent, one after the other. Payloads that are not small are not copied.
         """
-        queue, loaded, pack, next_id = self._queue, self._loaded, HEADER.pack, next_request_id
+        queue, loaded, pack, next_id = self._queue, self._loaded, FIRST_CALL.pack, next_request_id
         parts: list[Any] = []
         last: Target | None = None
-        kind = COMMAND
+        kind, lead = COMMAND, FIRST_ATTEMPT[COMMAND]
         for job in jobs:
             target, side, body, buffers = job.target, job.side, job.body, job.buffers
             if target is not last:
                 last = target
                 kind = COMMAND if target is None else target.kind
+                lead = FIRST_ATTEMPT[kind]
                 if target is not None and target.module is not None and target.id not in loaded:
                     loaded.add(target.id)
                     load = LoadRequest(target)
@@ -99,20 +102,20 @@ class RequestQueue:
                     parts.append(load.frame())
             request_id = job.request_id = next_id()
             length = len(body)
+            queue.append(job)
+            if length < SMALL and not buffers and job.attempt == 1:  # nearly always
+                parts.append(pack(lead, request_id, len(side), length, job.count) + side + body)
+                continue
             flags = beside = 0
             behind: Sequence[Any] = ()
             if type(buffers) is Lease:
                 flags, beside, behind = SHARED, buffers.size, (buffers.offset.to_bytes(SHARED_SIZE, "little"),)
             elif buffers:
                 beside, behind = sum(map(len, buffers)), buffers
-            head = pack(
+            head = HEADER.pack(
                 MAGIC, VERSION, kind, flags, job.attempt, request_id, len(side), length, beside, job.count, 0, 0
             )
-            if length < SMALL and not behind:
-                parts.append(head + side + body)
-            else:
-                parts += (head + side, body, *behind)
-            queue.append(job)
+            parts += (head + side, body, *behind)
         return parts
 
     def cancel(self, job: Job) -> bool:
@@ -150,15 +153,13 @@ class RequestQueue:
         done: list[Job] = []
         if self._failed_loads:
             return done
-        for frame in frames:
-            if frame.kind != REPLY or frame.failed or not queue:
-                break
-            head = queue[0]
-            if type(head) is LoadRequest or head.request_id != frame.request_id:
+        for frame, head in zip(frames, queue, strict=False):
+            if head.request_id != frame.request_id or frame.kind != REPLY or frame.failed or type(head) is LoadRequest:
                 break
             head.reply = frame
-            queue.popleft()
             done.append(head)
+        for _ in done:
+            queue.popleft()
         return done
 
     def answer(self, frames: Iterable[Frame]) -> tuple[list[tuple[Job, Outcome]], ProtocolError | None]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from slither_actors.runs.flow.pacing import GROW_BATCHES, GROW_BYTES, GROW_LIMIT, GROW_SECONDS
+from slither_actors.runs.flow.pacing import (
+    CHUNK_BATCHES,
+    CHUNK_PART,
+    GROW_BATCHES,
+    GROW_BYTES,
+    GROW_LIMIT,
+    GROW_SECONDS,
+)
 
 
 class Credit:
@@ -53,6 +60,14 @@ class Credit:
     def used_up(self) -> bool:
         """Nothing may be pulled before the consumer takes something."""
         return not self.unbounded and self.pulled >= self.limit + self.returned
+
+    def chunk(self) -> int:
+        """Batches to be sent in one message."""
+        return max(CHUNK_BATCHES, self._batches // CHUNK_PART) if self.grows else CHUNK_BATCHES
+
+    def part(self) -> int:
+        """Items to be pulled at a time, at least, where the window has grown; else 0."""
+        return self.limit // CHUNK_PART if self.grows else 0
 
     def made(self, size: int) -> None:
         """Widen the window for a batch of `size` items, where neither the user nor the strategy has fixed the size."""

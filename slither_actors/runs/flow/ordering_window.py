@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
-
-_RANGE = {range}
-_positions, _start, _stop = attrgetter("positions"), attrgetter("start"), attrgetter("stop")
 
 T = TypeVar("T")
 
@@ -55,20 +51,20 @@ class OrderingWindow(Generic[T]):
 
     def extend(self, pieces: Sequence[Any], out: list[T]) -> None:
         """Take some pieces that know their ``positions`` themselves; as `add` for each of them."""
-        places = list(map(_positions, pieces))
-        if not self._covered and set(map(type, places)) == _RANGE:
-            # Nearly always: each in one piece, and each behind the one before it.
-            first, ends = list(map(_start, places)), list(map(_stop, places))
-            if first[1:] == ends[:-1]:
-                if first[0] != self.next:
-                    self._held.update(zip(first, zip(places, pieces, strict=True), strict=True))
-                    return
+        if not self._covered:
+            due = self.next
+            for piece in pieces:
+                positions = piece.positions
+                if type(positions) is not range or positions.start != due:
+                    break
+                due = positions.stop
+            else:  # nearly always: each in one piece, and each behind the one before it
                 out += pieces
-                self.next = ends[-1]
+                self.next = due
                 self._release(out)
                 return
-        for positions, piece in zip(places, pieces, strict=True):
-            self.add(positions, piece, out)
+        for piece in pieces:
+            self.add(piece.positions, piece, out)
 
     def drain(self) -> list[tuple[Sequence[int], T]]:
         """All that is held, by first position: for a run that ends with gaps."""

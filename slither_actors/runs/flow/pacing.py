@@ -8,6 +8,10 @@ CHUNK_BATCHES: Final = 8
 """Batches that the Batcher sends to the Collector in one message: fewer messages, yet the first leaves before the last
 is encoded."""
 
+CHUNK_PART: Final = 8
+"""Once the window has grown, which it does where batches are small and short, this part of it (an eighth) is pulled,
+and sent in one message, if that is more: the workers have enough to do meanwhile."""
+
 FEED_BATCHES: Final = 8
 """Batches that a consumer that plays the Batcher pulls and hands over between two steps: the workers start on the first
 ones while it encodes the next."""
@@ -31,6 +35,11 @@ before the consumer waits."""
 
 TOGETHER_BYTES: Final = 64 * 1024
 """Bytes of replies that are unpacked in one go: so much takes a fraction of a millisecond."""
+
+PIECE_ITEMS: Final = 512
+"""Items that are made in one go, unless a batch has more. CPython collects garbage once there are 700 more objects of
+certain types than before, Items among them, whatever they hold: a consumer that drops them as they come has none of
+that to pay for, which was a quarter of the host's time with small payloads."""
 
 AHEAD_ITEMS: Final = 8
 MOST_AHEAD_ITEMS: Final = 512

@@ -10,8 +10,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import accumulate
-from operator import attrgetter, itemgetter
 from typing import Any, TypeGuard
 
 from slither_actors.errors import StrategyError
@@ -29,9 +27,6 @@ from slither_actors.runs.messages import (
 from slither_actors.runs.run import Run
 from slither_actors.runs.statistics import BatcherStatistics
 from slither_actors.wording import shown
-
-_LISTS = {list}
-_first, _ref = itemgetter(0), attrgetter("ref")
 
 
 class Batcher:
@@ -203,31 +198,35 @@ class Batcher:
                 self._sender.flush()
 
     def _make_plain(self, groups: list[list[Any]]) -> None:
-        """Do the same for several batches of bare payloads: in less time, as most of it is done by column."""
-        run, backlog, closed_by = self._run, self._sender.backlog, self._closed_by
-        ref, run_queue, target, side = run.next_ref, run.run_queue, self._target, self._side
-        for at in range(0, len(groups), CHUNK_BATCHES):
-            chunk = groups[at : at + CHUNK_BATCHES]
-            ends = list(accumulate(map(len, chunk), initial=run.ledger.batched))
-            batches = [
-                Batch(
-                    run_queue,
-                    ref(),
-                    len(entries),
-                    target,
-                    side,
-                    positions=positions,
-                    entries=entries,
-                    bare=True,
-                    closed_by=closed_by,
-                )
-                for entries, positions in zip(chunk, map(range, ends, ends[1:]), strict=True)
-            ]
-            run.ledger.batched = ends[-1]
-            run.undelivered.update(zip(map(_ref, batches), batches, strict=True))
-            backlog += batches
-            if len(backlog) >= CHUNK_BATCHES:
-                self._sender.flush()
+        """Do the same for bare payloads in batches of a size that is known, which takes less."""
+        run, sender, ledger, closed_by = self._run, self._sender, self._run.ledger, self._closed_by
+        ref, undelivered, run_queue = run.next_ref, run.undelivered, run.run_queue
+        target, side, append = self._target, self._side, sender.backlog.append
+        start, chunk = ledger.batched, run.credit.chunk()
+        left = chunk - len(sender.backlog)
+        for entries in groups:
+            size = len(entries)
+            number = ref()
+            end = start + size
+            undelivered[number] = batch = Batch(
+                run_queue,
+                number,
+                size,
+                target,
+                side,
+                positions=range(start, end),
+                entries=entries,
+                bare=True,
+                closed_by=closed_by,
+            )
+            append(batch)
+            start = end
+            left -= 1
+            if left <= 0:
+                ledger.batched = end
+                sender.flush()
+                left = chunk
+        ledger.batched = start
 
     def _listed(self, group: Any) -> list[Any]:
         if not isinstance(group, (list, tuple)):
@@ -347,13 +346,9 @@ class Batcher:
 
 
 def _are_plain(groups: Iterable[Sequence[Any]]) -> TypeGuard[list[list[Any]]]:
-    """Return whether these are several batches that begin with a bare payload each."""
-    return (
-        type(groups) is list
-        and len(groups) > 1
-        and set(map(type, groups)) == _LISTS
-        and all(groups)
-        and Item not in set(map(type, map(_first, groups)))
+    """Return whether these are batches that begin with a bare payload each."""
+    return type(groups) is list and all(
+        type(entries) is list and entries and type(entries[0]) is not Item for entries in groups
     )
 
 

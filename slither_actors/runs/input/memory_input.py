@@ -79,7 +79,7 @@ class MemoryInput:
         if source is None or run.source_done or room <= 0:
             batcher.look()
             return False
-        want = min(room, self._at_a_time)
+        want = min(room, max(self._at_a_time, credit.part()))
         entries: list[Any] = []
         error: BaseException | None = None
         try:

@@ -199,18 +199,13 @@ class Consumer:
             if kind is Deliver:
                 if waits:
                     self._burst = len(message.deliveries)
-                items = reader.all_together(message.deliveries)
-                if items is not None:
-                    yield items
-                    owed += len(items)
-                    if self.closed:
-                        raise StreamClosed("this stream was closed")
-                    continue
-                for piece in reader.pieces(message.deliveries):
-                    yield piece
-                    owed += len(piece)
-                    if self.closed:
-                        raise StreamClosed("this stream was closed")
+                for part in reader.parts(message.deliveries):
+                    items = reader.all_together(part)
+                    for piece in (items,) if items is not None else reader.pieces(part):
+                        yield piece
+                        owed += len(piece)
+                        if self.closed:
+                            raise StreamClosed("this stream was closed")
                 if reader.error is not None and not self._failed:
                     self._failed = True
                     if run.has_started:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from slither_actors.errors import DispatchError
 from slither_actors.item import Item
 from slither_actors.runs.batch import Batch
-from slither_actors.runs.flow.pacing import GROW_BYTES
+from slither_actors.runs.flow.pacing import GROW_BYTES, PIECE_ITEMS
 from slither_actors.runs.messages import Delivery, Finished, Results
 from slither_actors.runs.output.reply_decoder import ReplyDecoder
 from slither_actors.runs.output.unpack import Unpack, together, unpacker
@@ -43,6 +44,14 @@ class DeliveryReader:
         self.size = GROW_BYTES
         """Bytes of request and reply of the last batch that came."""
 
+    @staticmethod
+    def parts(deliveries: list[Delivery]) -> Iterable[list[Delivery]]:
+        """Return them in parts, in order, of as many as are to be unpacked before any of their items is handed out."""
+        most = PIECE_ITEMS // len(deliveries[0].positions) or 1
+        if len(deliveries) <= most:
+            return (deliveries,)
+        return (deliveries[at : at + most] for at in range(0, len(deliveries), most))
+
     def all_together(self, deliveries: list[Delivery]) -> list[Item] | None:
         """Return all items of these deliveries, if they are plain and due; None: `pieces` gives them one by one."""
         if self._together is None or self._held or self.error is not None:
@@ -50,10 +59,11 @@ class DeliveryReader:
         done = self._together(deliveries, self._next)
         if done is None:
             return None
-        items, refs, self.size = done
+        items, self.size = done
         undelivered = self._undelivered
-        for ref in refs:
-            del undelivered[ref]
+        batches: list[Any] = deliveries  # else they would not be unpacked together
+        for batch in batches:
+            del undelivered[batch.ref]
         self._next += len(items)
         return items
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 from slither_actors.errors import ProtocolError, UnexpectedResponse
@@ -21,10 +19,6 @@ from slither_actors.wire.header import Frame
 from slither_actors.wording import shown
 
 Unpack = Callable[[Delivery], list[Item]]
-
-_BATCH, _LIST, _RANGE = {Batch}, {list}, {range}
-_of_batch = attrgetter("bare", "ref", "encoded", "positions", "reply")
-_of_reply = attrgetter("flags", "body")
 
 
 def unpacker(executor: object, decoder: ReplyDecoder, run: Run) -> Unpack:
@@ -85,9 +79,9 @@ def unpacker(executor: object, decoder: ReplyDecoder, run: Run) -> Unpack:
     return unpack
 
 
-Together = Callable[[list[Delivery], int], tuple[list[Item], Sequence[int], int] | None]
-"""From deliveries, and the position that is due, to the Items, the references of their batches, and how many bytes the
-request and the reply of the last of these have."""
+Together = Callable[[list[Delivery], int], tuple[list[Item], int] | None]
+"""From deliveries, and the position that is due, to the Items, and how many bytes the request and the reply of the last
+batch have."""
 
 
 def together(run: Run, decoder: ReplyDecoder) -> Together | None:
@@ -102,31 +96,34 @@ def together(run: Run, decoder: ReplyDecoder) -> Together | None:
     ordered = run.options.ordering == "preserve"
     decode_frame = decoder.decode
 
-    def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], Sequence[int], int] | None:
-        if set(map(type, deliveries)) != _BATCH:
+    def unpack(deliveries: list[Delivery], due: int) -> tuple[list[Item], int] | None:
+        batches = [batch for batch in deliveries if type(batch) is Batch and batch.bare]
+        if len(batches) != len(deliveries):
             return None
-        # By column, in C: a loop over the batches would take longer than it takes to decode them.
-        bare, refs, encoded, places, replies = zip(*map(_of_batch, deliveries), strict=True)
-        flags, bodies = zip(*map(_of_reply, replies), strict=True)
-        sizes = tuple(map(len, bodies))
-        if not all(bare) or any(flags) or sum(sizes) > TOGETHER_BYTES:
+        replies: list[Any] = [batch.reply for batch in batches]  # none of them None, as they are delivered
+        bodies = [reply.body for reply in replies]
+        sizes = list(map(len, bodies))
+        if sum(sizes) > TOGETHER_BYTES or replies[0].flags:
             return None
         try:
             results = decode_each(bodies) if max(sizes) < LEAST else list(map(decode_frame, replies))
         except DecodeError:
             return None  # the one that is not as it should be is found when they are unpacked one by one
-        if set(map(type, results)) != _LIST or tuple(map(len, results)) != tuple(map(len, places)):
-            return None
-        payloads = results[0] if len(results) == 1 else list(chain.from_iterable(results))
-        positions = places[0]
+        payloads: list[Any] = []
+        for batch, values in zip(batches, results, strict=True):
+            if type(values) is not list or len(values) != batch.count:
+                return None
+            payloads += values
+        first, last = batches[0], batches[-1]
+        positions = first.positions
         if ordered:
-            # The pieces begin one behind the other. If each is a range, and nothing is left out, they are one range.
-            if positions[0] != due or places[-1][-1] - due + 1 != len(payloads) or set(map(type, places)) != _RANGE:
+            # The pieces begin one behind the other, each is a range: if none is missing, they are one range.
+            if positions[0] != due or last.positions[-1] - due + 1 != len(payloads):
                 return None
             positions = range(due, due + len(payloads))
-        elif len(places) > 1:
-            positions = list(chain.from_iterable(places))
-        return list(map(Item, positions, payloads)), refs, sizes[-1] + encoded[-1]
+        elif first is not last:
+            positions = [position for batch in batches for position in batch.positions]
+        return list(map(Item, positions, payloads)), sizes[-1] + last.encoded
 
     return unpack
 

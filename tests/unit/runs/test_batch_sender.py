@@ -207,7 +207,7 @@ def test_a_retry_makes_one_batch_of_some_items() -> None:
     bench.sender.rebuild(RebuildBatch(batch, [1, 3], 5))
     (ready,) = bench.collector.take()
     (part,) = ready.batches
-    assert (list(part.positions), part.entries) == ([5, 7], [50, 70])
+    assert (part.ids(), part.payloads()) == ([5, 7], [50, 70])
     assert (part.attempt, part.avoid, part.closed_by) == (5, 1, "retry")
     assert (ready.parent, list(bench.run.undelivered)) == (batch.ref, [part.ref])
 

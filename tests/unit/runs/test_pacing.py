@@ -203,6 +203,18 @@ def test_a_window_grows_to_so_many_seconds_of_work() -> None:
     assert (grown(4, work=work * 0.99), grown(4, work=work * 1.01)) == (8, 4)
 
 
+def test_more_is_sent_at_a_time_once_the_window_has_grown() -> None:
+    credit = Credit(4, 10)
+    assert (credit.chunk(), credit.part()) == (pacing.CHUNK_BATCHES, 0)
+    credit.may_grow()
+    assert credit.chunk() == pacing.CHUNK_BATCHES
+    while credit.limit < 10 * pacing.GROW_BATCHES:
+        credit.pulled = credit.returned = credit.returned + credit.limit
+        credit.waits(1, 0.0)
+    assert credit.chunk() == pacing.GROW_BATCHES // pacing.CHUNK_PART > pacing.CHUNK_BATCHES
+    assert credit.part() == 10 * credit.chunk()
+
+
 def test_a_batch_grows_to_so_many_items() -> None:
     credit = Credit(1, None)
     widened = 0
@@ -240,3 +252,14 @@ def test_replies_up_to_so_many_bytes_are_unpacked_in_one_go(more: int, at_once: 
     if items is None:
         items = [item for piece in reader.pieces(list(batches)) for item in piece]
     assert [item.payload for item in items] == texts
+
+
+def test_so_many_items_are_made_before_any_is_handed_out() -> None:
+    run = a_run(batch_size=64)
+    started(run)
+    batches: list[Any] = [a_batch(run, range(start, start + 64)) for start in range(0, 10 * 64, 64)]
+    parts = list(DeliveryReader.parts(batches))
+    assert [sum(batch.count for batch in part) for part in parts] == [pacing.PIECE_ITEMS, 2 * 64]
+    assert [batch for part in parts for batch in part] == batches
+    large: list[Any] = [a_batch(run, range(start, start + 1000)) for start in (640, 1640)]
+    assert list(DeliveryReader.parts(large)) == [[large[0]], [large[1]]]

@@ -26,7 +26,7 @@ import msgpack
 import pytest
 from support.ids import stable
 
-from slither_actors.wire.codec import DecodeError, EncodeError, Encoder, decode, encode
+from slither_actors.wire.codec import DecodeError, EncodeError, Encoder, decode, decode_each, encode
 from slither_actors.wire.extension_codes import MAX_NESTING
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -384,3 +384,24 @@ sys.stdout.buffer.write(encode(value))
     back = decode(out.stdout)
     assert back == values
     assert [type(value) for value in back] == [type(value) for value in values]
+
+
+def test_small_batches_are_encoded_and_decoded_together() -> None:
+    batches: list[list[Any]] = [[1, 2], [("a", None)], [{"b": b"c"}, 1.5]]
+    bodies = Encoder().encode_each(batches)
+    assert bodies == [encode(batch) for batch in batches]
+    assert decode_each(bodies) == batches
+
+
+@pytest.mark.parametrize("odd", [[b"a" * (1 << 16)], ["a" * (1 << 18)], [object()]])
+def test_what_is_not_small_and_plain_is_encoded_one_by_one(odd: list[Any]) -> None:
+    encoder = Encoder()
+    assert encoder.encode_each([[1], odd]) is None
+    assert encoder.encode([1]) == (encode([1]), [])  # as if nothing had been tried
+
+
+def test_one_of_several_bodies_that_is_no_value_is_an_error() -> None:
+    with pytest.raises(DecodeError):
+        decode_each([encode([1]), b"\x92\x01"])
+    keys = {str(number): number for number in range(1000)}  # more than are decoded the quick way
+    assert decode_each([encode([keys]), encode([1])]) == [[keys], [1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import pickle
 import tracemalloc
+from typing import Any
 
 import pytest
 from support.parsing import read_in
@@ -21,11 +22,13 @@ from slither_actors.wire.frames import (
     HEADER,
     HEADER_SIZE,
     REPLY,
+    Frame,
     FrameParser,
     ProtocolError,
     pack_frame,
     pack_header,
 )
+from slither_actors.wire.header import FIRST_ATTEMPT, FIRST_CALL
 
 
 def whole(body: bytes, *, side: bytes = b"", buffers: bytes = b"", request_id: int = 7) -> bytes:
@@ -249,3 +252,27 @@ def test_each_kind_has_one_direction_and_a_name() -> None:
     assert not FROM_HOST & FROM_WORKER
     assert set(frames.KIND_NAMES) == FROM_HOST | FROM_WORKER
     assert len(set(frames.KIND_NAMES.values())) == 18
+
+
+def test_the_header_of_a_first_call_is_that_of_any_frame() -> None:
+    for kind in FROM_HOST:
+        short = FIRST_CALL.pack(FIRST_ATTEMPT[kind], 7, 8, 9, 10)
+        assert short == pack_header(kind, 7, attempt=1, side_len=8, body_len=9, count=10)
+
+
+@pytest.mark.parametrize("max_frame", [100, 1 << 30])
+@pytest.mark.parametrize(("attempt", "failed", "side"), [(1, 0, b""), (2, 0, b""), (1, 3, b""), (1, 0, b"side")])
+def test_plain_replies_are_cut_as_all_frames_are(max_frame: int, attempt: int, failed: int, side: bytes) -> None:
+    fields: Any = {"attempt": attempt, "failed": failed, "side": side, "count": 5, "took": 6}
+    data = b"".join(pack_frame(REPLY, number, b"body", **fields) for number in (1, 2))
+    parser = FrameParser(max_frame, FROM_WORKER)
+    frames = parser.feed(data[:-1])
+    assert [frame.request_id for frame in frames] == [1]
+    frames += parser.feed(data[-1:])
+    assert frames == [Frame(REPLY, 0, attempt, number, 5, failed, side, b"body", took=6) for number in (1, 2)]
+
+
+def test_a_plain_reply_that_is_too_large_is_refused() -> None:
+    parser = FrameParser(60, FROM_WORKER)
+    with pytest.raises(ProtocolError):
+        parser.feed(pack_frame(REPLY, 1, b"a" * 100, attempt=1, count=1))
