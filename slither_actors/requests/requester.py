@@ -194,9 +194,8 @@ class Requester:
     def may_wait(self, request: Request, outcome: Outcome) -> bool:
         """Whether `read` may have to wait for something to be executed again."""
         plain = type(outcome) is Frame and outcome.kind == REPLY and not outcome.failed
-        if plain or isinstance(outcome, (DeadlineExceeded, Overloaded)):
-            return False
-        return request.count > 1 or type(self.options.on_error) not in (Halt, Skip)
+        over = plain or isinstance(outcome, (DeadlineExceeded, Overloaded))
+        return not over and (request.count > 1 or type(self.options.on_error) not in (Halt, Skip))
 
     def submit(self, items: Iterable[Any]) -> Future[list[Item]]:
         """Send a request, and return a future of its results, completed on a thread of the System's.
@@ -228,7 +227,8 @@ class Requester:
         """
         lane: Any = request.run_queue
         lane.pending[request] = None
-        self._check(lane, request)
+        if lane.checks or is_finalizing():
+            self._check(lane, request)
         lane.pool.tell(Submit(lane, [request]))
 
     def values(self, request: Request, outcome: Outcome) -> list[Any] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,16 @@ def miss_the_deadline(system: System, gates: Gates) -> None:
     gates.wait_begun("a")
 
 
+def miss_the_deadline_of_a_batcher(system: System, gates: Gates) -> None:
+    async def main() -> None:
+        async with system.batcher(**KILL, deadline=2.0) as score:
+            with pytest.raises(DeadlineExceeded):
+                await score((1, gates["a"]))
+
+    asyncio.run(main())
+    gates.wait_begun("a")
+
+
 def fail_elsewhere(system: System, gates: Gates) -> None:
     def source() -> Iterator[object]:
         yield 1, gates["a"]
@@ -88,7 +100,16 @@ def fail_elsewhere(system: System, gates: Gates) -> None:
         system.dispatch.run(source(), **KILL, batch_size=1, deadline=3.0)
 
 
-WAYS = [cancel_a_run, cancel_a_call, cancel_a_future, close_a_stream, close_chunks, miss_the_deadline, fail_elsewhere]
+WAYS = [
+    cancel_a_run,
+    cancel_a_call,
+    cancel_a_future,
+    close_a_stream,
+    close_chunks,
+    miss_the_deadline,
+    miss_the_deadline_of_a_batcher,
+    fail_elsewhere,
+]
 
 
 @pytest.mark.parametrize("leave", WAYS, ids=lambda way: way.__name__)
@@ -162,3 +183,39 @@ def test_of_several_at_a_time_all_must_be_unwanted(start: Start, gates: Gates) -
     wait_gone(*gates.begun("a"))
     assert works(system)
     nothing_is_charged(system)
+
+
+def test_callers_that_come_and_go_get_their_own_answers(start: Start) -> None:
+    """Of a thousand calls by fifty callers a third is cancelled at some moment, and some workers are killed for it."""
+    system = start(size=2, max_restarts=0, max_waiting=40, queue_timeout=10.0)
+    score = system.dispatch.bind(module="tasks", function="naps_for", on_abandon="kill", deadline=20.0)
+    chance = random.Random(11)
+    seen: Counter[str] = Counter()
+
+    async def caller(number: int) -> None:
+        for turn in range(20):
+            value = 20 * number + turn
+            task = asyncio.create_task(score.acall_batch([(value, 0.002)]))
+            if chance.random() < 0.33:
+                await asyncio.sleep(chance.random() * 0.1)
+                task.cancel()
+            (answer,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(answer, DispatchError):
+                seen[type(answer.reason).__name__] += 1
+                await asyncio.sleep(0.005)
+            elif isinstance(answer, asyncio.CancelledError):
+                seen["cancelled"] += 1
+            else:
+                assert answer == [Item(0, value)]
+                seen["answered"] += 1
+
+    async def main() -> None:
+        await asyncio.gather(*map(caller, range(50)))
+
+    asyncio.run(main())
+    assert sum(seen.values()) == 1000
+    assert set(seen) <= {"answered", "cancelled", "Overloaded"}
+    assert works(system)
+    after = counts(system)
+    assert set(after.kills) == {"unwanted"}
+    assert (after.deaths, after.restarts, after.overloaded) == (0, {}, seen["Overloaded"])
