@@ -66,10 +66,11 @@ class DeadlineLane(Lane):
             self._end(overdue)
 
     def _end(self, overdue: list[Request]) -> None:
+        for request in overdue:
+            request.answered = True  # first: an event loop that is about to send it finds that, or is before us
         self.drop(overdue)
         self.pool.tell(CancelJobs(self, overdue, overdue=True))
         for request in overdue:
-            request.answered = True
             error = DeadlineExceeded(self._seconds, "at its worker" if request.began else "waiting for a worker")
             tell_exception(self.scheduler, request, error, "halt", request.count)
             request.reply_to.finished(request, error)

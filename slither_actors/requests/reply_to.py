@@ -94,7 +94,7 @@ class LoopReplyTo:
         lane: Any = out[0].run_queue
         requests: list[Request] = []
         for request in out:
-            if request.waiter.done():  # cancelled
+            if request.answered or request.waiter.done():  # overdue, as this turn took so long; or cancelled
                 continue
             if request.run_queue is not lane:
                 if requests:

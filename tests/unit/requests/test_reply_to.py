@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from slither_actors.pools.messages import CancelJobs, Submit
+from slither_actors.requests.deadline_lane import DeadlineLane
 from slither_actors.requests.lane import Lane, Request
 from slither_actors.requests.reply_to import EventLoops, LoopReplyTo, ThreadReplyTo, cancel
 from slither_actors.runs.live_runs import LiveRuns
@@ -116,6 +117,22 @@ def test_what_is_cancelled_in_its_first_turn_is_not_sent(manual: ManualScheduler
         assert callers.pool.submitted == [[1], [3]]
         manual.run_until_idle()
         assert list(callers.lane.pending) == [first, third]
+
+    asyncio.run(main())
+
+
+def test_what_is_overdue_in_its_first_turn_is_not_sent(manual: ManualScheduler) -> None:
+    async def main() -> None:
+        callers = Callers(manual, asyncio.get_running_loop())
+        lane = DeadlineLane(callers.pool, callers.lane.live, manual, seconds=2.0, ahead=True, timeout=30.0)
+        callers.lane = lane
+        for number in (1, 2, 3):
+            lane.entered(callers.send(number))
+        manual.run_until_idle()
+        manual.advance(2.1)  # while this turn of the loop goes on
+        assert [len(message.jobs) for message in callers.pool.told if isinstance(message, CancelJobs)] == [3]
+        await asyncio.sleep(0)
+        assert callers.pool.submitted == [[1]]
 
     asyncio.run(main())
 

@@ -8,7 +8,7 @@ import pytest
 from support.a_run import a_batch, a_failure, a_refusal, a_reply, a_run, replied
 
 from slither_actors import BatchTimeout, Item, LoadError, Retry, Route, WorkerCrashed, WorkerError
-from slither_actors.errors import PayloadError, UnexpectedResponse
+from slither_actors.errors import PayloadError, QueueTimeout, UnexpectedResponse
 from slither_actors.pools.assignment.job import AtItem, RunQueue
 from slither_actors.pools.assignment.target import Target
 from slither_actors.pools.messages import CancelJobs, Submit
@@ -171,6 +171,17 @@ def test_a_retry_waits_and_sends_the_same_bytes_in_front() -> None:
     bench.book.retry_due(retry)
     assert bench.effects() == [Submit(bench.queue, [batch], front=True)]
     assert (batch.attempt, batch.body, bench.run.ledger.awaiting_retry) == (2, b"bytes", 0)
+
+
+def test_what_no_worker_had_time_for_is_sent_behind_the_others() -> None:
+    bench = Bench(on_error=Retry(2, split=True))
+    batch = bench.batch(0, 1)
+    bench.submit(batch)
+    bench.book.outcome(batch, QueueTimeout("p", 1.0))
+    (later,) = bench.effects()
+    bench.book.retry_due(later)
+    assert bench.effects() == [Submit(bench.queue, [batch], front=False)]
+    assert batch.attempt == 2
 
 
 def test_items_that_failed_alone_are_retried_in_a_new_batch() -> None:

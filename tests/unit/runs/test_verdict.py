@@ -8,9 +8,11 @@ from slither_actors import (
     BatchTimeout,
     Item,
     LoadError,
+    Overloaded,
     PayloadError,
     PoolUnavailable,
     ProtocolError,
+    QueueTimeout,
     Retry,
     Route,
     SystemStopped,
@@ -51,6 +53,8 @@ TABLE: list[tuple[Any, int, int, Exception, Verdict]] = [
     (Retry(3, split=True), 3, 1, USER, Verdict.HALT),
     (Retry(3, split=True, then="skip"), 3, 1, USER, Verdict.SKIP),
     (Retry(3, split=True), 1, 2, PAYLOAD, Verdict.SPLIT),
+    (Retry(3, split=True), 1, 2, QueueTimeout("p", 1.0), Verdict.RETRY),
+    (Retry(1, split=True, then="skip"), 1, 2, QueueTimeout("p", 1.0), Verdict.SKIP),
     (Retry(3, split=True, then=ROUTE), 1, 1, PAYLOAD, Verdict.ROUTE),
 ]
 
@@ -66,7 +70,9 @@ def test_what_becomes_of_a_failed_batch(
 
 
 @pytest.mark.parametrize("policy", [HALT, SKIP, ROUTE, Retry(9), Retry(9, split=True, then="skip")])
-@pytest.mark.parametrize("error", [LoadError("m:f", USER), PoolUnavailable("p", "gone"), SystemStopped()])
+@pytest.mark.parametrize(
+    "error", [LoadError("m:f", USER), PoolUnavailable("p", "gone"), SystemStopped(), Overloaded("p", 1, "")]
+)
 @pytest.mark.parametrize("count", [1, 5])
 def test_failures_of_the_pool_end_the_run_whatever_the_policy(policy: Any, error: Exception, count: int) -> None:
     assert decide(policy, error, 1, count).verdict is Verdict.HALT
