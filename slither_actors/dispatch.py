@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from slither_actors.chunk_options import ChunkOptions
 from slither_actors.dynamic_batcher.batcher import DynamicBatcher
 from slither_actors.dynamic_batcher.options import policy_of, take_options
-from slither_actors.errors import OptionError
+from slither_actors.errors import OptionError, SystemStopped
 from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
 from slither_actors.option_parsing import parse_options
@@ -48,6 +48,9 @@ class Engine(Protocol):
     @property
     def takes_requests(self) -> bool:
         """Whether it takes runs from anywhere in this process."""
+
+    def check_takes_runs(self) -> None:
+        """Raise what says why it takes no runs here and now, if it takes none."""
 
 
 class Dispatcher:
@@ -122,8 +125,14 @@ class Dispatcher:
             )
         engine = self._engine
         desk = engine.requests
+
+        def check_takes_calls() -> None:
+            if not engine.takes_requests:
+                engine.check_takes_runs()
+                raise SystemStopped("while the System starts or drains, its own actors call `run` and not a batcher")
+
         prepared = PreparedCall(self, given, BATCHING_OPTIONS)
-        return DynamicBatcher(requester, own, desk.scheduler, desk.live, lambda: engine.takes_requests, prepared)
+        return DynamicBatcher(requester, own, desk.scheduler, desk.live, check_takes_calls, prepared)
 
     def stream(self, items: Iterable[Any], **options: Unpack[RunKwargs]) -> Stream:
         """Dispatch items lazily; see `Dispatch.stream`."""

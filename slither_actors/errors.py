@@ -600,9 +600,12 @@ class BatcherClosed(SlitherError):
 
 
 class ForkedSystemError(SlitherError):
-    """A System, or what belongs to it, was used in a process forked from the one that started it."""
+    """A System, or what belongs to it, was used in a process forked from the one that made it."""
 
     def __init__(
-        self, message: str = "this System was started before the process forked; start one in the child"
+        self,
+        message: str = "this System was made before the process forked, and its workers belong to the parent; make and "
+        "start one in each process: in a web service in the lifespan of the application, not at import (`gunicorn "
+        "--preload` imports before it forks)",
     ) -> None:
         super().__init__(message)

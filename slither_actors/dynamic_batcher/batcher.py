@@ -48,7 +48,7 @@ class DynamicBatcher:
         options: of the batcher.
         scheduler: of the System.
         live: the runs of the System, among which what waits here is counted.
-        takes_calls: whether the System takes runs.
+        check_takes_calls: raises what says why the System takes no calls, if it takes none.
         prepared: the same function without batches, for streams of chunks.
     """
 
@@ -58,13 +58,13 @@ class DynamicBatcher:
         options: BatcherOptions,
         scheduler: Scheduler,
         live: LiveRuns,
-        takes_calls: Callable[[], bool],
+        check_takes_calls: Callable[[], None],
         prepared: PreparedCall,
     ) -> None:
         self._make = (requester, options, requester.workers, scheduler)
         self._prepared = prepared
         self._live = live
-        self._takes_calls = takes_calls
+        self._check_takes_calls = check_takes_calls
         self._closed = False
         self._loops: dict[Any, LoopHome] = {}
         self._last: LoopHome | None = None
@@ -93,6 +93,7 @@ class DynamicBatcher:
             Overloaded: `max_queue` calls wait.
             BatcherClosed: the batcher was closed.
             SystemStopped: the System takes no calls (any more).
+            ForkedSystemError: this process was forked from the System's.
             RuntimeError: no event loop runs here: use `submit`.
         """
         home = self._last
@@ -228,8 +229,7 @@ class DynamicBatcher:
             raise BatcherClosed("this batcher was closed, and takes no more calls")
         if is_finalizing():
             raise SystemStopped(FINALIZING)
-        if not self._takes_calls():
-            raise SystemStopped("the System of this batcher takes no calls now: it is draining, or was stopped")
+        self._check_takes_calls()
 
     def _home_of_loop(self) -> LoopHome:
         if self._running_loop is None:

@@ -53,7 +53,7 @@ class DrainReport(Struct, frozen=True):
 OVER = {
     "stopped": "the System was stopped",
     "ended": "the System has ended: its supervisor gave up, or its actors were done",
-    "forked": "the System was started before this process forked; start one here",
+    "forked": "the System was made before this process forked; start one here, as in the lifespan of a web service",
 }
 
 

@@ -478,7 +478,7 @@ class System:
             SystemStopped: it does not run (any more), or takes no runs from this thread now.
             ForkedSystemError: this process was forked from the one that started it.
         """
-        self._check_takes_runs()
+        self.check_takes_runs()
         return self._opener.open(items, options)
 
     def open_stream(self, payload: object, options: RunOptions, bounds: ChunkOptions) -> ChunkStream:
@@ -488,10 +488,16 @@ class System:
             OptionError: an option has no meaning for a stream.
             UnknownPool, UnknownCommand, SystemStopped, ForkedSystemError: as in `open_run`.
         """
-        self._check_takes_runs()
+        self.check_takes_runs()
         return self._streams.open(payload, options, bounds)
 
-    def _check_takes_runs(self) -> None:
+    def check_takes_runs(self) -> None:
+        """Raise what says why it takes no runs from this thread now, if it takes none. For the Dispatcher.
+
+        Raises:
+            SystemStopped: it does not run (any more), or takes no runs from this thread now.
+            ForkedSystemError: this process was forked from the one that made it.
+        """
         self._check_fork()
         if self._state != "running" and not self._takes_from_here():
             raise SystemStopped(f"system {self._name!r} {WHY_NOT[self._state]}")

@@ -9,6 +9,8 @@ import pytest
 from support import scripts
 from support.hosts import host
 
+from slither_actors.system.health import OVER
+
 pytestmark = pytest.mark.fault(21)
 
 SYSTEM = 'System({"default": PoolSpec(size=2)})'
@@ -61,6 +63,9 @@ def test_each_use_of_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> 
                 "async, not begun": use.astream(range(100), **double),
             }}
             next(streams["begun"]), next(streams["begun, lazy"])
+            bound = use.bind(module="tasks", function="double")
+            front = system.batcher(module="tasks", function="double")
+            print(front.submit(4).result(), flush=True)
             child = os.fork()
             if not child:
                 signal.alarm(30)
@@ -69,6 +74,11 @@ def test_each_use_of_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> 
                 tell("call_batch", lambda: use.call_batch([1], module="tasks", function="double"))
                 tell("arun", lambda: asyncio.run(anything(lambda: use.arun([1], **double))))
                 tell("astream", lambda: asyncio.run(anything(lambda: use.astream([1], **double))))
+                tell("bound arun", lambda: asyncio.run(anything(lambda: bound.arun([1]))))
+                tell("bound submit", lambda: bound.submit([1]))
+                tell("bound stream_one", lambda: bound.stream_one(1))
+                tell("batcher", lambda: asyncio.run(anything(lambda: front(1))))
+                tell("batcher submit", lambda: front.submit(1))
                 for name, stream in streams.items():
                     if name.startswith("async"):
                         tell(name, lambda: asyncio.run(anything(lambda: stream)))
@@ -91,6 +101,11 @@ def test_each_use_of_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> 
         "call_batch",
         "arun",
         "astream",
+        "bound arun",
+        "bound submit",
+        "bound stream_one",
+        "batcher",
+        "batcher submit",
         "not begun",
         "not begun, closed",
         "begun",
@@ -107,8 +122,9 @@ def test_each_use_of_parents_system_is_a_clear_error_at_once(tmp_path: Path) -> 
         "actor",
     ]
     assert told == [
+        "8",
         *(f"{what} {None if what.endswith('closed') else 'ForkedSystemError'}" for what in refused),
-        "health (False, 'the System was started before this process forked; start one here')",
+        f"health (False, {OVER['forked']!r})",
         "stop True",
         "child 0",
         "9999 9999 100",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slither_actors.chunk_options import ChunkOptions
+from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.run_options import RunOptions
 from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
@@ -22,7 +23,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = DOCS / "slither.schema.json"
 PAGE = DOCS / "configuration.md"
 OPTIONS_PAGE = DOCS / "options.md"
-OPTIONS_TABLE = re.compile(r"<!-- options: ([\w ]+) -->\n(.*?)<!-- end -->", re.DOTALL)
+OPTIONS_TABLE = re.compile(r"<!-- (batcher )?options: ([\w ]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 TABLE = re.compile(r"<!-- keys: (\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
@@ -49,15 +50,24 @@ def chunk_options() -> dict[str, tuple[Option, object]]:
     return {name: (one, default_of(ChunkOptions, name)) for name, one in options_of(ChunkOptions).items()}
 
 
+def batcher_options() -> dict[str, tuple[Option, object]]:
+    """Return each option of a dynamic batcher's own; two have the names of options of a run."""
+    return {name: (one, default_of(BatcherOptions, name)) for name, one in options_of(BatcherOptions).items()}
+
+
 def options_text(page: str) -> str:
     """Return docs/options.md with its tables as the options are declared now."""
-    return OPTIONS_TABLE.sub(lambda found: f"<!-- options: {found[1]} -->\n{options_table(found[1])}<!-- end -->", page)
+
+    def made(found: re.Match[str]) -> str:
+        known = batcher_options() if found[1] else run_options() | chunk_options()
+        return f"<!-- {found[1] or ''}options: {found[2]} -->\n{options_table(found[2], known)}<!-- end -->"
+
+    return OPTIONS_TABLE.sub(made, page)
 
 
-def options_table(names: str) -> str:
+def options_table(names: str, known: dict[str, tuple[Option, object]]) -> str:
     """Return the table of these options."""
     lines = ["| option | value | unless given | |", "|---|---|---|---|"]
-    known = run_options() | chunk_options()
     for name in names.split():
         one, default = known[name]
         unless = one.unless or (code(repr(default)) if default is not MISSING else "")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from support.config_docs import OPTIONS_PAGE, OPTIONS_TABLE, chunk_options, options_text, run_options
+from support.config_docs import (
+    OPTIONS_PAGE,
+    OPTIONS_TABLE,
+    batcher_options,
+    chunk_options,
+    options_text,
+    run_options,
+)
 
 from slither_actors.executors import SnakeBridge, Snakepit
 from slither_actors.option_parsing import known_options
@@ -11,9 +18,12 @@ from slither_actors.strategies import FixedBatch, KeyPartition, WeightedBatch
 
 def test_each_option_is_declared_and_has_a_row() -> None:
     known = known_options(SnakeBridge, Snakepit, FixedBatch, WeightedBatch, KeyPartition)
-    rows = [name for found in OPTIONS_TABLE.finditer(OPTIONS_PAGE.read_text()) for name in found[1].split()]
+    tables = list(OPTIONS_TABLE.finditer(OPTIONS_PAGE.read_text()))
+    rows = [name for found in tables if not found[1] for name in found[2].split()]
+    of_batchers = [name for found in tables if found[1] for name in found[2].split()]
     assert sorted(run_options()) == known
     assert sorted(rows) == sorted(run_options() | chunk_options())
+    assert sorted(of_batchers) == sorted(batcher_options())
 
 
 def test_the_rows_are_those_of_the_declarations() -> None:
