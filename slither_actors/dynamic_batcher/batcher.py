@@ -15,7 +15,7 @@ from slither_actors.dynamic_batcher.home import Home
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.dynamic_batcher.statistics import Counts, DynamicBatcherStatistics, summed
 from slither_actors.dynamic_batcher.thread_home import ThreadHome
-from slither_actors.errors import FINALIZING, BatcherClosed, SystemStopped
+from slither_actors.errors import FINALIZING, BatcherClosed, Overloaded, SystemStopped
 from slither_actors.option_types import ChunkKwargs
 from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.requester import Requester
@@ -91,6 +91,7 @@ class DynamicBatcher:
         Raises:
             OptionError: priority or deadline is no such number.
             Overloaded: `max_queue` calls wait.
+            StrategyError: `weight_fn` gave no weight.
             BatcherClosed: the batcher was closed.
             SystemStopped: the System takes no calls (any more).
             ForkedSystemError: this process was forked from the System's.
@@ -113,7 +114,7 @@ class DynamicBatcher:
             The future of its result. Its callbacks run on a thread of the batcher's.
         """
         self._check_open()
-        if priority or deadline is not None:
+        if priority != 0 or deadline is not None:
             _check(priority, deadline)
         home = self._threads
         if home is None:
@@ -124,7 +125,7 @@ class DynamicBatcher:
         """Call the function with each value, from a thread; yield the results in order.
 
         Args:
-            values: pulled as results are taken.
+            values: pulled as results are taken, and no faster than `max_queue` has room.
             ahead: calls that may be under way; by default what two batches for each worker take.
 
         Raises:
@@ -135,7 +136,14 @@ class DynamicBatcher:
         waiting: deque[Future[Any]] = deque()
         try:
             for value in values:
-                waiting.append(self.submit(value))
+                while True:
+                    try:
+                        waiting.append(self.submit(value))
+                        break
+                    except Overloaded:  # by this one's calls too: the next one has room when they are done
+                        if not waiting:
+                            raise
+                    yield waiting.popleft().result()
                 if len(waiting) >= most:
                     yield waiting.popleft().result()
             while waiting:
@@ -157,13 +165,14 @@ class DynamicBatcher:
     def statistics(self) -> DynamicBatcherStatistics:
         """Return what it has done, and holds. From any thread; exact while nothing moves."""
         homes = self._homes()
-        waiting = [call for home in homes for call in list(home.queue) if not call.future.done()]
+        waiting = {home: [call for call in home.queue.snapshot() if not call.future.done()] for home in homes}
         under_way = [calls for home in homes for calls in [*home.in_flight.values(), *home.settling.values()]]
         return summed(
             [*self._ended, *(home.counts for home in homes)],
-            queue=len(waiting),
+            queue=sum(map(len, waiting.values())),
             oldest=max(
-                (home.now() - since for home in homes if (since := home.queue.oldest()) is not None), default=0.0
+                (home.now() - min(call.since for call in calls) for home, calls in waiting.items() if calls),
+                default=0.0,
             ),
             executing=sum(not call.future.done() for calls in under_way for call in calls),
             in_flight=sum(len(home.in_flight) for home in homes),
@@ -201,10 +210,7 @@ class DynamicBatcher:
     @staticmethod
     def _drain(homes: list[Home]) -> None:
         for home in homes:
-            if isinstance(home, ThreadHome):
-                home.drain()
-            else:
-                _drain_loop(home)
+            home.drain_from_thread()
 
     async def __aenter__(self) -> Self:
         return self
@@ -275,16 +281,3 @@ def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
     import asyncio
 
     return asyncio._get_running_loop() is loop
-
-
-def _drain_loop(home: Any) -> None:
-    """Have an event loop of another thread drain its calls, and wait for that."""
-    import asyncio
-
-    if home.loop.is_closed():
-        return
-    drained = home.drain()
-    try:
-        asyncio.run_coroutine_threadsafe(drained, home.loop).result()
-    except RuntimeError:  # closed meanwhile
-        drained.close()

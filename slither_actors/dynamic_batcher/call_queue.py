@@ -96,6 +96,10 @@ class CallQueue:
         """Return since when the longest waiting call waits; None if there is none."""
         return min((rank[0].since for rank in self._ranks.values() if rank), default=None)
 
+    def snapshot(self) -> list[Call]:
+        """Return all calls. From any thread: each step is one of the interpreter's."""
+        return [call for rank in list(self._ranks.values()) for call in list(rank)]
+
     def __iter__(self) -> Iterator[Call]:
         """Yield the calls in the order in which they would be taken."""
         for rank in self._ranks.values():

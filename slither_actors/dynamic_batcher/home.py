@@ -6,30 +6,27 @@ batch, and results are decoded where they are wanted. Homes share nothing but th
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import numbers
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from slither_actors.dynamic_batcher.call_queue import Call, CallQueue
 from slither_actors.dynamic_batcher.closing import next_batch
+from slither_actors.dynamic_batcher.deadlines import Deadlines
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.dynamic_batcher.statistics import Counts
-from slither_actors.errors import DeadlineExceeded, DispatchError, Overloaded, SlitherError
+from slither_actors.errors import DeadlineExceeded, DispatchError, Overloaded, StrategyError
 from slither_actors.item import Item
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.requests.lane import Request
 from slither_actors.requests.reply_to import cancel, settled
 from slither_actors.requests.requester import Requester
 from slither_actors.runs.output.consumer import Consumer
+from slither_actors.wording import shown
 
 SPEED_WEIGHT = 0.2
 """Weight of a new sample in the average of what a call takes."""
-
-_LEAST_DEADLINES = 256
-"""Deadlines that are kept before those of answered calls are looked for."""
-
-_next_number = itertools.count().__next__
 
 
 class Home:
@@ -47,15 +44,16 @@ class Home:
         self.in_flight: dict[Request, list[Call]] = {}
         self.settling: dict[int, list[Call]] = {}
         """Calls of batches that need more than to be answered, such as to be split."""
+        self._resumed: dict[int, tuple[Request, Consumer]] = {}
         self.ending = False
         self._requester = requester
         self._watches = requester.options.on_abandon == "kill"
         self._options = options
         self._workers = workers
         self._seconds = 0.0
-        self._deadlines: list[tuple[float, int, float, Call]] = []
-        self._most_deadlines = _LEAST_DEADLINES
-        self._alarm_at: float | None = None
+        self._deadlines = Deadlines()
+        self._may_purge = True
+        self._forming = 0  # calls that are on their way from the queue into a batch
 
     @property
     def busy(self) -> bool:
@@ -63,13 +61,8 @@ class Home:
         return bool(self.in_flight or self.settling or len(self.queue))
 
     def waiting(self) -> int:
-        """Return how many calls wait for a batch. From any thread."""
-        return len(self.queue)
-
-    def oldest(self) -> float:
-        """Return the seconds that the longest waiting call has waited; 0.0 if none waits."""
-        since = self.queue.oldest()
-        return 0.0 if since is None else self.now() - since
+        """Return how many calls are in no batch that is counted as a request. From any thread."""
+        return len(self.queue) + self._forming + len(self.settling) - len(self._resumed)
 
     # -- where it is
 
@@ -97,6 +90,14 @@ class Home:
         """Take the outcome of a batch. On the scheduler's thread; `completed` follows here."""
         raise NotImplementedError
 
+    def drain_from_thread(self) -> None:
+        """Wait until each call has its answer; nothing is held back for more. From another thread than its own."""
+        raise NotImplementedError
+
+    def look_whether_drained(self) -> None:
+        """Wake those who wait until nothing is left here, if that is so."""
+        raise NotImplementedError
+
     # -- calls
 
     def admit(self, call: Call, priority: int, deadline: float | None) -> None:
@@ -107,7 +108,9 @@ class Home:
         """
         options, queue = self._options, self.queue
         if options.max_queue is not None and len(queue) >= options.max_queue:
-            queue.purge()
+            if self._may_purge:  # once a turn: each of those that are refused would look at all that wait
+                self._may_purge = False
+                queue.purge()
             if len(queue) >= options.max_queue:
                 self.counts.overloaded += 1
                 raise Overloaded(
@@ -115,36 +118,29 @@ class Home:
                 )
         queue.add(call, priority)
         if deadline is not None:
-            when = call.since + deadline
-            heapq.heappush(self._deadlines, (when, _next_number(), deadline, call))
-            if len(self._deadlines) > self._most_deadlines:
-                self._forget_answered()
-            if self._alarm_at is None or when < self._alarm_at:
-                self._alarm_at = when
-                self.call_at(when, self._check_deadlines)
+            self._deadlines.add(call, deadline)
+            self._set_alarm()
 
-    def _forget_answered(self) -> None:
-        """Let go of calls that were answered long before their deadline: half of the entries, from time to time."""
-        self._deadlines = [entry for entry in self._deadlines if not entry[3].future.done()]
-        heapq.heapify(self._deadlines)
-        self._most_deadlines = max(_LEAST_DEADLINES, 2 * len(self._deadlines))
+    def _set_alarm(self) -> None:
+        when = self._deadlines.alarm()
+        if when is not None:
+            self.call_at(when, partial(self._check_deadlines, when))
 
-    def _check_deadlines(self) -> None:
+    def _check_deadlines(self, when: float) -> None:
         """End the calls whose time is over, and withdraw batches that have no other."""
-        deadlines, now = self._deadlines, self.now()
-        ended = False
-        while deadlines and (deadlines[0][0] <= now or deadlines[0][3].future.done()):
-            _, _, seconds, call = heapq.heappop(deadlines)
-            waiting = not any(call in calls for calls in self.in_flight.values()) and not call.future.done()
-            if self.refuse(call, DeadlineExceeded(seconds, "waiting for a batch" if waiting else "at its worker")):
+        self._deadlines.rang(when)
+        overdue = self._deadlines.overdue(self.now())
+        self._set_alarm()
+        if not overdue:
+            return
+        at_worker = {id(call) for calls in [*self.in_flight.values(), *self.settling.values()] for call in calls}
+        for call, seconds in overdue:
+            where = "at its worker" if id(call) in at_worker else "waiting for a batch"
+            if self.refuse(call, DeadlineExceeded(seconds, where)):
                 self.counts.overdue += 1
-                ended = True
-        self._alarm_at = deadlines[0][0] if deadlines else None
-        if self._alarm_at is not None:
-            self.call_at(self._alarm_at, self._check_deadlines)
-        if ended:
-            self.withdraw_abandoned()
-            self.form()
+        self.withdraw_abandoned()
+        self.form()
+        self.look_whether_drained()
 
     def withdraw_abandoned(self) -> None:
         """Withdraw batches all of whose callers are gone: those that have not begun are not executed."""
@@ -158,12 +154,26 @@ class Home:
         """Look whether a batch is not wanted any more, once a future is done: for ``on_abandon="kill"``."""
         raise NotImplementedError
 
+    def withdraw_all(self) -> None:
+        """Withdraw what is under way: no caller can be given an answer any more. From any thread; may be repeated."""
+        for request in list(self.in_flight):
+            if self.in_flight.pop(request, None) is not None:
+                lane: Any = request.run_queue
+                cancel(lane, [request])
+        for number in list(self.settling):
+            self.settling.pop(number, None)
+            if (resumed := self._resumed.pop(number, None)) is not None:
+                request, consumer = resumed
+                consumer.close()
+                settled(request, consumer)
+
     # -- batches
 
     def form(self) -> None:
         """Close as many batches as there is reason to, and send them."""
         queue, options = self.queue, self._options
         most = options.max_batch_size
+        self._may_purge = True
         while waiting := len(queue):
             oldest = queue.oldest()
             assert oldest is not None
@@ -183,11 +193,15 @@ class Home:
                     self.wake_at(until)
                 return
             size, closed_by = batch
+            self._forming = size  # counted all the time: a drain must not find that nothing is left
             calls = queue.take(size, options.max_weight)
             if calls:
                 self.counts.sizes[len(calls)] += 1
                 self.counts.closed_by[closed_by] += 1
                 self._send(calls)
+            self._forming = 0
+            if not calls:
+                self._requester.live.look_again()
 
     def wake_at(self, when: float) -> None:
         """Look at the queue again at this time."""
@@ -204,10 +218,12 @@ class Home:
             request.reply_to = self
             self.in_flight[request] = calls
             self._requester.post(request)
-        except SlitherError as error:
+        except Exception as error:
             if request is not None:
                 self.in_flight.pop(request, None)
             self._fail(calls, error)
+            self._forming = 0
+            self._requester.live.look_again()
 
     def completed(self, request: Request, outcome: Outcome) -> None:
         """Answer the calls of a batch."""
@@ -216,7 +232,9 @@ class Home:
             return
         try:
             values = self._requester.values(request, outcome)
-        except DispatchError as error:
+        except Exception as error:
+            if not isinstance(error, DispatchError):  # no memory, say: those of the other batches get their answers
+                self._requester.withdraw(request)
             self._fail(calls, error)
             return
         if values is None:
@@ -232,15 +250,34 @@ class Home:
         for call, value in zip(calls, values, strict=True):
             self.answer(call, value)
 
+    def weigh(self, value: object) -> float:
+        """Return the weight of a call.
+
+        Raises:
+            StrategyError: `weight_fn` gave no number, or one below 0.
+        """
+        weight_fn = self._options.weight_fn
+        if weight_fn is None:
+            return 1.0
+        weight: object = weight_fn(value)
+        if isinstance(weight, bool) or not isinstance(weight, numbers.Real) or not float(weight) >= 0:  # NaN neither
+            raise StrategyError(f"weight_fn must give a number, 0 or more, not {shown(weight)}")
+        return float(weight)
+
     def _settle(self, consumer: Consumer, calls: list[Call], request: Request | None = None) -> None:
         """Have a run find out what becomes of each call: which of them are at fault."""
         number = consumer.run.id
         self.settling[number] = calls
+        if request is not None:
+            self._resumed[number] = request, consumer
 
         def done(result: list[Item] | BaseException) -> None:
-            del self.settling[number]
+            self.settling.pop(number, None)
+            self._resumed.pop(number, None)
             if request is not None:
                 settled(request, consumer)
+            else:
+                self._requester.live.look_again()
             if isinstance(result, BaseException):
                 self._fail(calls, result)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any
 
 from slither_actors.dynamic_batcher.call_queue import Call
@@ -18,6 +19,9 @@ from slither_actors.runs.output.asyncio_inbox import call_soon
 from slither_actors.runs.output.consumer import Consumer
 from slither_actors.runs.output.gather import agather
 from supervisors import Scheduler
+
+DRAIN_CHECK = 0.1
+"""Seconds after which a loop that is to drain is looked at: it may have been closed meanwhile."""
 
 
 class LoopHome(Home):
@@ -46,7 +50,7 @@ class LoopHome(Home):
         self._check_open = check_open
         self._scheduler = scheduler
         self._plain = (
-            options.max_queue is None and options.deadline is None and options.weight_fn is None and not self._watches
+            options.max_queue is None and options.deadline is None and options.max_weight is None and not self._watches
         )
         self._looking = False
         self._append = self.queue.append
@@ -91,7 +95,7 @@ class LoopHome(Home):
         if since is None:
             since = self._begin_turn()
         options = self._options
-        weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
+        weight = self.weigh(value)
         future = self._create_future()
         if self._watches:
             future.add_done_callback(self.left)
@@ -114,8 +118,16 @@ class LoopHome(Home):
         self.form()
 
     def waiting(self) -> int:
-        """Return how many calls wait for a batch: none in a loop that is closed. From any thread."""
-        return 0 if self.loop.is_closed() else len(self.queue)
+        """Return how many calls wait as in `Home`: none in a loop that is closed. From any thread."""
+        if self.loop.is_closed():
+            self.abandon()
+            return 0
+        return super().waiting()
+
+    def abandon(self) -> None:
+        """Withdraw what is under way, as the loop is closed: no answer comes to its callers. From any thread."""
+        self._done.clear()
+        self.withdraw_all()
 
     def now(self) -> float:
         """Return the loop's time."""
@@ -177,7 +189,7 @@ class LoopHome(Home):
             except (Exception, asyncio.CancelledError) as error:
                 result = error
             done(result)
-            self._look_whether_drained()
+            self.look_whether_drained()
 
         task = self.loop.create_task(driven())
         self._tasks.add(task)  # a loop keeps its tasks weakly
@@ -186,6 +198,8 @@ class LoopHome(Home):
     def finished(self, request: Request, outcome: Outcome) -> None:
         """Keep the outcome, and wake the loop when the workers have got their next batches. Scheduler's thread."""
         self._done.append((request, outcome))
+        if self._waking and self.loop.is_closed():
+            self.abandon()  # it was woken, and closed before it came to that
         if not self._waking:
             self._waking = True
             self._scheduler.before_sleep(self._wake)
@@ -195,7 +209,7 @@ class LoopHome(Home):
             call_soon(self.loop, self._take)
         except RuntimeError:  # closed, with its tasks in the middle of things: no task waits
             self._waking = False
-            self._done.clear()
+            self.abandon()
 
     def _take(self) -> None:
         self._waking = False
@@ -203,9 +217,10 @@ class LoopHome(Home):
         while done:
             self.completed(*done.popleft())
         self.form()
-        self._look_whether_drained()
+        self.look_whether_drained()
 
-    def _look_whether_drained(self) -> None:
+    def look_whether_drained(self) -> None:
+        """Wake those who drain: they look for themselves."""
         if self._drained:
             for waiter in self._drained:
                 if not waiter.done():
@@ -224,3 +239,20 @@ class LoopHome(Home):
             self.queue.purge()
         if self._alarm is not None:
             self._alarm.cancel()
+
+    def drain_from_thread(self) -> None:
+        """Have the loop drain its calls, and wait for that. From another thread."""
+        drained = self.drain()
+        try:
+            waiting = asyncio.run_coroutine_threadsafe(drained, self.loop)
+            while not self.loop.is_closed():
+                try:
+                    waiting.result(DRAIN_CHECK)
+                except TimeoutError:
+                    continue
+                except CancelledError:  # the loop has ended, with all its tasks
+                    pass
+                return
+        except RuntimeError:  # closed already
+            pass
+        drained.close()

@@ -6,15 +6,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from slither_actors.dynamic_batcher.call_queue import Call
 from slither_actors.dynamic_batcher.home import Home
 from slither_actors.dynamic_batcher.options import BatcherOptions
-from slither_actors.errors import Overloaded
+from slither_actors.errors import BatcherClosed, Overloaded
 from slither_actors.item import Item
 from slither_actors.pools.assignment.job import Outcome
+from slither_actors.requests.futures import complete
 from slither_actors.requests.lane import Request
 from slither_actors.requests.requester import Requester
 from slither_actors.runs.output.consumer import Consumer
@@ -43,6 +45,8 @@ class ThreadHome(Home):
         self._came: deque[tuple[Call, int, float | None]] = deque()
         self._done: deque[tuple[Request, Outcome]] = deque()
         self._due = False
+        self._over = False  # it has drained, and takes no more
+        self._wakes: list[float] = []  # when it looks at the queue again, the next time last
         self._waking = False
         self._drained: list[Event] = []
 
@@ -55,17 +59,26 @@ class ThreadHome(Home):
         options = self._options
         limit = options.max_queue
         if limit is not None and len(self._came) + len(self.queue) >= limit:
+            if self._may_purge:  # of what waits some may be cancelled: the next one may find room
+                self._may_purge = False
+                self._thread.submit(self._purge)
             self.counts.overloaded += 1
             raise Overloaded("this batcher", limit, "call later or elsewhere, or give it a larger max_queue or pool")
-        weight = options.weight_fn(value) if options.weight_fn is not None else 1.0
+        weight = self.weigh(value)
         future: Future[Any] = Future()
         if self._watches:
             future.add_done_callback(self.left)
         call = Call(value, future, time.monotonic(), weight)
-        self._came.append((call, priority, deadline if deadline is not None else options.deadline))
-        if not self._due:
-            self._due = True
+        try:
+            self._came.append((call, priority, deadline if deadline is not None else options.deadline))
+            if not self._due:
+                self._due = True
+                if not self._thread.submit(self._turn):
+                    raise BatcherClosed("this batcher was closed, and takes no more calls")
+        except BaseException:  # an interrupt: the turn may not be submitted, which those of others wait for
+            future.cancel()
             self._thread.submit(self._turn)
+            raise
         return future
 
     def _turn(self) -> None:
@@ -73,12 +86,24 @@ class ThreadHome(Home):
         came = self._came
         while came:
             call, priority, deadline = came.popleft()
+            self.counts.calls += 1
+            if self._over:
+                self._refuse(call, BatcherClosed("this batcher was closed, and takes no more calls"))
+                continue
             try:
                 self.admit(call, priority, deadline)
-                self.counts.calls += 1
             except Overloaded as error:  # two threads at once have passed the look
+                self.counts.calls -= 1
                 self.refuse(call, error)
         self.form()
+
+    def _purge(self) -> None:
+        self.queue.purge()
+        self._may_purge = True
+
+    def waiting(self) -> int:
+        """Return how many calls wait as in `Home`, and before that for a turn. From any thread."""
+        return len(self._came) + super().waiting()
 
     def now(self) -> float:
         """Return the time of `time.monotonic`, which the scheduler has, too."""
@@ -91,23 +116,23 @@ class ThreadHome(Home):
 
     def wake_at(self, when: float) -> None:
         """Look at the queue again at this time."""
-        self.call_at(when, self.form)
+        if not self._wakes or when < self._wakes[-1]:
+            self._wakes.append(when)
+            self.call_at(when, partial(self._woken, when))
+
+    def _woken(self, when: float) -> None:
+        while self._wakes and self._wakes[-1] <= when:
+            self._wakes.pop()
+        self.form()
 
     def answer(self, call: Call, value: Any) -> None:
         """Give a future its result, unless it was cancelled."""
-        try:
-            call.future.set_result(value)
+        if complete(call.future, value):
             self.counts.done += 1
-        except InvalidStateError:
-            pass
 
     def refuse(self, call: Call, error: BaseException) -> bool:
         """Give a future an error. Returns False if it was cancelled."""
-        try:
-            call.future.set_exception(error)
-        except InvalidStateError:
-            return False
-        return True
+        return complete(call.future, error=error)
 
     def left(self, future: Future[Any]) -> None:
         """Look which batches are not wanted any more. In the thread that cancelled it."""
@@ -136,7 +161,7 @@ class ThreadHome(Home):
 
     def _settled(self, done: Callable[[Any], None], result: Any) -> None:
         done(result)
-        self._look_whether_drained()
+        self.look_whether_drained()
 
     def finished(self, request: Request, outcome: Outcome) -> None:
         """Keep the outcome, and wake the thread when the workers have got their next batches. Scheduler's thread."""
@@ -154,16 +179,18 @@ class ThreadHome(Home):
         while done:
             self.completed(*done.popleft())
         self.form()
-        self._look_whether_drained()
+        self.look_whether_drained()
 
-    def _look_whether_drained(self) -> None:
+    def look_whether_drained(self) -> None:
+        """Wake those who drain, if all is answered. On its thread."""
         if self._drained:
             self.queue.purge()
             if not self.busy and not self._came:
+                self._over = True
                 for waiter in self._drained:
                     waiter.set()
 
-    def drain(self) -> None:
+    def drain_from_thread(self) -> None:
         """Wait until each call has its answer, and end the thread."""
         drained = Event()
 
@@ -171,7 +198,7 @@ class ThreadHome(Home):
             self._drained.append(drained)
             self.ending = True
             self._turn()
-            self._look_whether_drained()
+            self.look_whether_drained()
 
         if self._thread.submit(begin):
             drained.wait()

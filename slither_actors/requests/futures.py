@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +20,8 @@ from supervisors.runtime.interrupts import Thread
 if TYPE_CHECKING:
     from slither_actors.item import Item
     from slither_actors.pools.assignment.job import Outcome
+
+_logger = logging.getLogger("slither_actors")
 
 
 class RequestFuture(Future["list[Item]"]):
@@ -68,9 +71,32 @@ def _complete(future: Future[Any], results: Callable[[], Any]) -> None:
     try:
         done = results()
     except BaseException as error:
-        future.set_exception(error)
+        complete(future, error=error)
     else:
-        future.set_result(done)
+        complete(future, done)
+
+
+def complete(future: Future[Any], result: object = None, error: BaseException | None = None) -> bool:
+    """Give a future its result or error; what its callbacks raise is logged, SystemExit and its like as well.
+
+    Args:
+        future: to be completed.
+        result: its result.
+        error: its error, in place of a result.
+
+    Returns:
+        False if it was cancelled.
+    """
+    try:
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+    except InvalidStateError:
+        return False
+    except BaseException:  # `concurrent.futures` logs those that are an Exception, and leaves the rest to us
+        _logger.exception("a callback of %r has raised", future)
+    return True
 
 
 class Reader(Protocol):

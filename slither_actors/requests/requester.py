@@ -61,7 +61,7 @@ class Requester:
         link = self._link = opener.link_of(options.pool)
         spec = self._spec = opener.spec_of(link)
         options.settle(spec.size * spec.concurrency)
-        self._opener = opener
+        self._opener, self.live = opener, opener.live
         self.options = options
         self.run_of = open_run
         """Prepares a run of items that no request can be made of."""

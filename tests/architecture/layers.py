@@ -20,6 +20,7 @@ LAYERS: dict[str, list[str]] = {
         "prepared_call",
         "dynamic_batcher.loop_home dynamic_batcher.thread_home",
         "dynamic_batcher.home",
+        "dynamic_batcher.deadlines",
         "dynamic_batcher",
         "requests.desk requests.memo",
         "requests.requester sources",
