@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -42,6 +43,7 @@ class ThreadHome(Home):
         super().__init__(requester, options, workers)
         self._scheduler = scheduler
         self._thread = BackgroundThread(f"{scheduler.name}-batcher", sys.maxsize, begin=scheduler.claim_thread)
+        weakref.finalize(self, self._thread.close, 0.0).atexit = False  # one that is dropped leaves no thread
         self._came: deque[tuple[Call, int, float | None]] = deque()
         self._done: deque[tuple[Request, Outcome]] = deque()
         self._due = False

@@ -70,7 +70,11 @@ class Lanes:
             self._watched.pop(actor, None)
             ended(what)
 
-        monitor(actor, down)
+        try:
+            monitor(actor, down)
+        except BaseException:  # an interrupt: other lanes may rely on this entry already
+            monitor(actor, down)
+            raise
 
     def _fail(self, error: Exception, pool: Ref[QueueMessage] | None = None) -> None:
         for lane in self._all():

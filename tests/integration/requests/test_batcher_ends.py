@@ -120,7 +120,7 @@ def test_what_comes_after_the_last_answer_is_refused(system: System) -> None:
         assert isinstance(future.exception(SECONDS), BatcherClosed) or future.result() in (0, 2, 4)
 
 
-def test_an_event_loop_that_ends_meanwhile_does_not_hold_up_its_close(system: System, gates: Gates) -> None:
+def test_a_loop_that_ends_meanwhile_does_not_delay_a_close(system: System, gates: Gates) -> None:
     call = system.batcher(**GATED)
     begun, leave = threading.Event(), threading.Event()
 
@@ -182,7 +182,9 @@ def test_a_loop_closed_while_a_batch_is_split_leaves_nothing(system: System, eve
         call(-1)
         call(-1)
         (home,) = call._homes()
-        await until(lambda: home.settling)
+        settle, began = home.settle, asyncio.Event()
+        home.settle = lambda *arguments: (settle(*arguments), began.set())  # type: ignore[method-assign]
+        await began.wait()
 
     loop.run_until_complete(begin())
     loop.close()
@@ -382,3 +384,13 @@ def test_alarms_are_as_few_as_there_are_spans(
             in_threads(call)
     now = time.monotonic()
     assert len([when for when in set_at if when > now + 600]) < 10
+
+
+def test_one_that_is_dropped_leaves_no_thread(system: System, eventually: Any) -> None:
+    before = set(threading.enumerate())
+    call = system.batcher(**DOUBLE)
+    assert call.submit(1).result(SECONDS) == 2
+    assert len(set(threading.enumerate()) - before) == 1
+    del call
+    gc.collect()
+    eventually(lambda: set(threading.enumerate()) <= before, SECONDS)
