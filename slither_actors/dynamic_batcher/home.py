@@ -1,12 +1,10 @@
 """The calls of one event loop, or of all threads: their queue, their batches under way, their answers.
 
-A home is used by one thread at a time: its event loop's, or any that holds its lock. So it needs no message to form a
-batch, and results are decoded where they are wanted. Homes share nothing but the pool.
+A home is used by one thread, so it needs no message to form a batch. Homes share nothing but the pool.
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,15 +14,15 @@ from slither_actors.dynamic_batcher.closing import next_batch
 from slither_actors.dynamic_batcher.deadlines import Deadlines
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.dynamic_batcher.statistics import Counts
-from slither_actors.errors import DeadlineExceeded, DispatchError, Overloaded, StrategyError
+from slither_actors.errors import DeadlineExceeded, DispatchError, Overloaded
 from slither_actors.item import Item
 from slither_actors.pools.assignment.job import Outcome
 from slither_actors.requests.lane import Request
 from slither_actors.requests.reply_to import cancel, settled
 from slither_actors.requests.requester import Requester
 from slither_actors.runs.output.consumer import Consumer
-from slither_actors.wording import shown
 
+REMEDY = "call later or elsewhere, or give it a larger max_queue or pool"
 SPEED_WEIGHT = 0.2
 """Weight of a new sample in the average of what a call takes."""
 
@@ -108,14 +106,12 @@ class Home:
         """
         options, queue = self._options, self.queue
         if options.max_queue is not None and len(queue) >= options.max_queue:
-            if self._may_purge:  # once a turn: each of those that are refused would look at all that wait
+            if self._may_purge:  # once a turn: else each one that is refused would look at all that wait
                 self._may_purge = False
                 queue.purge()
             if len(queue) >= options.max_queue:
                 self.counts.overloaded += 1
-                raise Overloaded(
-                    "this batcher", options.max_queue, "call later or elsewhere, or give it a larger max_queue or pool"
-                )
+                raise Overloaded("this batcher", options.max_queue, REMEDY)
         queue.add(call, priority)
         if deadline is not None:
             self._deadlines.add(call, deadline)
@@ -249,20 +245,6 @@ class Home:
         """Give each caller its result."""
         for call, value in zip(calls, values, strict=True):
             self.answer(call, value)
-
-    def weigh(self, value: object) -> float:
-        """Return the weight of a call.
-
-        Raises:
-            StrategyError: `weight_fn` gave no number, or one below 0.
-        """
-        weight_fn = self._options.weight_fn
-        if weight_fn is None:
-            return 1.0
-        weight: object = weight_fn(value)
-        if isinstance(weight, bool) or not isinstance(weight, numbers.Real) or not float(weight) >= 0:  # NaN neither
-            raise StrategyError(f"weight_fn must give a number, 0 or more, not {shown(weight)}")
-        return float(weight)
 
     def _settle(self, consumer: Consumer, calls: list[Call], request: Request | None = None) -> None:
         """Have a run find out what becomes of each call: which of them are at fault."""

@@ -95,7 +95,7 @@ class LoopHome(Home):
         if since is None:
             since = self._begin_turn()
         options = self._options
-        weight = self.weigh(value)
+        weight = self._options.weigh(value)
         future = self._create_future()
         if self._watches:
             future.add_done_callback(self.left)

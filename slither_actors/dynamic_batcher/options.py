@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from slither_actors.errors import OptionError
+from slither_actors.errors import OptionError, StrategyError
 from slither_actors.policies import Retry
 from slither_actors.validation.kinds import Flag, Function, Number, Seconds, Whole
 from slither_actors.validation.option import check_fields, option
@@ -65,6 +66,20 @@ class BatcherOptions:
         check_fields(self)
         if self.weight_fn is not None and self.max_weight is None:
             raise OptionError("weight_fn has no meaning without max_weight", "weight_fn", "max_weight")
+
+    def weigh(self, value: object) -> float:
+        """Return the weight of a call.
+
+        Raises:
+            StrategyError: `weight_fn` gave no number, or one below 0.
+        """
+        weight_fn = self.weight_fn
+        if weight_fn is None:
+            return 1.0
+        weight: object = weight_fn(value)
+        if isinstance(weight, bool) or not isinstance(weight, numbers.Real) or not float(weight) >= 0:  # NaN neither
+            raise StrategyError(f"weight_fn must give a number, 0 or more, not {shown(weight)}")
+        return float(weight)
 
 
 def policy_of(on_error: object, split: bool) -> Retry:

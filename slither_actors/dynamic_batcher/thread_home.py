@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from slither_actors.dynamic_batcher.call_queue import Call
-from slither_actors.dynamic_batcher.home import Home
+from slither_actors.dynamic_batcher.home import REMEDY, Home
 from slither_actors.dynamic_batcher.options import BatcherOptions
 from slither_actors.errors import BatcherClosed, Overloaded
 from slither_actors.item import Item
@@ -65,8 +65,8 @@ class ThreadHome(Home):
                 self._may_purge = False
                 self._thread.submit(self._purge)
             self.counts.overloaded += 1
-            raise Overloaded("this batcher", limit, "call later or elsewhere, or give it a larger max_queue or pool")
-        weight = self.weigh(value)
+            raise Overloaded("this batcher", limit, REMEDY)
+        weight = self._options.weigh(value)
         future: Future[Any] = Future()
         if self._watches:
             future.add_done_callback(self.left)
