@@ -152,6 +152,7 @@ class Pool(LightActor):
         if message.overdue:
             self._counters.overdue += len(unwanted)
         run_queue.waiting = deque(job for job in run_queue.waiting if job not in unwanted)
+        self._line.shrunk(run_queue)
         self._cancel_in_pipes(run_queue, unwanted)
         if not run_queue.waiting:
             self._assigner.nothing_waits(run_queue)

@@ -108,6 +108,10 @@ class FairQueue:
             line.move_to_end(run_queue)
             run_queue.turns = len(run_queue.waiting)
 
+    def shrunk(self, run_queue: RunQueue) -> None:
+        """Note that waiting jobs were taken out of a run queue: what comes from now on has not their turns."""
+        run_queue.turns = min(run_queue.turns, len(run_queue.waiting))
+
     def leave(self, run_queue: RunQueue) -> None:
         """Take a run queue out that has nothing to be sent any more; what it was woken for goes to the next one."""
         if run_queue.place is not None:
