@@ -218,4 +218,6 @@ def test_callers_that_come_and_go_get_their_own_answers(start: Start) -> None:
     assert works(system)
     after = counts(system)
     assert set(after.kills) == {"unwanted"}
-    assert (after.deaths, after.restarts, after.overloaded) == (0, {}, seen["Overloaded"])
+    assert (after.deaths, after.restarts) == (0, {})
+    # One that is cancelled when its refusal is on the way counts as cancelled there.
+    assert seen["Overloaded"] <= after.overloaded <= seen["Overloaded"] + seen["cancelled"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import signal
@@ -200,9 +199,8 @@ def test_a_forked_child_dies_of_its_parents_signals() -> None:
     def check() -> None:
         assert signal.getsignal(USR1) is signal.getsignal(USR2) is signal.SIG_DFL
         assert signal.set_wakeup_fd(-1) == -1
-        assert set(os.listdir("/dev/fd")) == descriptors
+        assert set(os.listdir("/dev/fd")) <= descriptors  # a child closes those of running Systems, too
 
-    gc.collect()  # what tests before this one left may hold some
     descriptors = set(os.listdir("/dev/fd"))
     with SignalQueue[int]([USR1, USR2]) as outer, SignalQueue[int]([USR1]) as inner:
         status = ends_in_a_child(check)
