@@ -10,7 +10,6 @@ from slither_actors.errors import OptionTypeError, UnexpectedResponse
 from slither_actors.executors.base import AFFINITY, POOL, Affinity, Call, RunSettings, check_affinity, check_pool
 from slither_actors.executors.names import check_names, name_of
 from slither_actors.item import Item
-from slither_actors.validation.callbacks import asynchronous
 from slither_actors.validation.kinds import Flag
 from slither_actors.validation.option import Option
 from slither_actors.wording import shown
@@ -73,12 +72,6 @@ class SnakeBridge:
             )
         else:
             self.module, self.function = name_of(function)
-            if asynchronous(function):
-                raise OptionTypeError(
-                    f"function must be a plain function, not the async one {shown(function)}, which cannot run in a "
-                    "worker: call it in a plain one, with asyncio.run(), or asyncio.gather() inside",
-                    "function",
-                )
         self.each: bool = self.OPTIONS["each"].check("each", each)
         self.pool = check_pool(pool)
         self.affinity = check_affinity(affinity)

@@ -57,11 +57,6 @@ def check_call(
         raise OptionTypeError(f"{name} is {calls}{has}: {shown(function)}", option)
 
 
-def asynchronous(function: Callable[..., object]) -> bool:
-    """Return whether the function is async, as far as its code shows."""
-    return bool(_code_of(function, 0)[0] & _ASYNC)
-
-
 def _code_of(function: Callable[..., object], count: int) -> tuple[int, bool | None]:
     """Return the flags of the code behind a callable (0 if there is none) and whether it fits (None if unknown).
 

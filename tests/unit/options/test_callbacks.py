@@ -188,9 +188,8 @@ def test_strategies_too(strategy: Any, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_an_async_function_for_workers_is_refused_at_the_call() -> None:
-    with pytest.raises(OptionTypeError, match="async"):
-        SnakeBridge(function=awaits)
+def test_an_async_function_for_workers_is_one_like_any_other() -> None:
+    assert SnakeBridge(function=awaits).target == (__name__, "awaits", False)
 
 
 def test_a_signature_that_raises_is_no_reason_to_refuse() -> None:
