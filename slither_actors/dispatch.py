@@ -14,6 +14,7 @@ from slither_actors.item import Item
 from slither_actors.loops import warn_in_loop
 from slither_actors.option_parsing import parse_options
 from slither_actors.option_types import BatcherKwargs, CallKwargs, RunKwargs
+from slither_actors.policies import Retry
 from slither_actors.prepared_call import PreparedCall
 from slither_actors.requests.desk import RequestDesk
 from slither_actors.requests.memo import Memo
@@ -109,7 +110,9 @@ class Dispatcher:
     def batcher(self, **options: Unpack[BatcherKwargs]) -> DynamicBatcher:
         """Return a dynamic batcher: `System.batcher`."""
         own, given = take_options(options)
-        rest = {**given, "on_error": policy_of(given.get("on_error"), own.split)}
+        default = self._defaults.get("on_error")
+        on_error = given.get("on_error", default if isinstance(default, Retry) else None)
+        rest = {**given, "on_error": policy_of(on_error, own.split)}
         for name in (*BATCHING_OPTIONS, "ordering"):
             if name in rest:
                 remedy = (

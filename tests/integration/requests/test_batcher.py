@@ -156,6 +156,16 @@ def test_a_retry_is_for_the_call_that_fails_alone(system: System, tmp_path: Path
     assert asyncio.run(main()) == 3
 
 
+def test_a_retry_among_the_defaults_is_for_batchers_too(tmp_path: Path) -> None:
+    async def main(system: System) -> Any:
+        async with system.batcher(module="tasks", function="log_and_fail", each=True) as call:
+            return await call((str(tmp_path / "log"), 2))
+
+    pools = {"default": PoolSpec(size=1, path=[FUNCTIONS])}
+    with System(pools, dispatch={"on_error": Retry(max_attempts=3, backoff=0.0), "batch_size": 4}) as system:
+        assert asyncio.run(main(system)) == 3
+
+
 def test_a_crash_costs_the_call_at_fault(system: System, tmp_path: Path) -> None:
     async def main() -> list[Any]:
         async with system.batcher(module="tasks", function="log_and_crash") as call:
